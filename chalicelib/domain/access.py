@@ -1,0 +1,184 @@
+"""Clients (systems that call us), operators (people who act through them), and what each may do. domain.md §2."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from chalicelib.domain.errors import (
+    ClientDisabled,
+    Forbidden,
+    OperatorNotAccepted,
+    OperatorRequired,
+    OutOfScope,
+    TooManySecrets,
+)
+from chalicelib.domain.region import within
+
+
+class Role(StrEnum):
+    CHANNEL = "channel"
+    INSTITUTION = "institution"
+    COUNTY = "county"
+    CITY = "city"
+    PROVINCE = "province"
+    MINISTRY = "ministry"
+    AUDITOR = "auditor"
+
+
+class Act(StrEnum):
+    """One word for each thing that a client may be allowed to do."""
+
+    READ_CATALOGUE = "read_catalogue"
+    MANAGE_CATALOGUE = "manage_catalogue"
+    MANAGE_ACCESS = "manage_access"
+    READ_ACCESS = "read_access"
+    MANAGE_MONEY = "manage_money"
+    READ_MONEY = "read_money"
+    MANAGE_TEMPLATES = "manage_templates"
+    SERVE_HOLDER = "serve_holder"
+    VERIFY = "verify"
+    REDEEM = "redeem"
+    READ_VOUCHERS = "read_vouchers"
+    REVOKE = "revoke"
+
+
+AUTHORITIES = frozenset({Role.COUNTY, Role.CITY, Role.PROVINCE, Role.MINISTRY})
+_READING = {Act.READ_CATALOGUE, Act.READ_MONEY, Act.READ_VOUCHERS}
+_AUTHORITY = _READING | {Act.MANAGE_CATALOGUE, Act.MANAGE_TEMPLATES, Act.REVOKE, Act.READ_ACCESS}
+_ACTS: dict[Role, set[Act]] = {
+    Role.CHANNEL: {Act.READ_CATALOGUE, Act.SERVE_HOLDER},
+    Role.INSTITUTION: {Act.READ_CATALOGUE, Act.VERIFY, Act.REDEEM, Act.READ_VOUCHERS},
+    Role.COUNTY: _AUTHORITY,
+    Role.CITY: _AUTHORITY | {Act.MANAGE_MONEY, Act.MANAGE_ACCESS},
+    Role.PROVINCE: _AUTHORITY | {Act.MANAGE_MONEY, Act.MANAGE_ACCESS},
+    Role.MINISTRY: _AUTHORITY | {Act.MANAGE_MONEY, Act.MANAGE_ACCESS},
+    Role.AUDITOR: _READING | {Act.READ_ACCESS},
+}
+# Acts that a person answers for: they carry an operator's own signature.
+_SIGNED_ACTS = {Act.MANAGE_CATALOGUE, Act.MANAGE_ACCESS, Act.MANAGE_MONEY, Act.MANAGE_TEMPLATES, Act.REDEEM, Act.REVOKE}
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A client's signing secret, sealed. ``ends_at`` is set when a newer one was made (overlap)."""
+
+    secret_id: str
+    sealed: str
+    made_at: datetime
+    ends_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A system that signs requests. Scope: ``regions`` (each with all below it) and, for institutions, their ids."""
+
+    app_key: str
+    name: str
+    role: Role
+    regions: tuple[str, ...]
+    institutions: tuple[str, ...]
+    secrets: tuple[Secret, ...]
+    made_at: datetime
+    disabled_at: datetime | None = None
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """A person acting for an authority's region or for an institution; signs with a key of their own.
+
+    ``public_key`` is a raw Ed25519 key, base64url. ``name`` is kept masked.
+    """
+
+    operator_id: str
+    name: str
+    public_key: str
+    region: str
+    institution_id: str | None
+    made_at: datetime
+    disabled_at: datetime | None = None
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class AssertionKey:
+    """A public key of the e-SSC platform; several overlap while it rotates. Raw Ed25519, base64url."""
+
+    kid: str
+    public_key: str
+    made_at: datetime
+    disabled_at: datetime | None = None
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks: the client, and the operator where one signed."""
+
+    client: Client
+    operator: Operator | None = None
+
+    @property
+    def app_key(self) -> str:
+        return self.client.app_key
+
+    @property
+    def operator_id(self) -> str | None:
+        return self.operator.operator_id if self.operator else None
+
+
+def may(actor: Actor, act: Act) -> None:
+    """Check the role and, for acts that a person answers for, the operator. Raises Forbidden, OperatorRequired."""
+    if act not in _ACTS[actor.client.role]:
+        raise Forbidden()
+    if act in _SIGNED_ACTS and actor.operator is None:
+        raise OperatorRequired()
+
+
+def needs_operator(act: Act) -> bool:
+    """Whether the act carries an operator's signature."""
+    return act in _SIGNED_ACTS
+
+
+def must_cover(actor: Actor, region: str) -> None:
+    """Check that the client's scope, and the operator's, hold the region. Raises OutOfScope."""
+    if not within(region, actor.client.regions):
+        raise OutOfScope()
+    if actor.operator and actor.operator.institution_id is None and not within(region, (actor.operator.region,)):
+        raise OutOfScope()
+
+
+def covers(actor: Actor, region: str) -> bool:
+    """Whether the client's scope holds the region."""
+    return within(region, actor.client.regions)
+
+
+def must_act_for(actor: Actor, institution_id: str) -> None:
+    """Check that client and operator act for this institution. Raises OutOfScope."""
+    if institution_id not in actor.client.institutions:
+        raise OutOfScope()
+    if actor.operator is None or actor.operator.institution_id != institution_id:
+        raise OutOfScope()
+
+
+def must_be_active(operator: Operator) -> None:
+    """Raises OperatorNotAccepted."""
+    if operator.disabled_at is not None:
+        raise OperatorNotAccepted(reason="disabled")
+
+
+def secrets_in_force(client: Client, now: datetime) -> tuple[Secret, ...]:
+    """The secrets that may sign now, newest first. Raises ClientDisabled."""
+    if client.disabled_at is not None:
+        raise ClientDisabled()
+    alive = [s for s in client.secrets if s.ends_at is None or now < s.ends_at]
+    return tuple(sorted(alive, key=lambda s: s.made_at, reverse=True))
+
+
+def rotate(client: Client, fresh: Secret, *, old_ends_at: datetime, now: datetime) -> Client:
+    """Add a secret; the present one ends at ``old_ends_at``. Raises ClientDisabled, TooManySecrets (two in force)."""
+    alive = secrets_in_force(client, now)
+    if len(alive) > 1:
+        raise TooManySecrets()
+    ending = tuple(replace(s, ends_at=old_ends_at) for s in alive)
+    return replace(client, secrets=(*ending, fresh), version=client.version + 1)

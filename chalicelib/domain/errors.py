@@ -1,0 +1,400 @@
+"""Every refusal that the platform can utter, in order of precedence.
+
+DomainError
+├── Invalid            what was sent cannot be right            (400)
+├── Unauthenticated    who is asking is not proven              (401)
+├── Forbidden          proven, but not allowed                  (403)
+├── NotFound           does not exist, or not for this asker    (404)
+├── Refused            the state of things does not allow it    (409)
+├── Reused             an idempotency key with another body     (422)
+└── Unavailable        nothing decided; repeat with the same key (503)
+
+A class carries a stable ``code`` and its sentence in both languages; an instance carries facts, which the sentence
+may name in braces. No fact may hold a full ID number, name, mobile, code or token.
+"""
+
+from typing import ClassVar
+
+
+class DomainError(Exception):
+    """Base of all refusals. ``facts`` are shown to the asker and fill the sentence."""
+
+    code: ClassVar[str] = ""
+    zh: ClassVar[str] = ""
+    en: ClassVar[str] = ""
+
+    def __init__(self, **facts: str | int | None) -> None:
+        super().__init__(self.code)
+        self.facts = facts
+
+
+class Invalid(DomainError):
+    """What was sent cannot be right. ``pointer`` names the field (RFC 6901)."""
+
+    code = "invalid_request"
+    zh = "请求内容有误：{reason}。"
+    en = "The request is not valid: {reason}."
+
+    def __init__(self, *, pointer: str = "", **facts: str | int | None) -> None:
+        super().__init__(**facts)
+        self.pointer = pointer
+
+
+class Unauthenticated(DomainError):
+    code = "unauthenticated"
+    zh = "请求未经签名或签名无效。"
+    en = "The request is not signed, or the signature is not valid."
+
+
+class Forbidden(DomainError):
+    code = "forbidden"
+    zh = "该身份无权进行此操作。"
+    en = "This role may not do this."
+
+
+class NotFound(DomainError):
+    code = "not_found"
+    zh = "没有找到，或不在您的权限范围内。"
+    en = "Not found, or outside your scope."
+
+
+class Refused(DomainError):
+    code = "refused"
+    zh = "当前状态不允许此操作。"
+    en = "The present state does not allow this."
+
+
+class Reused(DomainError):
+    code = "idempotency_key_reused"
+    zh = "同一幂等键已用于内容不同的请求；请换一个新的幂等键。"
+    en = "This idempotency key was used for a different body; send a new key."
+
+
+class Unavailable(DomainError):
+    code = "unavailable"
+    zh = "暂时无法处理，结果未定；请用同一幂等键重试。"
+    en = "Cannot be handled right now, the outcome is unknown; repeat with the same idempotency key."
+
+
+# --- who is asking -------------------------------------------------------------------------------------------------
+
+
+class UnknownClient(Unauthenticated):
+    code = "unknown_client"
+    zh = "应用标识不存在。"
+    en = "This app key does not exist."
+
+
+class ClientDisabled(Unauthenticated):
+    code = "client_disabled"
+    zh = "该应用已停用。"
+    en = "This client is disabled."
+
+
+class StaleTimestamp(Unauthenticated):
+    code = "stale_timestamp"
+    zh = "请求时间戳与服务器时间相差超过 {seconds} 秒；请先校时（GET /v1/time）。"
+    en = "The request's timestamp is more than {seconds} seconds off; set the clock by GET /v1/time."
+
+
+class BadSignature(Unauthenticated):
+    code = "bad_signature"
+    zh = "签名不符。请对照文档中的签名示例检查。"
+    en = "The signature does not match. Compare with the signing vectors in the documentation."
+
+
+class OperatorRequired(Unauthenticated):
+    code = "operator_required"
+    zh = "此操作必须由经办人签名（X-Operator）。"
+    en = "This act needs the operator's own signature (X-Operator)."
+
+
+class OperatorNotAccepted(Unauthenticated):
+    code = "operator_not_accepted"
+    zh = "经办人签名无效：{reason}。"
+    en = "The operator's signature is not accepted: {reason}."
+
+
+class SessionRequired(Unauthenticated):
+    code = "holder_session_required"
+    zh = "需要持券人会话（X-Holder-Session）；请先用身份断言换取。"
+    en = "A holder session is needed (X-Holder-Session); exchange an identity assertion for one."
+
+
+class SessionEnded(Unauthenticated):
+    code = "holder_session_ended"
+    zh = "持券人会话无效或已过期；请重新换取。"
+    en = "The holder session is not valid or has ended; exchange a new assertion."
+
+
+class AssertionNotAccepted(Unauthenticated):
+    """``reason``: malformed, algorithm, unknown_key, signature, audience, purpose, subject, expired, future."""
+
+    code = "assertion_not_accepted"
+    zh = "身份断言不被接受：{reason}。"
+    en = "The identity assertion is not accepted: {reason}."
+
+
+class OutOfScope(Forbidden):
+    code = "out_of_scope"
+    zh = "超出该应用或经办人的授权范围。"
+    en = "Outside the scope of this client or operator."
+
+
+class ChannelNotOpen(Forbidden):
+    code = "channel_not_open"
+    zh = "该券尚未在此渠道开放。"
+    en = "This voucher is not offered through this channel."
+
+
+# --- what does not exist -------------------------------------------------------------------------------------------
+
+
+class RegionNotFound(NotFound):
+    code = "region_not_found"
+    zh = "没有此行政区划。"
+    en = "No such region."
+
+
+class ProgrammeNotFound(NotFound):
+    code = "programme_not_found"
+    zh = "没有此培训项目。"
+    en = "No such training programme."
+
+
+class CourseNotFound(NotFound):
+    code = "course_not_found"
+    zh = "没有此课程。"
+    en = "No such course."
+
+
+class InstitutionNotFound(NotFound):
+    code = "institution_not_found"
+    zh = "没有此机构。"
+    en = "No such institution."
+
+
+class ClientNotFound(NotFound):
+    code = "client_not_found"
+    zh = "没有此应用。"
+    en = "No such client."
+
+
+class OperatorNotFound(NotFound):
+    code = "operator_not_found"
+    zh = "没有此经办人。"
+    en = "No such operator."
+
+
+class AssertionKeyNotFound(NotFound):
+    code = "assertion_key_not_found"
+    zh = "没有此断言公钥。"
+    en = "No such assertion key."
+
+
+class AccountNotFound(NotFound):
+    code = "account_not_found"
+    zh = "该地区该年度没有专账。"
+    en = "This region has no special account for the year."
+
+
+class TemplateNotFound(NotFound):
+    code = "template_not_found"
+    zh = "没有此券模板。"
+    en = "No such voucher template."
+
+
+class VoucherNotFound(NotFound):
+    code = "voucher_not_found"
+    zh = "没有此券。"
+    en = "No such voucher."
+
+
+# --- what exists already, or changed meanwhile ---------------------------------------------------------------------
+
+
+class AlreadyExists(Refused):
+    code = "already_exists"
+    zh = "已存在：{what}。"
+    en = "Exists already: {what}."
+
+
+class ConcurrentChange(Refused):
+    code = "concurrent_change"
+    zh = "数据刚被他人修改；请重新读取后再试。"
+    en = "Changed by somebody else just now; read again and repeat."
+
+
+# --- catalogue, templates, money -----------------------------------------------------------------------------------
+
+
+class InstitutionNotAdmitted(Refused):
+    code = "institution_not_admitted"
+    zh = "该机构未获准入或已暂停。"
+    en = "This institution is not admitted, or is suspended."
+
+
+class TemplateStateRefused(Refused):
+    code = "template_state"
+    zh = "券模板当前状态为 {state}，不能进行此操作。"
+    en = "The template is {state}; this cannot be done."
+
+
+class BudgetExceeded(Refused):
+    code = "budget_exceeded"
+    zh = "专账可用资金不足：需要 {needed_fen} 分，可用 {free_fen} 分。"
+    en = "The account's free budget is not enough: {needed_fen} fen needed, {free_fen} fen free."
+
+
+class TooManySecrets(Refused):
+    code = "too_many_secrets"
+    zh = "已有两个有效密钥；请等旧密钥失效后再轮换。"
+    en = "Two secrets are in force; rotate again when the older one has ended."
+
+
+# --- claiming ------------------------------------------------------------------------------------------------------
+
+
+class TemplateNotOpen(Refused):
+    code = "template_not_open"
+    zh = "该券未发布、已暂停或已关闭，暂不能领取。"
+    en = "This voucher is not published, suspended or closed, and cannot be claimed."
+
+
+class DirectedOnly(Refused):
+    code = "directed_only"
+    zh = "定向券只能由名单内的指定人员领取。"
+    en = "A directed voucher is claimed by the person it was issued to."
+
+
+class ClaimWindowNotOpen(Refused):
+    code = "claim_window_not_open"
+    zh = "领取尚未开始，开始日期 {claim_from}。"
+    en = "Claiming has not begun; it begins on {claim_from}."
+
+
+class ClaimWindowOver(Refused):
+    code = "claim_window_over"
+    zh = "领取已于 {claim_until} 结束。"
+    en = "Claiming ended on {claim_until}."
+
+
+class AlreadyClaimed(Refused):
+    code = "already_claimed"
+    zh = "同一种券每人只能领取一次；已于 {claimed_at} 领取。"
+    en = "One voucher of a kind per person, once; it was claimed at {claimed_at}."
+
+
+class CapReached(Refused):
+    code = "cap_reached"
+    zh = "已达领取上限（规则 {rule}，上限 {limit}）。"
+    en = "The cap is reached (rule {rule}, limit {limit})."
+
+
+class HoldsAnother(Refused):
+    code = "holds_another"
+    zh = "手中还有未使用的券，使用或退回后才能再领。"
+    en = "Another voucher is still held; use it or give it back first."
+
+
+class SoldOut(Refused):
+    code = "sold_out"
+    zh = "已领完。"
+    en = "Sold out."
+
+
+# --- presenting, using, undoing ------------------------------------------------------------------------------------
+
+
+class TokenNotAccepted(Refused):
+    """``reason``: malformed, unknown_key, signature, expired, future, used."""
+
+    code = "token_not_accepted"
+    zh = "二维码无效：{reason}；请刷新后重新出示。"
+    en = "The QR code is not accepted: {reason}; refresh it and show it again."
+
+
+class CodeNotAccepted(Refused):
+    code = "code_not_accepted"
+    zh = "券码不存在或输入有误，请核对。"
+    en = "No voucher has this code; check what was typed."
+
+
+class AlreadyRedeemed(Refused):
+    code = "already_redeemed"
+    zh = "该券已于 {redeemed_at} 在“{institution_name}”使用。"
+    en = "This voucher was redeemed at {redeemed_at} at “{institution_name}”."
+
+
+class VoucherEnded(Refused):
+    code = "voucher_ended"
+    zh = "该券已{state_zh}，不能再用。"
+    en = "This voucher is {state} and cannot be used."
+
+
+class NotClaimed(Refused):
+    code = "not_claimed"
+    zh = "该券尚未领取。"
+    en = "This voucher has not been claimed yet."
+
+
+class NotYetValid(Refused):
+    code = "not_yet_valid"
+    zh = "该券自 {valid_from} 起可用。"
+    en = "This voucher can be used from {valid_from}."
+
+
+class Expired(Refused):
+    code = "expired"
+    zh = "该券已于 {valid_until} 到期。"
+    en = "This voucher expired at the end of {valid_until}."
+
+
+class WrongInstitution(Refused):
+    code = "wrong_institution"
+    zh = "该券不能在此机构使用。"
+    en = "This voucher cannot be used at this institution."
+
+
+class WrongCourse(Refused):
+    code = "wrong_course"
+    zh = "该券不能用于此课程。"
+    en = "This voucher cannot be used for this course."
+
+
+class NotRedeemed(Refused):
+    code = "not_redeemed"
+    zh = "该券未处于已使用状态，无法撤销使用。"
+    en = "This voucher is not in use; there is nothing to reverse."
+
+
+class ReversalWindowOver(Refused):
+    code = "reversal_window_over"
+    zh = "已超过撤销期限（{until}）。"
+    en = "The time for reversing ended at {until}."
+
+
+class NotHeld(Refused):
+    code = "not_held"
+    zh = "该券当前状态为 {state}，不能退回。"
+    en = "This voucher is {state} and cannot be given back."
+
+
+class NotRevocable(Refused):
+    code = "not_revocable"
+    zh = "该券当前状态为 {state}，不能作废。"
+    en = "This voucher is {state} and cannot be revoked."
+
+
+# --- later, please -------------------------------------------------------------------------------------------------
+
+
+class Contended(Unavailable):
+    code = "contended"
+    zh = "同时操作的人太多，请用同一幂等键稍后重试。"
+    en = "Too many at once; repeat in a moment with the same idempotency key."
+
+
+def every_error() -> list[type[DomainError]]:
+    """All classes of this module in the order in which they stand here, which is their order of precedence."""
+    return [kind for kind in globals().values() if isinstance(kind, type) and issubclass(kind, DomainError)][1:]

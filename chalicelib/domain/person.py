@@ -1,0 +1,101 @@
+"""A person's own row: caps counted and vouchers held. domain.md §3."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from chalicelib.domain.errors import CapReached
+from chalicelib.domain.region import Cap, CapBy, RuleSet, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What the e-SSC platform asserted of a person; sealed wherever it is kept."""
+
+    name: str
+    id_type: str
+    id_number: str
+    mobile: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CountKey:
+    """What a cap may be counted by, kept whatever rules exist today."""
+
+    region: str
+    year: int
+    programme_type: str
+    occupation: str | None = None
+    level: int | None = None
+
+    def text(self) -> str:
+        return "|".join(
+            (self.region, str(self.year), self.programme_type, self.occupation or "", str(self.level or ""))
+        )
+
+    @staticmethod
+    def read(text: str) -> "CountKey":
+        region, year, programme_type, occupation, level = text.split("|")
+        return CountKey(region, int(year), programme_type, occupation or None, int(level) if level else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One partition's head row. ``sealed_profile`` opens only in the context of this ``person_id``.
+
+    ``counts`` maps ``CountKey.text()`` to vouchers; ``held`` maps template to the issuing region and may name vouchers
+    that have ended meanwhile: who reads it looks at those vouchers.
+    """
+
+    person_id: str
+    version: int
+    sealed_profile: str
+    masked_name: str
+    masked_number: str
+    counts: Mapping[str, int] = field(default_factory=dict)
+    held: Mapping[str, str] = field(default_factory=dict)
+
+
+def _covers(cap: Cap, wanted: CountKey, counted: CountKey) -> bool:
+    if counted.region != wanted.region or (cap.window is Window.YEAR and counted.year != wanted.year):
+        return False
+    if cap.by is CapBy.PROGRAMME_TYPE:
+        return counted.programme_type == wanted.programme_type
+    if cap.by is CapBy.OCCUPATION_LEVEL:
+        known = wanted.occupation is not None
+        return known and (counted.occupation, counted.level) == (wanted.occupation, wanted.level)
+    return True
+
+
+def check_caps(person: Person | None, rules: RuleSet, wanted: CountKey) -> None:
+    """Check that one more voucher breaks no cap of its region. Raises CapReached."""
+    counted = [(CountKey.read(text), n) for text, n in person.counts.items()] if person else []
+    for cap in rules.caps:
+        if cap.by is CapBy.OCCUPATION_LEVEL and wanted.occupation is None:
+            continue
+        if sum(n for key, n in counted if _covers(cap, wanted, key)) >= cap.limit:
+            raise CapReached(rule=cap.rule, limit=cap.limit)
+
+
+def take(person: Person, template_id: str, wanted: CountKey) -> Person:
+    """Count a voucher and hold it."""
+    key = wanted.text()
+    return replace(
+        person,
+        version=person.version + 1,
+        counts={**person.counts, key: person.counts.get(key, 0) + 1},
+        held={**person.held, template_id: wanted.region},
+    )
+
+
+def let_go(person: Person, template_id: str, counted: CountKey, *, frees_cap: bool) -> Person:
+    """Give a voucher back; the cap is freed only where the region says so."""
+    key, counts = counted.text(), dict(person.counts)
+    if frees_cap and counts.get(key, 0) > 0:
+        counts[key] -= 1
+    held = {t: r for t, r in person.held.items() if t != template_id}
+    return replace(person, version=person.version + 1, counts={k: n for k, n in counts.items() if n}, held=held)
+
+
+def hold_again(person: Person, template_id: str, region: str) -> Person:
+    """A reversal puts the voucher back into the hand."""
+    return replace(person, version=person.version + 1, held={**person.held, template_id: region})

@@ -1,0 +1,321 @@
+"""Voucher templates (券模板), their immutable terms, and their stock in shards. domain.md §1, §3; design.md §1.
+
+Law of a shard: ``quantity = remaining + made + released`` and the counts per state sum to ``made``.
+Law of a template: ``quantity = unallotted + Σ shards' quantity``.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from enum import StrEnum
+
+from chalicelib.domain import calendar
+from chalicelib.domain.errors import (
+    ClaimWindowNotOpen,
+    ClaimWindowOver,
+    DirectedOnly,
+    TemplateNotOpen,
+    TemplateStateRefused,
+    WrongCourse,
+    WrongInstitution,
+)
+from chalicelib.domain.programme import Course
+from chalicelib.domain.voucher import State
+
+MOST_SHARDS = 128
+VOUCHERS_PER_SHARD = 5_000
+CLAIMS_PER_SHARD = 12  # a second, before conflicts cost more than another shard does
+
+
+class BusinessMode(StrEnum):
+    FOUNDATION = "foundation"  # 普及型
+    UPSKILLING = "upskilling"  # 提升型
+
+
+class FunctionMode(StrEnum):
+    FACE_VALUE = "face_value"  # 面值券
+    NO_FACE_VALUE = "no_face_value"  # 抵用券
+
+
+class DistributionMode(StrEnum):
+    OPEN = "open"  # 通用券
+    DIRECTED = "directed"  # 定向券
+
+
+class TemplateState(StrEnum):
+    DRAFT = "draft"
+    PUBLISHED = "published"
+    SUSPENDED = "suspended"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the card looks like: title, colours (#RRGGBB), object key of an image, a note to the holder."""
+
+    title: str
+    colour: str = "#B01E23"
+    text_colour: str = "#FFFFFF"
+    image_key: str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a holder is promised; never changed, only followed by a next version. Dates are local and inclusive.
+
+    ``ceiling_fen`` is what publishing reserves per voucher: the face value, or the programme's standard, or 0.
+    Empty ``courses``/``institutions``: any course of the programme, any admitted institution that teaches it.
+    """
+
+    template_id: str
+    version: int
+    business_mode: BusinessMode
+    function_mode: FunctionMode
+    distribution_mode: DistributionMode
+    programme_id: str
+    programme_type: str
+    occupation: str | None
+    level: int | None
+    face_value_fen: int
+    ceiling_fen: int
+    claim_from: date
+    claim_until: date
+    valid_from: date
+    valid_until: date
+    courses: tuple[str, ...] = ()
+    institutions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A template's head row. ``shards`` counts those that exist; ``gate`` grows with every opening and shutting, so
+    that a late shard write of an older act finds itself overtaken. ``unallotted`` stock is on its way to a shard."""
+
+    template_id: str
+    region: str
+    account_id: str
+    state: TemplateState
+    look: Look
+    terms_version: int
+    peak_claims: int
+    quantity: int
+    made_at: datetime
+    unallotted: int = 0
+    shards: int = 0
+    gate: int = 0
+    gate_reached: int = 0
+    released: bool = False
+    ceiling_fen: int = 0
+    published_at: datetime | None = None
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A part of the stock and its complete sub-ledger; money in fen."""
+
+    template_id: str
+    number: int
+    open: bool
+    gate: int
+    terms_version: int
+    quantity: int
+    remaining: int
+    reserved_fen: int
+    made: int = 0
+    released: int = 0
+    to_release_fen: int = 0
+    ever_claimed: int = 0
+    ever_redeemed: int = 0
+    counts: Mapping[State, int] = field(default_factory=lambda: dict.fromkeys(State, 0))
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """What one step of one voucher does to its shard; every number is a difference."""
+
+    remaining: int = 0
+    made: int = 0
+    counts: Mapping[State, int] = field(default_factory=dict)
+    ever_claimed: int = 0
+    ever_redeemed: int = 0
+    reserved_fen: int = 0
+    to_release_fen: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """The sum of a template's shards, with what is still unallotted."""
+
+    quantity: int
+    unallotted: int
+    remaining: int
+    made: int
+    released: int
+    counts: Mapping[State, int]
+    ever_claimed: int
+    ever_redeemed: int
+    reserved_fen: int
+    to_release_fen: int
+
+
+def movement(before: State | None, after: State, ceiling_fen: int) -> Movement:
+    """What the step ``before → after`` does to the shard (table of domain.md §3)."""
+    counts = {after: 1} if before is None else {before: -1, after: 1}
+    # Until there is a payment, every end sets the voucher's reservation free.
+    frees = after in (State.RETURNED, State.EXPIRED, State.FORFEITED, State.REVOKED)
+    return Movement(
+        remaining=-1 if before is None else 0,
+        made=1 if before is None else 0,
+        counts=counts,
+        ever_claimed=1 if after is State.CLAIMED and before in (None, State.ISSUED) else 0,
+        ever_redeemed={(State.CLAIMED, State.REDEEMED): 1, (State.REDEEMED, State.CLAIMED): -1}.get(
+            (before or State.ISSUED, after), 0
+        ),
+        reserved_fen=-ceiling_fen if frees else 0,
+        to_release_fen=ceiling_fen if frees else 0,
+    )
+
+
+def total(movements: Iterable[Movement]) -> Movement:
+    """Several vouchers' movements on one shard as one."""
+    sum_ = Movement()
+    for m in movements:
+        counts = {s: sum_.counts.get(s, 0) + m.counts.get(s, 0) for s in {*sum_.counts, *m.counts}}
+        sum_ = Movement(
+            remaining=sum_.remaining + m.remaining,
+            made=sum_.made + m.made,
+            counts={s: n for s, n in counts.items() if n},
+            ever_claimed=sum_.ever_claimed + m.ever_claimed,
+            ever_redeemed=sum_.ever_redeemed + m.ever_redeemed,
+            reserved_fen=sum_.reserved_fen + m.reserved_fen,
+            to_release_fen=sum_.to_release_fen + m.to_release_fen,
+        )
+    return sum_
+
+
+def ceiling_of(function_mode: FunctionMode, face_value_fen: int, standard_fen: int, *, attendance_only: bool) -> int:
+    """The most that one voucher can cost, in fen."""
+    if function_mode is FunctionMode.FACE_VALUE:
+        return face_value_fen
+    return 0 if attendance_only else standard_fen
+
+
+def shards_wanted(quantity: int, peak_claims: int) -> int:
+    """clamp(max(quantity / 5,000, peak claims a second / 12), 1, 128)."""
+    wanted = max(quantity / VOUCHERS_PER_SHARD, peak_claims / CLAIMS_PER_SHARD)
+    return min(max(math.ceil(wanted), 1), MOST_SHARDS)
+
+
+def publish(template: Template, now: datetime) -> Template:
+    """draft → published: the whole quantity is on its way to the shards."""
+    if template.state is not TemplateState.DRAFT:
+        raise TemplateStateRefused(state=template.state)
+    return _next(
+        template, state=TemplateState.PUBLISHED, unallotted=template.quantity, gate=template.gate + 1, published_at=now
+    )
+
+
+def suspend(template: Template) -> Template:
+    """published → suspended: stops claims, not use."""
+    if template.state is not TemplateState.PUBLISHED:
+        raise TemplateStateRefused(state=template.state)
+    return _next(template, state=TemplateState.SUSPENDED, gate=template.gate + 1)
+
+
+def resume(template: Template) -> Template:
+    """suspended → published."""
+    if template.state is not TemplateState.SUSPENDED:
+        raise TemplateStateRefused(state=template.state)
+    return _next(template, state=TemplateState.PUBLISHED, gate=template.gate + 1)
+
+
+def close(template: Template) -> Template:
+    """draft, published, suspended → closed, for good; claimed vouchers stay usable."""
+    if template.state is TemplateState.CLOSED:
+        raise TemplateStateRefused(state=template.state)
+    return _next(template, state=TemplateState.CLOSED, gate=template.gate + 1)
+
+
+def add(template: Template, quantity: int) -> Template:
+    """More vouchers for a template that is published or suspended."""
+    if template.state not in (TemplateState.PUBLISHED, TemplateState.SUSPENDED):
+        raise TemplateStateRefused(state=template.state)
+    return _next(template, quantity=template.quantity + quantity, unallotted=template.unallotted + quantity)
+
+
+def clear(template: Template) -> Template:
+    """A closed template has nothing in transit any more."""
+    return _next(template, unallotted=0, released=True)
+
+
+def release(shard: Shard, ceiling_fen: int) -> Shard:
+    """What a closing does to a shut shard: what remains is released, and its money waits to be posted."""
+    freed = shard.remaining * ceiling_fen
+    return replace(
+        shard,
+        remaining=0,
+        released=shard.released + shard.remaining,
+        reserved_fen=shard.reserved_fen - freed,
+        to_release_fen=shard.to_release_fen + freed,
+        version=shard.version + 1,
+    )
+
+
+def _next(template: Template, **changes: object) -> Template:
+    return replace(template, version=template.version + 1, **changes)  # type: ignore[arg-type]
+
+
+def allotments(template: Template, shards: Sequence[Shard]) -> dict[int, int]:
+    """How the unallotted stock is dealt to shard numbers (existing ones and new ones), as evenly as it goes.
+
+    The emptiest are served first, so that stock added to a template that sold unevenly levels out.
+    """
+    wanted = max(shards_wanted(template.quantity, template.peak_claims), len(shards))
+    remaining = {s.number: s.remaining for s in shards}
+    numbers = sorted(range(wanted), key=lambda n: (remaining.get(n, 0), n))
+    share, rest = divmod(template.unallotted, wanted)
+    return {n: share + (1 if i < rest else 0) for i, n in enumerate(numbers) if share or i < rest}
+
+
+def check_open_for_claim(template: Template, terms: Terms, now: datetime) -> None:
+    """Raises TemplateNotOpen, DirectedOnly, ClaimWindowNotOpen, ClaimWindowOver. The shard's conditions decide."""
+    if template.state is not TemplateState.PUBLISHED:
+        raise TemplateNotOpen(state=template.state)
+    if terms.distribution_mode is DistributionMode.DIRECTED:
+        raise DirectedOnly()
+    match calendar.in_force(terms.claim_from, terms.claim_until, now):
+        case "not_yet":
+            raise ClaimWindowNotOpen(claim_from=terms.claim_from.isoformat())
+        case "expired":
+            raise ClaimWindowOver(claim_until=terms.claim_until.isoformat())
+
+
+def check_place(terms: Terms, course: Course, institution_id: str) -> None:
+    """Whether a voucher of these terms may be used for the course there. Raises WrongInstitution, WrongCourse."""
+    if course.institution_id != institution_id:
+        raise WrongCourse()
+    if terms.institutions and institution_id not in terms.institutions:
+        raise WrongInstitution()
+    if course.programme_id != terms.programme_id or (terms.courses and course.course_id not in terms.courses):
+        raise WrongCourse()
+
+
+def stock_of(template: Template, shards: Iterable[Shard]) -> Stock:
+    """Add the shards up."""
+    rows = list(shards)
+    return Stock(
+        quantity=template.quantity,
+        unallotted=template.unallotted,
+        remaining=sum(s.remaining for s in rows),
+        made=sum(s.made for s in rows),
+        released=sum(s.released for s in rows),
+        counts={state: sum(s.counts[state] for s in rows) for state in State},
+        ever_claimed=sum(s.ever_claimed for s in rows),
+        ever_redeemed=sum(s.ever_redeemed for s in rows),
+        reserved_fen=sum(s.reserved_fen for s in rows),
+        to_release_fen=sum(s.to_release_fen for s in rows),
+    )

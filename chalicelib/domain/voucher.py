@@ -1,0 +1,250 @@
+"""A voucher and its steps. Each step decides and returns the voucher after it; nothing here knows of storage.
+
+Source of the table of steps: domain.md §3 (粤人社函〔2021〕101号, 三、业务流程).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from chalicelib.domain import calendar, history
+from chalicelib.domain.access import Actor
+from chalicelib.domain.attempt import Attempt, still_kept
+from chalicelib.domain.errors import (
+    AlreadyRedeemed,
+    Expired,
+    NotClaimed,
+    NotHeld,
+    NotRedeemed,
+    NotRevocable,
+    NotYetValid,
+    Reused,
+    ReversalWindowOver,
+    VoucherEnded,
+)
+from chalicelib.domain.history import Entry
+from chalicelib.domain.person import CountKey
+
+
+class State(StrEnum):
+    ISSUED = "issued"
+    CLAIMED = "claimed"
+    REDEEMED = "redeemed"
+    APPLIED = "applied"
+    WRITTEN_OFF = "written_off"
+    RETURNED = "returned"
+    EXPIRED = "expired"
+    FORFEITED = "forfeited"
+    REVOKED = "revoked"
+
+
+ENDED = frozenset({State.WRITTEN_OFF, State.RETURNED, State.EXPIRED, State.FORFEITED, State.REVOKED})
+STATE_ZH = {
+    State.ISSUED: "发放",
+    State.CLAIMED: "领取",
+    State.REDEEMED: "使用",
+    State.APPLIED: "申请资金",
+    State.WRITTEN_OFF: "核销",
+    State.RETURNED: "退回",
+    State.EXPIRED: "过期",
+    State.FORFEITED: "失效",
+    State.REVOKED: "作废",
+}
+# The whole table of steps: which state may follow which. Nothing leaves an end state.
+FOLLOWS: Mapping[State | None, frozenset[State]] = {
+    None: frozenset({State.ISSUED, State.CLAIMED}),
+    State.ISSUED: frozenset({State.CLAIMED, State.RETURNED, State.EXPIRED, State.REVOKED}),
+    State.CLAIMED: frozenset({State.REDEEMED, State.RETURNED, State.EXPIRED, State.REVOKED}),
+    State.REDEEMED: frozenset({State.CLAIMED, State.APPLIED, State.WRITTEN_OFF, State.FORFEITED, State.REVOKED}),
+    State.APPLIED: frozenset({State.REDEEMED, State.FORFEITED, State.WRITTEN_OFF}),
+} | {ended: frozenset[State]() for ended in ENDED}
+
+
+@dataclass(frozen=True, slots=True)
+class Redemption:
+    """Where, for what and how a voucher was used. ``proof``: token, code or assertion."""
+
+    institution_id: str
+    institution_name: str
+    course_id: str
+    proof: str
+    redeemed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Voucher:
+    """One person's voucher of one template; the pair is its key. ``ceiling_fen`` is the most that it can cost.
+
+    ``sealed_code`` opens to the typed code, ``code_key`` finds it. ``version`` equals the number of history entries.
+    """
+
+    person_id: str
+    template_id: str
+    voucher_id: str
+    region: str
+    shard: int
+    terms_version: int
+    state: State
+    version: int
+    ceiling_fen: int
+    valid_from: date
+    valid_until: date
+    counted_as: CountKey
+    masked_name: str
+    sealed_code: str
+    code_key: str
+    made_at: datetime
+    changed_at: datetime
+    redemption: Redemption | None = None
+    due_on: date | None = None
+    history: tuple[Entry, ...] = ()
+
+
+def claim(unclaimed: Voucher, *, attempt: Attempt, actor: Actor, entrance: str | None, now: datetime) -> Voucher:
+    """Make the voucher of an open template: the caller built it with ``version`` 0 and no history."""
+    facts = {
+        "entrance": entrance,
+        "shard": unclaimed.shard,
+        "terms": unclaimed.terms_version,
+        "valid_from": unclaimed.valid_from.isoformat(),
+        "valid_until": unclaimed.valid_until.isoformat(),
+    }
+    return _step(unclaimed, "claim", None, State.CLAIMED, actor, attempt, now, facts)
+
+
+def redeem(
+    voucher: Voucher, redemption: Redemption, *, attempt: Attempt, actor: Actor, facts: Mapping[str, str | int | None]
+) -> Voucher:
+    """Use a claimed voucher once, for one course of one institution.
+
+    Raises AlreadyRedeemed, VoucherEnded, NotClaimed, NotYetValid, Expired.
+    """
+    must_be_usable(voucher, redemption.redeemed_at)
+    said = {
+        "institution": redemption.institution_id,
+        "course": redemption.course_id,
+        "proof": redemption.proof,
+        **facts,
+    }
+    used = replace(voucher, redemption=redemption)
+    return _step(used, "redeem", State.CLAIMED, State.REDEEMED, actor, attempt, redemption.redeemed_at, said)
+
+
+def reverse(voucher: Voucher, *, reason: str, window: int, attempt: Attempt, actor: Actor, now: datetime) -> Voucher:
+    """Undo a mis-scan within ``window`` seconds, before any check-in or application.
+
+    Raises NotRedeemed, ReversalWindowOver.
+    """
+    if voucher.state is not State.REDEEMED or voucher.redemption is None:
+        raise NotRedeemed(state=voucher.state)
+    until = voucher.redemption.redeemed_at + timedelta(seconds=window)
+    if now > until:
+        raise ReversalWindowOver(until=calendar.to_text(until))
+    facts = {"institution": voucher.redemption.institution_id, "reason": reason}
+    back = replace(voucher, redemption=None)
+    return _step(back, "reverse", State.REDEEMED, State.CLAIMED, actor, attempt, now, facts)
+
+
+def give_back(voucher: Voucher, *, attempt: Attempt, actor: Actor, now: datetime) -> Voucher:
+    """The holder returns a voucher that was not used. Raises NotHeld."""
+    state = effective_state(voucher, now)
+    if state not in (State.ISSUED, State.CLAIMED):
+        raise NotHeld(state=state)
+    return _step(voucher, "give_back", voucher.state, State.RETURNED, actor, attempt, now, {})
+
+
+def revoke(voucher: Voucher, *, reason: str, attempt: Attempt, actor: Actor, now: datetime) -> Voucher:
+    """An authority takes a voucher away, with a reason. Raises NotRevocable."""
+    state = effective_state(voucher, now)
+    if state not in (State.ISSUED, State.CLAIMED, State.REDEEMED):
+        raise NotRevocable(state=state)
+    return _step(voucher, "revoke", voucher.state, State.REVOKED, actor, attempt, now, {"reason": reason})
+
+
+def expire(voucher: Voucher, *, now: datetime) -> Voucher | None:
+    """What the sweep makes of a voucher that is due: expired, or nothing if it is not (any more) to expire."""
+    if voucher.state not in (State.ISSUED, State.CLAIMED) or effective_state(voucher, now) is not State.EXPIRED:
+        return None
+    facts = {"valid_until": voucher.valid_until.isoformat()}
+    return _step(voucher, "expire", voucher.state, State.EXPIRED, None, None, now, facts)
+
+
+def effective_state(voucher: Voucher, now: datetime) -> State:
+    """The state as it counts at this instant, whether or not the sweep has run."""
+    unused = voucher.state in (State.ISSUED, State.CLAIMED)
+    if unused and calendar.in_force(voucher.valid_from, voucher.valid_until, now) == "expired":
+        return State.EXPIRED
+    return voucher.state
+
+
+def must_be_usable(voucher: Voucher, now: datetime) -> None:
+    """Raises AlreadyRedeemed, VoucherEnded, NotClaimed, NotYetValid, Expired: the first that holds, in this order."""
+    if voucher.state in (State.REDEEMED, State.APPLIED) and voucher.redemption:
+        raise AlreadyRedeemed(
+            redeemed_at=calendar.to_text(voucher.redemption.redeemed_at),
+            institution_id=voucher.redemption.institution_id,
+            institution_name=voucher.redemption.institution_name,
+        )
+    state = effective_state(voucher, now)
+    if state is State.EXPIRED:
+        raise Expired(valid_until=voucher.valid_until.isoformat())
+    if state in ENDED:
+        raise VoucherEnded(state=state, state_zh=STATE_ZH[state])
+    if state is State.ISSUED:
+        raise NotClaimed()
+    if calendar.in_force(voucher.valid_from, voucher.valid_until, now) == "not_yet":
+        raise NotYetValid(valid_from=voucher.valid_from.isoformat())
+
+
+def earlier_answer(voucher: Voucher, attempt: Attempt, now: datetime) -> Entry | None:
+    """The entry that this very request wrote before, if it did and is still kept. Raises Reused (other body)."""
+    for entry in reversed(voucher.history):
+        said = entry.said
+        if said["request"] == attempt.request and still_kept(entry.at, now):
+            if said["body"] != attempt.body:
+                raise Reused()
+            return entry
+    return None
+
+
+def is_held(voucher: Voucher, now: datetime, *, redeemed_counts: bool) -> bool:
+    """Whether the voucher counts for ``one_at_a_time``."""
+    state = effective_state(voucher, now)
+    return state in (State.ISSUED, State.CLAIMED) or (redeemed_counts and state in (State.REDEEMED, State.APPLIED))
+
+
+def _step(
+    voucher: Voucher,
+    step: str,
+    before: State | None,
+    after: State,
+    actor: Actor | None,
+    attempt: Attempt | None,
+    now: datetime,
+    facts: Mapping[str, str | int | None],
+) -> Voucher:
+    if after not in FOLLOWS[before]:
+        raise AssertionError(f"{after} does not follow {before}")
+    entry = history.next_entry(
+        voucher.history,
+        history.genesis(voucher.template_id, voucher.person_id),
+        step=step,
+        before=before,
+        after=after,
+        at=now,
+        app_key=actor.app_key if actor else None,
+        operator_id=actor.operator_id if actor else None,
+        request=attempt.request if attempt else None,
+        body=attempt.body if attempt else None,
+        facts=facts,
+    )
+    waits = after in (State.ISSUED, State.CLAIMED)
+    return replace(
+        voucher,
+        state=after,
+        version=voucher.version + 1,
+        changed_at=now,
+        due_on=calendar.due_day(voucher.valid_until, now) if waits else None,
+        history=(*voucher.history, entry),
+    )

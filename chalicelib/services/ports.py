@@ -1,0 +1,367 @@
+"""What the services need from outside, as Protocols; ``wiring.py`` picks who answers them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Generic, Protocol, TypeVar
+
+from chalicelib.domain.access import AssertionKey, Client, Operator
+from chalicelib.domain.assertion import Assertion, HolderSession
+from chalicelib.domain.attempt import Attempt
+from chalicelib.domain.fund import Account, Posting
+from chalicelib.domain.institution import Institution
+from chalicelib.domain.person import Person, Profile
+from chalicelib.domain.programme import Course, Programme
+from chalicelib.domain.region import Region, RuleSet
+from chalicelib.domain.template import Shard, Template, Terms
+from chalicelib.domain.token import Token
+from chalicelib.domain.voucher import Voucher
+
+T = TypeVar("T")
+
+
+# --- signals: what a store reports instead of a domain error, because a service can still do something about it -------
+
+
+class RequestSeen(Exception):
+    """This very request has already been carried out; its answer stands in the mark."""
+
+
+class StaleRow(Exception):
+    """A row changed between our read and our write; read again and judge again."""
+
+
+class VoucherExists(Exception):
+    """The person has a voucher of this template by now."""
+
+
+class ShardRefused(Exception):
+    """The shard's conditions did not hold; ``shard`` is the row as it was (None: there is no such shard)."""
+
+    def __init__(self, shard: Shard | None) -> None:
+        super().__init__()
+        self.shard = shard
+
+
+class WriteConflict(Exception):
+    """Others were writing the same rows; nothing happened, and trying again is right."""
+
+
+# --- what services give back -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[T]):
+    """The answer of a changing step; ``hit`` when it was given before and is only repeated."""
+
+    answer: T
+    hit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """A page of a list and the opaque cursor of the next one."""
+
+    items: tuple[T, ...]
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Goes into the transaction of a step that keeps no history of its own; ``answer`` is any domain dataclass."""
+
+    attempt: Attempt
+    answer: object
+    made_at: datetime
+
+
+# --- time, chance, keys ----------------------------------------------------------------------------------------------
+
+
+class Clock(Protocol):
+    def now(self) -> datetime: ...
+
+
+class Chance(Protocol):
+    """Random ids and picks; tests pass a seeded one."""
+
+    def person_id(self) -> str:
+        """26 characters of base32: 128 bits."""
+        ...
+
+    def short_id(self) -> str:
+        """16 characters of base32: 80 bits; templates, programmes, courses, operators, clients."""
+        ...
+
+    def code_bytes(self) -> bytes:
+        """10 bytes for a typed code."""
+        ...
+
+    def nonce(self) -> bytes:
+        """12 bytes."""
+        ...
+
+    def secret(self) -> str:
+        """A client's signing secret: 43 characters of base64url, 256 bits."""
+        ...
+
+    def order(self, count: int) -> list[int]:
+        """0 … count-1 in random order."""
+        ...
+
+
+class Identities(Protocol):
+    def keys(self, id_type: str, id_number: str) -> Sequence[str]:
+        """Identity partitions of a normalised number, current pepper first."""
+        ...
+
+    def code_key(self, code: str) -> str:
+        """The index key of a canonical typed code."""
+        ...
+
+
+class Sealer(Protocol):
+    """Authenticated encryption of fields; ``context`` ties a value to its row and field."""
+
+    def seal(self, plain: str, context: str) -> str: ...
+
+    def unseal(self, sealed: str, context: str) -> str: ...
+
+    def seal_profile(self, profile: Profile, person_id: str) -> str: ...
+
+    def unseal_profile(self, sealed: str, person_id: str) -> Profile: ...
+
+
+class VoucherIds(Protocol):
+    def encode(self, person_id: str, template_id: str) -> str: ...
+
+    def decode(self, voucher_id: str) -> tuple[str, str] | None:
+        """(person, template), or None for what we never made."""
+        ...
+
+
+class Tokens(Protocol):
+    def issue(self, voucher: Voucher, nonce: bytes, now: datetime) -> str: ...
+
+    def read(self, text: str) -> Token:
+        """Raises TokenNotAccepted (malformed, unknown_key, signature)."""
+        ...
+
+    def public_keys(self) -> Mapping[str, str]:
+        """kid → raw Ed25519 public key, base64url."""
+        ...
+
+
+class Sessions(Protocol):
+    def issue(self, session: HolderSession, nonce: bytes) -> str: ...
+
+    def read(self, text: str) -> HolderSession:
+        """Raises SessionEnded when it is not ours; the caller checks the time."""
+        ...
+
+
+class Assertions(Protocol):
+    def read(self, jws: str) -> Assertion:
+        """Check signature and form. Raises AssertionNotAccepted (malformed, algorithm, unknown_key, signature)."""
+        ...
+
+
+class OperatorSignatures(Protocol):
+    """An operator's own signature over one request (``X-Operator``)."""
+
+    def signer(self, jws: str) -> str:
+        """The operator id that the signature claims, nothing checked yet. Raises OperatorNotAccepted (malformed)."""
+        ...
+
+    def check(
+        self, jws: str, public_key: str, *, app_key: str, method: str, path: str, body: bytes, now: datetime
+    ) -> None:
+        """Raises OperatorNotAccepted (malformed, algorithm, signature, audience, request, expired, future)."""
+        ...
+
+
+# --- stores ----------------------------------------------------------------------------------------------------------
+
+
+class Shelf(Protocol[T]):
+    """One noun of the catalogue. Every noun has an id, a version, and stands in one listing."""
+
+    def get(self, key: str) -> T | None:
+        """At most 60 s old."""
+        ...
+
+    def read(self, key: str) -> T | None:
+        """As it is now."""
+        ...
+
+    def add(self, noun: T, mark: Mark) -> None:
+        """Raises RequestSeen, AlreadyExists."""
+        ...
+
+    def change(self, after: T, mark: Mark) -> None:
+        """Replace version ``after.version - 1``. Raises RequestSeen, ConcurrentChange."""
+        ...
+
+    def page(self, listing: str, limit: int, cursor: str | None) -> Page[T]: ...
+
+
+class RuleSets(Protocol):
+    def in_force(self, region: str, day: date) -> RuleSet | None:
+        """The latest version that is effective on the day; at most 60 s old."""
+        ...
+
+    def latest(self, region: str) -> RuleSet | None: ...
+
+    def add(self, rules: RuleSet, mark: Mark) -> None:
+        """Raises RequestSeen, ConcurrentChange when the version is taken."""
+        ...
+
+
+class Marks(Protocol):
+    def find(self, attempt: Attempt, kind: type[T], now: datetime) -> T | None:
+        """The kept answer of this request. Raises Reused when its body was another."""
+        ...
+
+
+class Accounts(Protocol):
+    def read(self, account_id: str) -> Account | None: ...
+
+    def open(self, account: Account, posting: Posting, mark: Mark) -> None:
+        """Raises RequestSeen, AlreadyExists."""
+        ...
+
+    def post(self, account: Account, posting: Posting, mark: Mark) -> None:
+        """Raises RequestSeen, StaleRow."""
+        ...
+
+    def postings(self, account_id: str, limit: int, cursor: str | None) -> Page[Posting]: ...
+
+    def page(self, region: str, limit: int, cursor: str | None) -> Page[Account]: ...
+
+
+class Templates(Protocol):
+    def get(self, template_id: str) -> Template | None:
+        """At most 60 s old."""
+        ...
+
+    def read(self, template_id: str) -> Template | None: ...
+
+    def terms(self, template_id: str, version: int) -> Terms: ...
+
+    def page(self, region: str, limit: int, cursor: str | None) -> Page[Template]: ...
+
+    def add(self, template: Template, terms: Terms, mark: Mark) -> None:
+        """Raises RequestSeen."""
+        ...
+
+    def change(self, after: Template, mark: Mark | None, posted: tuple[Account, Posting] | None = None) -> None:
+        """Replace version ``after.version - 1``, with the money it moves. Raises RequestSeen, StaleRow."""
+        ...
+
+    def shards(self, template: Template) -> list[Shard]:
+        """All shards as they are now, read together, in order of number."""
+        ...
+
+    def deal(self, after: Template, deals: Mapping[int, int], new: Sequence[Shard]) -> None:
+        """Add stock to existing shards, create new ones, and write the template that gave it. Raises StaleRow."""
+        ...
+
+    def set_gate(self, template: Template, numbers: Sequence[int]) -> None:
+        """Open or shut shards; one that a later act has reached already is left alone."""
+        ...
+
+    def release(self, before: Shard, after: Shard) -> None:
+        """Raises StaleRow."""
+        ...
+
+
+class People(Protocol):
+    def find(self, identity_keys: Sequence[str]) -> str | None:
+        """The person that any of the numbers leads to: one call."""
+        ...
+
+    def read(self, person_id: str, template_ids: Sequence[str]) -> tuple[Person | None, dict[str, Voucher]]:
+        """The person's head row and the vouchers of these templates: one call, consistent."""
+        ...
+
+    def voucher(self, person_id: str, template_id: str) -> Voucher | None:
+        """One consistent read."""
+        ...
+
+    def voucher_by_code(self, code_key: str) -> Voucher | None: ...
+
+    def wallet(self, person_id: str, limit: int, cursor: str | None) -> Page[Voucher]: ...
+
+    def record_claim(self, voucher: Voucher, person: Person, identity_key: str | None) -> None:
+        """One transaction: voucher, shard, person (+ identity when given: the person is new then).
+
+        Raises VoucherExists, ShardRefused, StaleRow, WriteConflict.
+        """
+        ...
+
+    def record_step(self, before: Voucher, after: Voucher, person: Person | None = None) -> None:
+        """One transaction: voucher, shard (+ person). Raises StaleRow."""
+        ...
+
+    def due(self, day: date, lane: int, limit: int, cursor: str | None) -> Page[tuple[str, str]]:
+        """(person, template) of what stands in one lane of a day."""
+        ...
+
+    def vouchers(self, keys: Sequence[tuple[str, str]]) -> list[Voucher]: ...
+
+    def record_steps(self, steps: Sequence[tuple[Voucher, Voucher]]) -> None:
+        """Many vouchers' steps in one transaction, each shard once. Raises StaleRow."""
+        ...
+
+
+class Checkpoints(Protocol):
+    def swept_until(self, sweep: str) -> date | None: ...
+
+    def advance(self, sweep: str, day: date) -> None:
+        """Never moves back."""
+        ...
+
+
+# --- groups that services and edges share --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All shelves of the catalogue."""
+
+    regions: Shelf[Region]
+    rule_sets: RuleSets
+    programmes: Shelf[Programme]
+    courses: Shelf[Course]
+    institutions: Shelf[Institution]
+    clients: Shelf[Client]
+    operators: Shelf[Operator]
+    assertion_keys: Shelf[AssertionKey]
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Everything that holds a secret."""
+
+    identities: Identities
+    sealer: Sealer
+    voucher_ids: VoucherIds
+    tokens: Tokens
+    sessions: Sessions
+    assertions: Assertions
+    operator_signatures: OperatorSignatures
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What the wiring built: handed to routes and jobs, which pass on what a service needs."""
+
+    clock: Clock
+    chance: Chance
+    catalogue: Catalogue
+    keys: Keys
+    marks: Marks
+    accounts: Accounts
+    templates: Templates
+    people: People
+    checkpoints: Checkpoints
