@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-NATION = "000000"
+from chalicelib.domain.identifiers import region_ancestors
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +22,9 @@ class Region:
     parent: str | None
 
 
-def ancestry(code: str) -> tuple[str, ...]:
-    """The region and all above it, nearest first: 440305 → 440305, 440300, 440000, 000000."""
-    chain = [code, code[:4] + "00", code[:2] + "0000", NATION]
-    return tuple(dict.fromkeys(chain))
-
-
 def within(code: str, scope: Iterable[str]) -> bool:
     """Whether a region lies in, or is, one of the scope's regions."""
-    return not set(ancestry(code)).isdisjoint(scope)
+    return not {code, *region_ancestors(code)}.isdisjoint(scope)
 
 
 class Window(StrEnum):

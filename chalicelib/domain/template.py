@@ -90,8 +90,12 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A template's head row. ``shards`` counts those that exist; ``gate`` grows with every opening and shutting, so
-    that a late shard write of an older act finds itself overtaken. ``unallotted`` stock is on its way to a shard."""
+    """A template's head row.
+
+    ``shards`` counts those that exist. ``unallotted`` stock is on its way to a shard (all of it, in a draft). ``gate``
+    grows with every opening and shutting, so that a late shard write of an older act finds itself overtaken;
+    ``gate_reached`` follows when every shard has it, ``released`` when a closed template's shards are empty.
+    """
 
     template_id: str
     region: str
@@ -214,9 +218,7 @@ def publish(template: Template, now: datetime) -> Template:
     """draft → published: the whole quantity is on its way to the shards."""
     if template.state is not TemplateState.DRAFT:
         raise TemplateStateRefused(state=template.state)
-    return _next(
-        template, state=TemplateState.PUBLISHED, unallotted=template.quantity, gate=template.gate + 1, published_at=now
-    )
+    return _next(template, state=TemplateState.PUBLISHED, gate=template.gate + 1, published_at=now)
 
 
 def suspend(template: Template) -> Template:
@@ -237,6 +239,8 @@ def close(template: Template) -> Template:
     """draft, published, suspended → closed, for good; claimed vouchers stay usable."""
     if template.state is TemplateState.CLOSED:
         raise TemplateStateRefused(state=template.state)
+    if template.state is TemplateState.DRAFT:  # nothing was ever published: a draft is thrown away
+        return _next(template, state=TemplateState.CLOSED, quantity=0, unallotted=0, released=True)
     return _next(template, state=TemplateState.CLOSED, gate=template.gate + 1)
 
 
@@ -245,11 +249,6 @@ def add(template: Template, quantity: int) -> Template:
     if template.state not in (TemplateState.PUBLISHED, TemplateState.SUSPENDED):
         raise TemplateStateRefused(state=template.state)
     return _next(template, quantity=template.quantity + quantity, unallotted=template.unallotted + quantity)
-
-
-def clear(template: Template) -> Template:
-    """A closed template has nothing in transit any more."""
-    return _next(template, unallotted=0, released=True)
 
 
 def release(shard: Shard, ceiling_fen: int) -> Shard:
@@ -269,16 +268,61 @@ def _next(template: Template, **changes: object) -> Template:
     return replace(template, version=template.version + 1, **changes)  # type: ignore[arg-type]
 
 
-def allotments(template: Template, shards: Sequence[Shard]) -> dict[int, int]:
-    """How the unallotted stock is dealt to shard numbers (existing ones and new ones), as evenly as it goes.
+def allotments(template: Template, shards: Sequence[Shard], most: int) -> dict[int, int]:
+    """How the unallotted stock is dealt to shard numbers, at most ``most`` of them at once.
 
-    The emptiest are served first, so that stock added to a template that sold unevenly levels out.
+    The emptiest, new ones among them, are filled up to a common level, so that stock added to a template that sold
+    unevenly levels out. A closed template's stock goes to shard 0, to be released there.
     """
+    if template.state is TemplateState.CLOSED:
+        return {0: template.unallotted}
     wanted = max(shards_wanted(template.quantity, template.peak_claims), len(shards))
     remaining = {s.number: s.remaining for s in shards}
-    numbers = sorted(range(wanted), key=lambda n: (remaining.get(n, 0), n))
-    share, rest = divmod(template.unallotted, wanted)
-    return {n: share + (1 if i < rest else 0) for i, n in enumerate(numbers) if share or i < rest}
+    levels = sorted((remaining.get(n, 0), n) for n in range(wanted))
+    # New shards are numbered without gaps: a chunk that is cut off takes the lowest numbers of equal level first.
+    filled, poured = 1, levels[0][0]
+    while filled < wanted and levels[filled][0] * filled - poured < template.unallotted:
+        poured += levels[filled][0]
+        filled += 1
+    level, rest = divmod(template.unallotted + poured, filled)
+    deals = {n: level + (1 if i < rest else 0) - had for i, (had, n) in enumerate(levels[:filled])}
+    return dict(sorted((n, q) for n, q in deals.items() if q > 0)[:most])
+
+
+def deal(template: Template, deals: Mapping[int, int]) -> Template:
+    """The template after it gave stock to shards."""
+    return _next(
+        template,
+        unallotted=template.unallotted - sum(deals.values()),
+        shards=max(template.shards, *(n + 1 for n in deals)),
+    )
+
+
+def new_shard(template: Template, number: int, quantity: int) -> Shard:
+    """A shard as dealing creates it."""
+    return Shard(
+        template_id=template.template_id,
+        number=number,
+        open=template.state is TemplateState.PUBLISHED,
+        gate=template.gate,
+        terms_version=template.terms_version,
+        quantity=quantity,
+        remaining=quantity,
+        reserved_fen=quantity * template.ceiling_fen,
+    )
+
+
+def is_settled(template: Template) -> bool:
+    """Whether every shard has got what the template's last act meant for it."""
+    if template.state is TemplateState.DRAFT:
+        return True
+    closed = template.state is TemplateState.CLOSED
+    return template.gate_reached == template.gate and (template.released if closed else template.unallotted == 0)
+
+
+def reached(template: Template) -> Template:
+    """Every shard stands at the template's gate; a closed template is empty as well."""
+    return _next(template, gate_reached=template.gate, released=template.state is TemplateState.CLOSED)
 
 
 def check_open_for_claim(template: Template, terms: Terms, now: datetime) -> None:

@@ -101,6 +101,36 @@ class Voucher:
     history: tuple[Entry, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The answer of a step: read off the voucher's fixed facts and the step's own history entry, so that the same
+    request is answered in the same words for as long as it is kept."""
+
+    voucher_id: str
+    template_id: str
+    region: str
+    step: str
+    state: State
+    version: int
+    at: datetime
+    facts: Mapping[str, str | int | None]
+
+
+def receipt(voucher: Voucher, entry: Entry | None = None) -> Receipt:
+    """What a step answers: by default the last one."""
+    said = (entry or voucher.history[-1]).said
+    return Receipt(
+        voucher_id=voucher.voucher_id,
+        template_id=voucher.template_id,
+        region=voucher.region,
+        step=said["step"],
+        state=State(said["to"]),
+        version=said["number"],
+        at=calendar.from_text(said["at"]),
+        facts=said["facts"],
+    )
+
+
 def claim(unclaimed: Voucher, *, attempt: Attempt, actor: Actor, entrance: str | None, now: datetime) -> Voucher:
     """Make the voucher of an open template: the caller built it with ``version`` 0 and no history."""
     facts = {

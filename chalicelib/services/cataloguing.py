@@ -1,0 +1,253 @@
+"""Keep the catalogue: regions and their rule sets, programmes, courses, institutions."""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import TypeVar
+
+from chalicelib.domain import calendar
+from chalicelib.domain.access import Actor, must_cover
+from chalicelib.domain.attempt import Attempt
+from chalicelib.domain.coordinates import InvalidPoint, check_point
+from chalicelib.domain.errors import (
+    CourseNotFound,
+    DomainError,
+    InstitutionNotFound,
+    Invalid,
+    ProgrammeNotFound,
+    RegionNotFound,
+)
+from chalicelib.domain.identifiers import InvalidIdentifier, parse_uscc
+from chalicelib.domain.institution import Admission, Institution, Kind, must_be_admitted
+from chalicelib.domain.programme import Course, Programme
+from chalicelib.domain.region import Cap, Region, RuleSet
+from chalicelib.services.once import once
+from chalicelib.services.ports import Catalogue, Chance, Done, Mark, Marks
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ProgrammeDraft:
+    region: str
+    name_zh: str
+    name_en: str
+    programme_type: str
+    standard_fen: int
+    occupation: str | None = None
+    level: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CourseDraft:
+    programme_id: str
+    institution_id: str
+    name_zh: str
+    name_en: str
+    hours: int
+    online: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InstitutionDraft:
+    institution_id: str
+    region: str
+    name_zh: str
+    name_en: str
+    kind: Kind
+    latitude: str
+    longitude: str
+    datum: str
+
+
+@dataclass(frozen=True, slots=True)
+class RulesDraft:
+    effective_from: date
+    caps: tuple[Cap, ...]
+    one_at_a_time: bool
+    redeemed_counts_as_held: bool
+    give_back_frees_cap: bool
+    reversal_window: int
+    help_line: str
+
+
+def find_region(catalogue: Catalogue, code: str) -> Region:
+    """Raises RegionNotFound."""
+    return _found(catalogue.regions.get(code), RegionNotFound)
+
+
+def find_programme(catalogue: Catalogue, programme_id: str) -> Programme:
+    """Raises ProgrammeNotFound."""
+    return _found(catalogue.programmes.get(programme_id), ProgrammeNotFound)
+
+
+def find_course(catalogue: Catalogue, course_id: str) -> Course:
+    """Raises CourseNotFound."""
+    return _found(catalogue.courses.get(course_id), CourseNotFound)
+
+
+def find_institution(catalogue: Catalogue, institution_id: str) -> Institution:
+    """Raises InstitutionNotFound."""
+    return _found(catalogue.institutions.get(institution_id), InstitutionNotFound)
+
+
+def rules_in_force(catalogue: Catalogue, region: str, now: datetime) -> RuleSet:
+    """The region's rule set of the day; a region that decided nothing has the defaults. Raises RegionNotFound."""
+    find_region(catalogue, region)
+    today = calendar.local_date(now)
+    return catalogue.rule_sets.in_force(region, today) or RuleSet(region=region, version=0, effective_from=today)
+
+
+def decide_rules(
+    catalogue: Catalogue, marks: Marks, region: str, draft: RulesDraft, *, actor: Actor, attempt: Attempt, now: datetime
+) -> Done[RuleSet]:
+    """Add the next version of a region's rule set. Raises RegionNotFound, OutOfScope, Invalid (date in the past)."""
+    find_region(catalogue, region)
+    must_cover(actor, region)
+    if draft.effective_from < calendar.local_date(now):
+        raise Invalid(pointer="/effective_from", reason="a rule set cannot begin in the past")
+
+    def act() -> RuleSet:
+        latest = catalogue.rule_sets.latest(region)
+        rules = RuleSet(
+            region=region,
+            version=latest.version + 1 if latest else 1,
+            effective_from=draft.effective_from,
+            caps=draft.caps,
+            one_at_a_time=draft.one_at_a_time,
+            redeemed_counts_as_held=draft.redeemed_counts_as_held,
+            give_back_frees_cap=draft.give_back_frees_cap,
+            reversal_window=draft.reversal_window,
+            help_line=draft.help_line,
+        )
+        catalogue.rule_sets.add(rules, Mark(attempt, rules, now))
+        return rules
+
+    return once(marks, attempt, RuleSet, now, act)
+
+
+def add_programme(
+    catalogue: Catalogue,
+    marks: Marks,
+    chance: Chance,
+    draft: ProgrammeDraft,
+    *,
+    actor: Actor,
+    attempt: Attempt,
+    now: datetime,
+) -> Done[Programme]:
+    """Raises RegionNotFound, OutOfScope."""
+    find_region(catalogue, draft.region)
+    must_cover(actor, draft.region)
+
+    def act() -> Programme:
+        programme = Programme(
+            programme_id=chance.short_id(),
+            region=draft.region,
+            name_zh=draft.name_zh,
+            name_en=draft.name_en,
+            programme_type=draft.programme_type,
+            standard_fen=draft.standard_fen,
+            occupation=draft.occupation,
+            level=draft.level,
+        )
+        catalogue.programmes.add(programme, Mark(attempt, programme, now))
+        return programme
+
+    return once(marks, attempt, Programme, now, act)
+
+
+def add_institution(
+    catalogue: Catalogue, marks: Marks, draft: InstitutionDraft, *, actor: Actor, attempt: Attempt, now: datetime
+) -> Done[Institution]:
+    """Admit an institution. Raises RegionNotFound, OutOfScope, Invalid (code or coordinates), AlreadyExists."""
+    find_region(catalogue, draft.region)
+    must_cover(actor, draft.region)
+    try:
+        institution_id = parse_uscc(draft.institution_id)
+    except InvalidIdentifier as refused:
+        raise Invalid(pointer="/institution_id", reason=refused.hint_zh) from None
+    try:
+        check_point(float(draft.latitude), float(draft.longitude), draft.datum)
+    except InvalidPoint as refused:
+        raise Invalid(pointer="/coordinates", reason=refused.hint_zh) from None
+
+    def act() -> Institution:
+        institution = Institution(
+            institution_id=institution_id,
+            region=draft.region,
+            name_zh=draft.name_zh,
+            name_en=draft.name_en,
+            kind=draft.kind,
+            latitude=draft.latitude,
+            longitude=draft.longitude,
+            datum=draft.datum,
+        )
+        catalogue.institutions.add(institution, Mark(attempt, institution, now))
+        return institution
+
+    return once(marks, attempt, Institution, now, act)
+
+
+def set_admission(
+    catalogue: Catalogue,
+    marks: Marks,
+    institution_id: str,
+    admission: Admission,
+    *,
+    actor: Actor,
+    attempt: Attempt,
+    now: datetime,
+) -> Done[Institution]:
+    """Suspend or readmit an institution. Raises InstitutionNotFound, OutOfScope."""
+
+    def act() -> Institution:
+        before = _found(catalogue.institutions.read(institution_id), InstitutionNotFound)
+        must_cover(actor, before.region)
+        after = replace(before, admission=admission, version=before.version + 1)
+        catalogue.institutions.change(after, Mark(attempt, after, now))
+        return after
+
+    return once(marks, attempt, Institution, now, act)
+
+
+def add_course(
+    catalogue: Catalogue,
+    marks: Marks,
+    chance: Chance,
+    draft: CourseDraft,
+    *,
+    actor: Actor,
+    attempt: Attempt,
+    now: datetime,
+) -> Done[Course]:
+    """Record a programme as an institution teaches it.
+
+    Raises ProgrammeNotFound, InstitutionNotFound, InstitutionNotAdmitted, OutOfScope. The programme may be of another
+    region: people train across regions (跨区域培训), and the region that issued the voucher pays.
+    """
+    programme = find_programme(catalogue, draft.programme_id)
+    institution = find_institution(catalogue, draft.institution_id)
+    must_cover(actor, institution.region)
+    must_be_admitted(institution)
+
+    def act() -> Course:
+        course = Course(
+            course_id=chance.short_id(),
+            programme_id=programme.programme_id,
+            institution_id=institution.institution_id,
+            region=institution.region,
+            name_zh=draft.name_zh,
+            name_en=draft.name_en,
+            hours=draft.hours,
+            online=draft.online,
+        )
+        catalogue.courses.add(course, Mark(attempt, course, now))
+        return course
+
+    return once(marks, attempt, Course, now, act)
+
+
+def _found(noun: T | None, missing: type[DomainError]) -> T:
+    if noun is None:
+        raise missing()
+    return noun

@@ -1,0 +1,133 @@
+"""Steps on a voucher named by its id: reverse (撤销使用), give back (退券), revoke (作废)."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from chalicelib.domain import person, voucher
+from chalicelib.domain.access import Actor, covers, must_act_for, must_cover
+from chalicelib.domain.assertion import HolderSession
+from chalicelib.domain.attempt import Attempt
+from chalicelib.domain.errors import Contended, HoldsAnother, VoucherNotFound
+from chalicelib.domain.person import Person
+from chalicelib.domain.voucher import Receipt, State, Voucher, receipt
+from chalicelib.services.cataloguing import rules_in_force
+from chalicelib.services.once import TRIES
+from chalicelib.services.ports import Catalogue, Done, Keys, People, StaleRow, WriteConflict
+
+
+def reverse_redemption(
+    catalogue: Catalogue,
+    people: People,
+    keys: Keys,
+    voucher_id: str,
+    reason: str,
+    *,
+    actor: Actor,
+    attempt: Attempt,
+    now: datetime,
+) -> Done[Receipt]:
+    """Undo a mis-scan; the institution that scanned does it, within the region's window.
+
+    Raises VoucherNotFound, OutOfScope, NotRedeemed, ReversalWindowOver, HoldsAnother, Reused, Contended.
+    """
+
+    def step(before: Voucher, holder: Person) -> tuple[Voucher, Person]:
+        if before.redemption is not None:
+            if before.redemption.institution_id not in actor.client.institutions:
+                raise VoucherNotFound()
+            must_act_for(actor, before.redemption.institution_id)
+        elif not _was_here(before, actor):
+            raise VoucherNotFound()
+        rules = rules_in_force(catalogue, before.region, now)
+        after = voucher.reverse(
+            before, reason=reason, window=rules.reversal_window, attempt=attempt, actor=actor, now=now
+        )
+        if rules.one_at_a_time:
+            _check_no_other_held(people, holder, before, now)
+        return after, person.hold_again(holder, before.template_id, before.region)
+
+    return _change(people, keys, voucher_id, step, attempt, now)
+
+
+def give_back(
+    catalogue: Catalogue,
+    people: People,
+    keys: Keys,
+    voucher_id: str,
+    *,
+    session: HolderSession,
+    actor: Actor,
+    attempt: Attempt,
+    now: datetime,
+) -> Done[Receipt]:
+    """The holder gives an unused voucher back. Raises VoucherNotFound, NotHeld, Reused, Contended."""
+
+    def step(before: Voucher, holder: Person) -> tuple[Voucher, Person]:
+        if before.person_id != session.person_id:
+            raise VoucherNotFound()
+        rules = rules_in_force(catalogue, before.region, now)
+        after = voucher.give_back(before, attempt=attempt, actor=actor, now=now)
+        freed = person.let_go(holder, before.template_id, before.counted_as, frees_cap=rules.give_back_frees_cap)
+        return after, freed
+
+    return _change(people, keys, voucher_id, step, attempt, now)
+
+
+def revoke_voucher(
+    people: People, keys: Keys, voucher_id: str, reason: str, *, actor: Actor, attempt: Attempt, now: datetime
+) -> Done[Receipt]:
+    """An authority takes a voucher away. Raises VoucherNotFound, OutOfScope, NotRevocable, Reused, Contended."""
+
+    def step(before: Voucher, holder: Person) -> tuple[Voucher, None]:
+        if not covers(actor, before.region):
+            raise VoucherNotFound()
+        must_cover(actor, before.region)
+        return voucher.revoke(before, reason=reason, attempt=attempt, actor=actor, now=now), None
+
+    return _change(people, keys, voucher_id, step, attempt, now)
+
+
+def _change(
+    people: People,
+    keys: Keys,
+    voucher_id: str,
+    step: Callable[[Voucher, Person], tuple[Voucher, Person | None]],
+    attempt: Attempt,
+    now: datetime,
+) -> Done[Receipt]:
+    key = keys.voucher_ids.decode(voucher_id)
+    if key is None:
+        raise VoucherNotFound()
+    person_id, template_id = key
+    for _ in range(TRIES):
+        holder, vouchers = people.read(person_id, [template_id])
+        before = vouchers.get(template_id)
+        if before is None or holder is None:
+            raise VoucherNotFound()
+        earlier = voucher.earlier_answer(before, attempt, now)
+        if earlier is not None:
+            return Done(receipt(before, earlier), hit=True)
+        after, holder_after = step(before, holder)
+        try:
+            people.record_step(before, after, holder_after)
+            return Done(receipt(after))
+        except (StaleRow, WriteConflict):
+            continue
+    raise Contended()
+
+
+def _was_here(before: Voucher, actor: Actor) -> bool:
+    """Whether the voucher was ever used at one of the actor's institutions: then it may know that it no longer is."""
+    used_at = {entry.said["facts"].get("institution") for entry in before.history}
+    return not used_at.isdisjoint(actor.client.institutions)
+
+
+def _check_no_other_held(people: People, holder: Person, before: Voucher, now: datetime) -> None:
+    others = [
+        (holder.person_id, template_id)
+        for template_id, region in holder.held.items()
+        if region == before.region and template_id != before.template_id
+    ]
+    for other in people.vouchers(others):
+        if voucher.effective_state(other, now) in (State.ISSUED, State.CLAIMED):
+            raise HoldsAnother(voucher_id=other.voucher_id)

@@ -1,0 +1,220 @@
+"""Claim a voucher of an open template (领取): two reads and one transaction. design.md §1, §2."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from chalicelib.domain import assertion as assertions
+from chalicelib.domain import calendar, person, voucher
+from chalicelib.domain.access import Actor
+from chalicelib.domain.assertion import Purpose
+from chalicelib.domain.attempt import Attempt
+from chalicelib.domain.errors import (
+    AlreadyClaimed,
+    ChannelNotOpen,
+    Contended,
+    HoldsAnother,
+    SoldOut,
+    TemplateNotFound,
+    TemplateNotOpen,
+)
+from chalicelib.domain.identifiers import format_code, parse_code
+from chalicelib.domain.person import CountKey, Person
+from chalicelib.domain.region import RuleSet, within
+from chalicelib.domain.template import Template, TemplateState, Terms, check_open_for_claim
+from chalicelib.domain.voucher import Receipt, State, Voucher, receipt
+from chalicelib.services.cataloguing import rules_in_force
+from chalicelib.services.identifying import Named, name_person, new_person
+from chalicelib.services.ports import (
+    Catalogue,
+    Chance,
+    Done,
+    Keys,
+    People,
+    ShardRefused,
+    StaleRow,
+    Templates,
+    VoucherExists,
+    WriteConflict,
+)
+from chalicelib.services.publishing import settle
+
+TRIES = 12
+ROUNDS_OF_STOCK = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRequest:
+    """What a channel asks for. ``entrance``: card, activity page …, as the channel names it."""
+
+    template_id: str
+    assertion: str
+    entrance: str | None = None
+
+
+def claim_voucher(
+    catalogue: Catalogue,
+    templates: Templates,
+    people: People,
+    keys: Keys,
+    chance: Chance,
+    asked: ClaimRequest,
+    *,
+    actor: Actor,
+    attempt: Attempt,
+    now: datetime,
+) -> Done[Receipt]:
+    """Claim once for the asserted person.
+
+    Raises AssertionNotAccepted, Invalid, TemplateNotFound, ChannelNotOpen, TemplateNotOpen, DirectedOnly,
+    ClaimWindowNotOpen, ClaimWindowOver, AlreadyClaimed, CapReached, HoldsAnother, SoldOut, Reused, Contended.
+    """
+    assertion = keys.assertions.read(asked.assertion)
+    assertions.check_meant_for(assertion, actor.app_key, Purpose.CLAIM, asked.template_id)
+    named = name_person(keys, assertion, now)
+    template = templates.get(asked.template_id)
+    if template is None or template.state is TemplateState.DRAFT:
+        template = templates.read(asked.template_id)
+    if template is None or template.state is TemplateState.DRAFT:
+        raise TemplateNotFound()
+    rules = rules_in_force(catalogue, template.region, now)
+
+    for _ in range(TRIES):
+        person_id = people.find(named.identity_keys)
+        holder, vouchers = people.read(person_id, [template.template_id]) if person_id else (None, {})
+        there = vouchers.get(template.template_id)
+        if there is not None:
+            earlier = voucher.earlier_answer(there, attempt, now)
+            if earlier is not None:
+                return Done(receipt(there, earlier), hit=True)
+        assertions.check_age(assertion, now)
+        if there is not None:
+            raise AlreadyClaimed(claimed_at=calendar.to_text(there.made_at), voucher_id=there.voucher_id)
+        if not within(template.region, actor.client.regions):
+            raise ChannelNotOpen()
+        terms = templates.terms(template.template_id, template.terms_version)
+        check_open_for_claim(template, terms, now)
+        wanted = _counted_as(template, terms, now)
+        person.check_caps(holder, rules, wanted)
+        _check_hands(people, holder, rules, now)
+        known = holder or new_person(keys, chance, named)
+        taken = person.take(known, template.template_id, wanted)
+        blank = _blank_voucher(keys, chance, known, template, terms, wanted, now)
+        try:
+            made = _take_from_stock(
+                templates, people, chance, template, blank, taken, named if holder is None else None,
+                attempt=attempt, actor=actor, entrance=asked.entrance, now=now,
+            )  # fmt: skip
+            return Done(receipt(made))
+        except (VoucherExists, StaleRow):
+            continue
+        except _TermsChanged as changed:
+            template = changed.template
+    raise Contended()
+
+
+class _TermsChanged(Exception):
+    def __init__(self, template: Template) -> None:
+        super().__init__()
+        self.template = template
+
+
+def _counted_as(template: Template, terms: Terms, now: datetime) -> CountKey:
+    return CountKey(template.region, calendar.year_of(now), terms.programme_type, terms.occupation, terms.level)
+
+
+def _check_hands(people: People, holder: Person | None, rules: RuleSet, now: datetime) -> None:
+    """The only third read: when the region allows one at a time and something seems to be held."""
+    if not rules.one_at_a_time or holder is None:
+        return
+    held = [template_id for template_id, region in holder.held.items() if region == rules.region]
+    for other in people.vouchers([(holder.person_id, template_id) for template_id in held]):
+        if voucher.is_held(other, now, redeemed_counts=rules.redeemed_counts_as_held):
+            raise HoldsAnother(voucher_id=other.voucher_id)
+
+
+def _blank_voucher(
+    keys: Keys, chance: Chance, holder: Person, template: Template, terms: Terms, wanted: CountKey, now: datetime
+) -> Voucher:
+    code = format_code(chance.code_bytes())
+    person_id, template_id = holder.person_id, template.template_id
+    return Voucher(
+        person_id=person_id,
+        template_id=template_id,
+        voucher_id=keys.voucher_ids.encode(person_id, template_id),
+        region=template.region,
+        shard=0,
+        terms_version=terms.version,
+        state=State.CLAIMED,
+        version=0,
+        ceiling_fen=terms.ceiling_fen,
+        valid_from=terms.valid_from,
+        valid_until=terms.valid_until,
+        counted_as=wanted,
+        masked_name=holder.masked_name,
+        sealed_code=keys.sealer.seal(code, code_context(person_id, template_id)),
+        code_key=keys.identities.code_key(parse_code(code)),
+        made_at=now,
+        changed_at=now,
+    )
+
+
+def code_context(person_id: str, template_id: str) -> str:
+    """What a voucher's sealed code is tied to."""
+    return f"code:{person_id}:{template_id}"
+
+
+def _take_from_stock(
+    templates: Templates,
+    people: People,
+    chance: Chance,
+    template: Template,
+    blank: Voucher,
+    taken: Person,
+    newcomer: Named | None,
+    *,
+    attempt: Attempt,
+    actor: Actor,
+    entrance: str | None,
+    now: datetime,
+) -> Voucher:
+    """Try shards until one gives a unit. A conflict is never "empty": sold out is only what every shard refused."""
+    identity_key = newcomer.identity_keys[0] if newcomer else None
+    for numbers in _rounds(templates, chance, template):
+        for number in numbers:
+            unclaimed = replace(blank, shard=number)
+            made = voucher.claim(unclaimed, attempt=attempt, actor=actor, entrance=entrance, now=now)
+            try:
+                people.record_claim(made, taken, identity_key)
+                return made
+            except WriteConflict:
+                continue
+            except ShardRefused as refused:
+                shard = refused.shard
+                if shard is not None and shard.open and shard.terms_version == blank.terms_version:
+                    continue  # empty by now
+                template = _why_shut(templates, template)
+        if not numbers:
+            raise SoldOut()
+    raise Contended()
+
+
+def _why_shut(templates: Templates, template: Template) -> Template:
+    fresh = settle(templates, template.template_id)
+    if fresh.state is not TemplateState.PUBLISHED:
+        raise TemplateNotOpen(state=fresh.state)
+    if fresh.terms_version != template.terms_version:
+        raise _TermsChanged(fresh)
+    return fresh
+
+
+def _rounds(templates: Templates, chance: Chance, template: Template) -> Iterator[list[int]]:
+    """First one random shard, unread; then those that show stock, read anew each round."""
+    if template.shards:
+        yield chance.order(template.shards)[:2]
+    for _ in range(ROUNDS_OF_STOCK):
+        fresh = settle(templates, template.template_id)
+        if fresh.state is not TemplateState.PUBLISHED:
+            raise TemplateNotOpen(state=fresh.state)
+        full = [shard.number for shard in templates.shards(fresh) if shard.remaining > 0]
+        yield [full[i] for i in chance.order(len(full))]

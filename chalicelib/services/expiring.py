@@ -1,0 +1,90 @@
+"""Expire what is due (过期), day by day and lane by lane. Called by the schedule; harmless twice, late or half-way."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from chalicelib.domain import calendar, voucher
+from chalicelib.domain.voucher import Voucher
+from chalicelib.services.once import TRIES
+from chalicelib.services.ports import Checkpoints, People, StaleRow, WriteConflict
+
+SWEEP = "expire"
+LANES = 32
+# Each voucher is one action and may stand on a shard of its own: 50 × 2 ≤ 100 actions.
+CHUNK = 50
+# Where no checkpoint says otherwise, a first sweep looks this far back.
+LOOK_BACK = timedelta(days=31)
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What a run did. ``finished``: every day up to ``until`` is swept; else it stopped in time and must go on."""
+
+    since: date
+    until: date
+    examined: int
+    expired: int
+    finished: bool
+
+
+def expire_due(people: People, checkpoints: Checkpoints, *, now: datetime, may_go_on: Callable[[], bool]) -> Sweep:
+    """Expire all vouchers that are due up to today (China). ``may_go_on`` is asked before each chunk.
+
+    A day's rows never increase once it has come (see ``calendar.due_day``), and what was expired leaves the index: so
+    a day is swept from its start again until it is empty, and only then passed.
+    """
+    today = calendar.local_date(now)
+    passed = checkpoints.swept_until(SWEEP)
+    since = passed + timedelta(days=1) if passed else today - LOOK_BACK
+    examined = expired = 0
+    day = since
+    while day <= today:
+        for lane in range(LANES):
+            cursor: str | None = None
+            while True:
+                if not may_go_on():
+                    return Sweep(since, today, examined, expired, finished=False)
+                page = people.due(day, lane, CHUNK, cursor)
+                examined += len(page.items)
+                expired += _expire_chunk(people, page.items, now)
+                cursor = page.cursor
+                if cursor is None:
+                    break
+        checkpoints.advance(SWEEP, day)
+        day += timedelta(days=1)
+    return Sweep(since, today, examined, expired, finished=True)
+
+
+def _expire_chunk(people: People, keys: tuple[tuple[str, str], ...], now: datetime) -> int:
+    """The index finds, the base rows decide; a chunk that somebody changed meanwhile is judged again."""
+    for _ in range(TRIES):
+        steps = _due_steps(people.vouchers(keys), now) if keys else []
+        if not steps:
+            return 0
+        try:
+            people.record_steps(steps)
+            return len(steps)
+        except (StaleRow, WriteConflict):
+            continue
+    # Somebody keeps changing one of them: take them one by one; if one still cannot be written the run fails loudly,
+    # its day is not passed, and the next run takes it up.
+    return sum(_expire_one(people, key, now) for key in keys)
+
+
+def _expire_one(people: People, key: tuple[str, str], now: datetime) -> int:
+    for _ in range(TRIES):
+        steps = _due_steps(people.vouchers([key]), now)
+        if not steps:
+            return 0
+        try:
+            people.record_steps(steps)
+            return 1
+        except (StaleRow, WriteConflict):
+            continue
+    raise WriteConflict
+
+
+def _due_steps(found: list[Voucher], now: datetime) -> list[tuple[Voucher, Voucher]]:
+    judged = [(before, voucher.expire(before, now=now)) for before in found]
+    return [(before, after) for before, after in judged if after is not None]

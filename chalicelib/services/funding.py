@@ -1,0 +1,84 @@
+"""Special accounts: open one with its budget, change the budget, read balances and postings."""
+
+from datetime import datetime
+
+from chalicelib.domain import fund
+from chalicelib.domain.access import Actor, covers, must_cover
+from chalicelib.domain.attempt import Attempt
+from chalicelib.domain.errors import AccountNotFound
+from chalicelib.domain.fund import Account, PostingKind, account_id_of, budget_legs
+from chalicelib.services.cataloguing import find_region
+from chalicelib.services.once import once
+from chalicelib.services.ports import Accounts, Catalogue, Done, Mark, Marks
+
+
+def find_account(accounts: Accounts, account_id: str, actor: Actor) -> Account:
+    """Raises AccountNotFound, also for an account outside the scope."""
+    account = accounts.read(account_id)
+    if account is None or not covers(actor, account.region):
+        raise AccountNotFound()
+    return account
+
+
+def open_account(
+    catalogue: Catalogue,
+    accounts: Accounts,
+    marks: Marks,
+    *,
+    region: str,
+    year: int,
+    budget_fen: int,
+    actor: Actor,
+    attempt: Attempt,
+    now: datetime,
+) -> Done[Account]:
+    """Open the region's account of a year with a budget in fen. Raises RegionNotFound, OutOfScope, AlreadyExists."""
+    find_region(catalogue, region)
+    must_cover(actor, region)
+
+    def act() -> Account:
+        empty = Account(account_id=account_id_of(region, year), region=region, year=year)
+        account, posting = fund.post(
+            empty,
+            PostingKind.BUDGET,
+            budget_legs(budget_fen),
+            reference=f"budget {year}",
+            app_key=actor.app_key,
+            operator_id=actor.operator_id,
+            now=now,
+        )
+        accounts.open(account, posting, Mark(attempt, account, now))
+        return account
+
+    return once(marks, attempt, Account, now, act)
+
+
+def change_budget(
+    accounts: Accounts,
+    marks: Marks,
+    *,
+    account_id: str,
+    amount_fen: int,
+    note: str,
+    actor: Actor,
+    attempt: Attempt,
+    now: datetime,
+) -> Done[Account]:
+    """Raise the budget, or lower it (negative) by what is free. Raises AccountNotFound, OutOfScope, BudgetExceeded."""
+
+    def act() -> Account:
+        before = find_account(accounts, account_id, actor)
+        must_cover(actor, before.region)
+        account, posting = fund.post(
+            before,
+            PostingKind.BUDGET,
+            budget_legs(amount_fen),
+            reference=note,
+            app_key=actor.app_key,
+            operator_id=actor.operator_id,
+            now=now,
+        )
+        accounts.post(account, posting, Mark(attempt, account, now))
+        return account
+
+    return once(marks, attempt, Account, now, act)

@@ -1,0 +1,252 @@
+"""Grant and withdraw access: clients and their secrets, operators, keys of the e-SSC platform."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from chalicelib.domain import access
+from chalicelib.domain.access import Actor, AssertionKey, Client, Operator, Role, Secret, must_cover
+from chalicelib.domain.attempt import Attempt
+from chalicelib.domain.errors import (
+    AssertionKeyNotFound,
+    ClientNotFound,
+    InstitutionNotFound,
+    Invalid,
+    OperatorNotFound,
+    OutOfScope,
+)
+from chalicelib.domain.identifiers import mask_name
+from chalicelib.services.once import once
+from chalicelib.services.ports import Catalogue, Chance, Done, Mark, Marks, Sealer
+
+_RANK = {Role.COUNTY: 1, Role.CITY: 2, Role.PROVINCE: 3, Role.MINISTRY: 4}
+
+
+@dataclass(frozen=True, slots=True)
+class ClientDraft:
+    name: str
+    role: Role
+    regions: tuple[str, ...]
+    institutions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorDraft:
+    name: str
+    public_key: str
+    region: str
+    institution_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GrantedSecret:
+    """A client and, this one time, its secret; a repeated request gets the answer without it."""
+
+    client: Client
+    secret_id: str
+    secret: str | None
+
+
+def secret_context(app_key: str, secret_id: str) -> str:
+    """What a client's sealed secret is tied to."""
+    return f"client-secret:{app_key}:{secret_id}"
+
+
+def add_client(
+    catalogue: Catalogue,
+    marks: Marks,
+    sealer: Sealer,
+    chance: Chance,
+    draft: ClientDraft,
+    *,
+    actor: Actor,
+    attempt: Attempt,
+    now: datetime,
+) -> Done[GrantedSecret]:
+    """Register a client within the actor's own scope and not above its rank.
+
+    Raises OutOfScope, InstitutionNotFound, Invalid (an institution's client names its institutions, others none).
+    """
+    if _RANK.get(draft.role, 0) > _RANK[actor.client.role]:
+        raise OutOfScope()
+    if (draft.role is Role.INSTITUTION) != bool(draft.institutions):
+        raise Invalid(
+            pointer="/institutions", reason="institutions are named for the role institution, and only for it"
+        )
+    for region in draft.regions:
+        must_cover(actor, region)
+    for institution_id in draft.institutions:
+        institution = catalogue.institutions.get(institution_id)
+        if institution is None:
+            raise InstitutionNotFound()
+        must_cover(actor, institution.region)
+
+    def act() -> GrantedSecret:
+        app_key = chance.short_id()
+        secret, kept = _fresh_secret(sealer, chance, app_key, now)
+        client = Client(
+            app_key=app_key,
+            name=draft.name,
+            role=draft.role,
+            regions=draft.regions,
+            institutions=draft.institutions,
+            secrets=(kept,),
+            made_at=now,
+        )
+        catalogue.clients.add(client, Mark(attempt, _without_secret(client, kept.secret_id), now))
+        return GrantedSecret(client, kept.secret_id, secret)
+
+    return once(marks, attempt, GrantedSecret, now, act)
+
+
+def rotate_secret(
+    catalogue: Catalogue,
+    marks: Marks,
+    sealer: Sealer,
+    chance: Chance,
+    app_key: str,
+    overlap: timedelta,
+    *,
+    actor: Actor,
+    attempt: Attempt,
+    now: datetime,
+) -> Done[GrantedSecret]:
+    """Make a new secret; the present one ends after the overlap.
+
+    Raises ClientNotFound, ClientDisabled, TooManySecrets.
+    """
+
+    def act() -> GrantedSecret:
+        before = _client_in_scope(catalogue, app_key, actor)
+        secret, kept = _fresh_secret(sealer, chance, app_key, now)
+        after = access.rotate(before, kept, old_ends_at=now + overlap, now=now)
+        catalogue.clients.change(after, Mark(attempt, _without_secret(after, kept.secret_id), now))
+        return GrantedSecret(after, kept.secret_id, secret)
+
+    return once(marks, attempt, GrantedSecret, now, act)
+
+
+def disable_client(
+    catalogue: Catalogue, marks: Marks, app_key: str, *, actor: Actor, attempt: Attempt, now: datetime
+) -> Done[Client]:
+    """Takes effect everywhere within 60 s. Raises ClientNotFound."""
+
+    def act() -> Client:
+        before = _client_in_scope(catalogue, app_key, actor)
+        after = replace(before, disabled_at=before.disabled_at or now, version=before.version + 1)
+        shown = replace(after, secrets=())
+        catalogue.clients.change(after, Mark(attempt, shown, now))
+        return shown
+
+    return once(marks, attempt, Client, now, act)
+
+
+def find_client(catalogue: Catalogue, app_key: str, actor: Actor) -> Client:
+    """Raises ClientNotFound."""
+    return _client_in_scope(catalogue, app_key, actor)
+
+
+def add_operator(
+    catalogue: Catalogue,
+    marks: Marks,
+    chance: Chance,
+    draft: OperatorDraft,
+    *,
+    actor: Actor,
+    attempt: Attempt,
+    now: datetime,
+) -> Done[Operator]:
+    """Register a person who acts for a region's authority or for an institution.
+
+    Raises OutOfScope, InstitutionNotFound.
+    """
+    must_cover(actor, draft.region)
+    if draft.institution_id is not None:
+        institution = catalogue.institutions.get(draft.institution_id)
+        if institution is None:
+            raise InstitutionNotFound()
+        must_cover(actor, institution.region)
+
+    def act() -> Operator:
+        operator = Operator(
+            operator_id=chance.short_id(),
+            name=mask_name(draft.name),
+            public_key=draft.public_key,
+            region=draft.region,
+            institution_id=draft.institution_id,
+            made_at=now,
+        )
+        catalogue.operators.add(operator, Mark(attempt, operator, now))
+        return operator
+
+    return once(marks, attempt, Operator, now, act)
+
+
+def disable_operator(
+    catalogue: Catalogue, marks: Marks, operator_id: str, *, actor: Actor, attempt: Attempt, now: datetime
+) -> Done[Operator]:
+    """Takes effect everywhere within 60 s. Raises OperatorNotFound."""
+
+    def act() -> Operator:
+        before = catalogue.operators.read(operator_id)
+        if before is None or not access.covers(actor, before.region):
+            raise OperatorNotFound()
+        after = replace(before, disabled_at=before.disabled_at or now, version=before.version + 1)
+        catalogue.operators.change(after, Mark(attempt, after, now))
+        return after
+
+    return once(marks, attempt, Operator, now, act)
+
+
+def find_operator(catalogue: Catalogue, operator_id: str, actor: Actor) -> Operator:
+    """Raises OperatorNotFound."""
+    operator = catalogue.operators.get(operator_id)
+    if operator is None or not access.covers(actor, operator.region):
+        raise OperatorNotFound()
+    return operator
+
+
+def add_assertion_key(
+    catalogue: Catalogue, marks: Marks, kid: str, public_key: str, *, actor: Actor, attempt: Attempt, now: datetime
+) -> Done[AssertionKey]:
+    """Trust a public key of the e-SSC platform; the ministry alone does. Raises OutOfScope, AlreadyExists."""
+    must_cover(actor, "000000")
+
+    def act() -> AssertionKey:
+        key = AssertionKey(kid=kid, public_key=public_key, made_at=now)
+        catalogue.assertion_keys.add(key, Mark(attempt, key, now))
+        return key
+
+    return once(marks, attempt, AssertionKey, now, act)
+
+
+def disable_assertion_key(
+    catalogue: Catalogue, marks: Marks, kid: str, *, actor: Actor, attempt: Attempt, now: datetime
+) -> Done[AssertionKey]:
+    """Takes effect everywhere within 60 s. Raises AssertionKeyNotFound, OutOfScope."""
+    must_cover(actor, "000000")
+
+    def act() -> AssertionKey:
+        before = catalogue.assertion_keys.read(kid)
+        if before is None:
+            raise AssertionKeyNotFound()
+        after = replace(before, disabled_at=before.disabled_at or now, version=before.version + 1)
+        catalogue.assertion_keys.change(after, Mark(attempt, after, now))
+        return after
+
+    return once(marks, attempt, AssertionKey, now, act)
+
+
+def _client_in_scope(catalogue: Catalogue, app_key: str, actor: Actor) -> Client:
+    client = catalogue.clients.read(app_key)
+    if client is None or not all(access.covers(actor, region) for region in client.regions):
+        raise ClientNotFound()
+    return client
+
+
+def _fresh_secret(sealer: Sealer, chance: Chance, app_key: str, now: datetime) -> tuple[str, Secret]:
+    secret, secret_id = chance.secret(), chance.short_id()
+    return secret, Secret(secret_id, sealer.seal(secret, secret_context(app_key, secret_id)), made_at=now)
+
+
+def _without_secret(client: Client, secret_id: str) -> GrantedSecret:
+    return GrantedSecret(replace(client, secrets=()), secret_id, secret=None)

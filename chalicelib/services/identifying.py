@@ -1,0 +1,143 @@
+"""Who is this? From an assertion to a person, and from a presented code, token or assertion to a voucher."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from chalicelib.domain import assertion as assertions
+from chalicelib.domain import calendar
+from chalicelib.domain import token as tokens
+from chalicelib.domain.access import Actor
+from chalicelib.domain.assertion import SESSION_LENGTH, Assertion, HolderSession, Purpose
+from chalicelib.domain.errors import CodeNotAccepted, Invalid, VoucherNotFound
+from chalicelib.domain.identifiers import (
+    InvalidIdentifier,
+    mask_name,
+    mask_number,
+    normalise_name,
+    parse_citizen_id,
+    parse_code,
+    parse_mobile,
+)
+from chalicelib.domain.person import Person, Profile
+from chalicelib.domain.token import Token
+from chalicelib.domain.voucher import Voucher
+from chalicelib.services.ports import Chance, Keys, People
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A person as asserted: the profile in its one form, and the identity partitions that lead to the person."""
+
+    profile: Profile
+    identity_keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedSession:
+    session: str
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """What was shown at the desk: exactly one of token, code, or an assertion for a voucher of ``template_id``."""
+
+    token: str | None = None
+    code: str | None = None
+    assertion: str | None = None
+    template_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The voucher that was presented, how, and what still has to be judged of the proof."""
+
+    voucher: Voucher
+    proof: str
+    token: Token | None = None
+    assertion: Assertion | None = None
+
+    def judge_age(self, now: datetime) -> None:
+        """Raises TokenNotAccepted, AssertionNotAccepted."""
+        if self.token:
+            tokens.check_age(self.token, now)
+        if self.assertion:
+            assertions.check_age(self.assertion, now)
+
+    def judge_bound(self) -> None:
+        """Raises TokenNotAccepted (used)."""
+        if self.token:
+            tokens.check_bound(self.token, self.voucher)
+
+
+def name_person(keys: Keys, assertion: Assertion, now: datetime) -> Named:
+    """Bring the asserted identity into its one form. Raises Invalid (the number or mobile is impossible)."""
+    try:
+        number = parse_citizen_id(assertion.id_number, today=calendar.local_date(now))
+        mobile = parse_mobile(assertion.mobile) if assertion.mobile else None
+    except InvalidIdentifier as refused:
+        raise Invalid(pointer="/assertion", reason=refused.hint_zh) from None
+    if number.id_type != assertion.id_type:
+        raise Invalid(pointer="/assertion", reason="id_type does not fit the number")
+    profile = Profile(normalise_name(assertion.name), number.id_type, number.number, mobile)
+    return Named(profile, tuple(keys.identities.keys(number.id_type, number.number)))
+
+
+def new_person(keys: Keys, chance: Chance, named: Named) -> Person:
+    """A person whom we meet for the first time."""
+    person_id = chance.person_id()
+    return Person(
+        person_id=person_id,
+        version=0,
+        sealed_profile=keys.sealer.seal_profile(named.profile, person_id),
+        masked_name=mask_name(named.profile.name),
+        masked_number=mask_number(named.profile.id_number),
+    )
+
+
+def open_session(people: People, keys: Keys, chance: Chance, jws: str, *, actor: Actor, now: datetime) -> OpenedSession:
+    """Exchange an assertion for a holder session of this channel.
+
+    Raises AssertionNotAccepted, Invalid, VoucherNotFound (nobody here has this number: there is no wallet to open).
+    """
+    assertion = keys.assertions.read(jws)
+    assertions.check_meant_for(assertion, actor.app_key, Purpose.SESSION, None)
+    assertions.check_age(assertion, now)
+    person_id = people.find(name_person(keys, assertion, now).identity_keys)
+    if person_id is None:
+        raise VoucherNotFound()
+    session = HolderSession(app_key=actor.app_key, person_id=person_id, ends_at=now + SESSION_LENGTH)
+    return OpenedSession(keys.sessions.issue(session, chance.nonce()), session.ends_at)
+
+
+def find_presented(people: People, keys: Keys, presented: Presented, *, actor: Actor, now: datetime) -> Shown:
+    """Find the voucher that is shown; its state and the proof's age are judged by the caller.
+
+    Raises TokenNotAccepted, CodeNotAccepted, AssertionNotAccepted, VoucherNotFound.
+    """
+    if presented.token is not None:
+        token = keys.tokens.read(presented.token)
+        voucher = people.voucher(token.person_id, token.template_id)
+        return Shown(_there(voucher), "token", token=token)
+    if presented.code is not None:
+        try:
+            code = parse_code(presented.code)
+        except InvalidIdentifier:
+            raise CodeNotAccepted() from None
+        by_code = people.voucher_by_code(keys.identities.code_key(code))
+        if by_code is None:
+            raise CodeNotAccepted()
+        return Shown(by_code, "code")
+    if presented.assertion is None or presented.template_id is None:
+        raise Invalid(pointer="", reason="one of token, code, or assertion with template_id is needed")
+    assertion = keys.assertions.read(presented.assertion)
+    assertions.check_meant_for(assertion, actor.app_key, Purpose.REDEEM, presented.template_id)
+    person_id = people.find(name_person(keys, assertion, now).identity_keys)
+    voucher = people.voucher(person_id, presented.template_id) if person_id else None
+    return Shown(_there(voucher), "assertion", assertion=assertion)
+
+
+def _there(voucher: Voucher | None) -> Voucher:
+    if voucher is None:
+        raise VoucherNotFound()
+    return voucher

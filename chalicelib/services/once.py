@@ -1,0 +1,33 @@
+"""Carry out a step once per request, where it keeps no history of its own: a mark goes into its transaction."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TypeVar
+
+from chalicelib.domain.attempt import Attempt
+from chalicelib.domain.errors import Contended
+from chalicelib.services.ports import Done, Marks, RequestSeen, StaleRow, WriteConflict
+
+T = TypeVar("T")
+TRIES = 8
+
+
+def once(marks: Marks, attempt: Attempt, kind: type[T], now: datetime, act: Callable[[], T]) -> Done[T]:
+    """Answer a repeated request from its mark, else act.
+
+    ``act`` must put the mark into its transaction; it is tried again when a row changed under it. Raises Reused,
+    Contended, and whatever ``act`` refuses.
+    """
+    kept = marks.find(attempt, kind, now)
+    if kept is not None:
+        return Done(kept, hit=True)
+    for _ in range(TRIES):
+        try:
+            return Done(act())
+        except RequestSeen:  # a concurrent duplicate won: its answer is ours
+            winner = marks.find(attempt, kind, now)
+            if winner is not None:
+                return Done(winner, hit=True)
+        except (StaleRow, WriteConflict):
+            continue
+    raise Contended()

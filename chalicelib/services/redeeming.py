@@ -1,0 +1,65 @@
+"""Redeem a voucher (使用): before training, once, for one course of one institution."""
+
+from datetime import datetime
+
+from chalicelib.domain import voucher as steps
+from chalicelib.domain.access import Actor, must_act_for
+from chalicelib.domain.attempt import Attempt
+from chalicelib.domain.errors import Contended
+from chalicelib.domain.institution import must_be_admitted
+from chalicelib.domain.template import check_place
+from chalicelib.domain.voucher import Receipt, Redemption, receipt
+from chalicelib.services.cataloguing import find_course, find_institution
+from chalicelib.services.identifying import Presented, find_presented
+from chalicelib.services.once import TRIES
+from chalicelib.services.ports import Catalogue, Done, Keys, People, StaleRow, Templates
+
+
+def redeem_voucher(
+    catalogue: Catalogue,
+    templates: Templates,
+    people: People,
+    keys: Keys,
+    presented: Presented,
+    *,
+    institution_id: str,
+    course_id: str,
+    actor: Actor,
+    attempt: Attempt,
+    now: datetime,
+) -> Done[Receipt]:
+    """Use the presented voucher.
+
+    Raises OutOfScope, TokenNotAccepted, CodeNotAccepted, AssertionNotAccepted, VoucherNotFound, Reused,
+    InstitutionNotFound, InstitutionNotAdmitted, CourseNotFound, AlreadyRedeemed, VoucherEnded, NotClaimed, NotYetValid,
+    Expired, WrongCourse, WrongInstitution, Contended.
+    """
+    must_act_for(actor, institution_id)
+    for _ in range(TRIES):
+        shown = find_presented(people, keys, presented, actor=actor, now=now)
+        voucher = shown.voucher
+        earlier = steps.earlier_answer(voucher, attempt, now)
+        if earlier is not None:
+            return Done(receipt(voucher, earlier), hit=True)
+        shown.judge_age(now)
+        institution = find_institution(catalogue, institution_id)
+        must_be_admitted(institution)
+        course = find_course(catalogue, course_id)
+        steps.must_be_usable(voucher, now)
+        shown.judge_bound()
+        check_place(templates.terms(voucher.template_id, voucher.terms_version), course, institution_id)
+        redemption = Redemption(
+            institution_id=institution_id,
+            institution_name=institution.name_zh,
+            course_id=course_id,
+            proof=shown.proof,
+            redeemed_at=now,
+        )
+        proof_facts = {"nonce": shown.token.nonce} if shown.token else {}
+        after = steps.redeem(voucher, redemption, attempt=attempt, actor=actor, facts=proof_facts)
+        try:
+            people.record_step(voucher, after)
+            return Done(receipt(after))
+        except StaleRow:
+            continue
+    raise Contended()

@@ -1,0 +1,117 @@
+"""Show vouchers: the holder's wallet, one voucher with its typed code, its history, its QR token."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from chalicelib.domain import history, token, voucher
+from chalicelib.domain.access import Actor, Role, covers
+from chalicelib.domain.assertion import HolderSession
+from chalicelib.domain.errors import Expired, VoucherEnded, VoucherNotFound
+from chalicelib.domain.history import Entry
+from chalicelib.domain.template import Template, Terms
+from chalicelib.domain.voucher import ENDED, STATE_ZH, State, Voucher
+from chalicelib.services.claiming import code_context
+from chalicelib.services.ports import Chance, Keys, Page, People, Templates
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A voucher as it is shown: with its effective state, its terms, and the look of the card.
+
+    ``code`` is set for the holder alone, and only for one voucher at a time.
+    """
+
+    voucher: Voucher
+    state: State
+    terms: Terms
+    template: Template
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A voucher's history; ``genesis`` and the entries' canonical texts are enough to recount the chain."""
+
+    voucher_id: str
+    genesis: str
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownToken:
+    token: str
+    expires_at: datetime
+
+
+def open_wallet(
+    templates: Templates, people: People, session: HolderSession, limit: int, cursor: str | None, now: datetime
+) -> Page[Card]:
+    """The holder's vouchers, whatever their state."""
+    page = people.wallet(session.person_id, limit, cursor)
+    return Page(tuple(_card(templates, one, now) for one in page.items), page.cursor)
+
+
+def show_voucher(
+    templates: Templates,
+    people: People,
+    keys: Keys,
+    voucher_id: str,
+    *,
+    actor: Actor,
+    session: HolderSession | None,
+    now: datetime,
+) -> Card:
+    """One voucher, to its holder, to an authority whose region it is of, or to the institution that redeemed it.
+
+    Raises VoucherNotFound, also for all others.
+    """
+    found = _visible(people, keys, voucher_id, actor, session)
+    code = None
+    if session is not None and found.state not in ENDED:
+        code = keys.sealer.unseal(found.sealed_code, code_context(found.person_id, found.template_id))
+    return _card(templates, found, now, code)
+
+
+def tell_history(people: People, keys: Keys, voucher_id: str, *, actor: Actor, session: HolderSession | None) -> Story:
+    """All steps with their hash chain, recounted before it is told. Raises VoucherNotFound, BrokenChain."""
+    found = _visible(people, keys, voucher_id, actor, session)
+    genesis = history.genesis(found.template_id, found.person_id)
+    history.check_chain(found.history, genesis)
+    return Story(found.voucher_id, genesis, found.history)
+
+
+def show_token(
+    people: People, keys: Keys, chance: Chance, voucher_id: str, *, session: HolderSession, actor: Actor, now: datetime
+) -> ShownToken:
+    """A fresh QR token of 60 s. Raises VoucherNotFound, VoucherEnded, Expired."""
+    found = _visible(people, keys, voucher_id, actor, session)
+    state = voucher.effective_state(found, now)
+    if state is State.EXPIRED:
+        raise Expired(valid_until=found.valid_until.isoformat())
+    if state in ENDED:
+        raise VoucherEnded(state=state, state_zh=STATE_ZH[state])
+    return ShownToken(keys.tokens.issue(found, chance.nonce(), now), now + token.LIFE)
+
+
+def _visible(people: People, keys: Keys, voucher_id: str, actor: Actor, session: HolderSession | None) -> Voucher:
+    key = keys.voucher_ids.decode(voucher_id)
+    found = people.voucher(*key) if key else None
+    if found is None:
+        raise VoucherNotFound()
+    if session is not None:
+        seen = found.person_id == session.person_id
+    elif actor.client.role is Role.INSTITUTION:
+        seen = found.redemption is not None and found.redemption.institution_id in actor.client.institutions
+    else:
+        seen = actor.client.role is not Role.CHANNEL and covers(actor, found.region)
+    if not seen:
+        raise VoucherNotFound()
+    return found
+
+
+def _card(templates: Templates, one: Voucher, now: datetime, code: str | None = None) -> Card:
+    template = templates.get(one.template_id)
+    if template is None:
+        raise VoucherNotFound()
+    terms = templates.terms(one.template_id, one.terms_version)
+    return Card(one, voucher.effective_state(one, now), terms, template, code)
