@@ -7,6 +7,7 @@ Everything that a stack writes lies in ``.local/``; its own folder there is remo
 nothing between runs: each stack starts empty.
 """
 
+import ctypes
 import json
 import os
 import shutil
@@ -15,7 +16,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -57,7 +57,7 @@ class LocalStack:
 
     def client(self, service: str) -> Any:
         """A boto3 client of this stack's services."""
-        return _session().client(service, endpoint_url=self.endpoint)
+        return session().client(service, endpoint_url=self.endpoint)
 
 
 @contextmanager
@@ -73,7 +73,7 @@ def local_stack(
     with step(console, f"package {stage}"):
         packaged = package(stage, say=lambda text: console.print(f"  {text}", highlight=False))
     with ministack(port=port, console=console) as (endpoint, log):
-        cloud = Cloud(_session(), endpoint, look_every=0.1)
+        cloud = Cloud(session(), endpoint, look_every=0.1)
         deployed = deploy(cloud, packaged, console=console)
         stack = _describe(cloud, packaged, deployed, endpoint, log)
         if announce:
@@ -89,7 +89,7 @@ def local_stack(
 def ministack(*, port: int | None = None, console: Console | None = None) -> Iterator[tuple[str, Path]]:
     """Start an empty MiniStack; give its endpoint and its log; stop it and remove its files at the end."""
     console = console or Console(quiet=True)
-    port = port or _free_port()
+    port = port or free_port()
     home = LOCAL / f"ministack-{port}"
     shutil.rmtree(home, ignore_errors=True)
     (home / "tmp").mkdir(parents=True)
@@ -103,6 +103,7 @@ def ministack(*, port: int | None = None, console: Console | None = None) -> Ite
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C is ours to handle, and its functions end with it
+            preexec_fn=end_with_parent,
         )
         endpoint = f"http://127.0.0.1:{port}"
         try:
@@ -114,35 +115,56 @@ def ministack(*, port: int | None = None, console: Console | None = None) -> Ite
         yield endpoint, log
     finally:
         _stop(process, home)
+        if log.stat().st_size == 0:
+            log.unlink()
+
+
+def end_with_parent() -> None:
+    """In a child that is starting: ask Linux to end it when its parent dies, however that happens."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
 def running_stack() -> Mapping[str, str] | None:
     """What ``.local/stack.json`` says, when that stack still answers."""
     try:
         told: dict[str, str] = json.loads(RUNNING.read_text())
-        with urllib.request.urlopen(f"{told['endpoint']}/_ministack/health", timeout=2):
-            return told
+        return told if _is_healthy(told["endpoint"]) else None
     except (OSError, ValueError, KeyError):
         return None
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def _ministack_environment(home: Path, port: int) -> dict[str, str]:
     # Functions inherit this environment, so it is written down here instead of being passed through: nobody's
     # profile, proxy or endpoint takes part.
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LC_ALL", "VIRTUAL_ENV") if name in os.environ}
-    return kept | CREDENTIALS | {
-        "GATEWAY_PORT": str(port),
-        "BIND_HOST": "127.0.0.1",
-        "MINISTACK_HOST": "127.0.0.1",
-        "MINISTACK_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
-        "TMPDIR": str(home / "tmp"),
-        "S3_DATA_DIR": str(home / "s3"),
-        "STATE_DIR": str(home / "state"),
-        "LOG_LEVEL": "WARNING",
-        "LAMBDA_EXECUTOR": "local",
-        "PYTHONUNBUFFERED": "1",
-    }
+    return (
+        kept
+        | CREDENTIALS
+        | {
+            "GATEWAY_PORT": str(port),
+            "BIND_HOST": "127.0.0.1",
+            "MINISTACK_HOST": "127.0.0.1",
+            "MINISTACK_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "TMPDIR": str(home / "tmp"),
+            "S3_DATA_DIR": str(home / "s3"),
+            "STATE_DIR": str(home / "state"),
+            "LOG_LEVEL": "WARNING",
+            "LAMBDA_EXECUTOR": "local",
+            # Each function may do what its policy allows and nothing else, as on AWS.
+            "AUTH": "true",
+            "PYTHONUNBUFFERED": "1",
+        }
+    )
 
 
 def _wait_until_healthy(process: subprocess.Popen[bytes], endpoint: str, log: Path) -> None:
@@ -150,13 +172,19 @@ def _wait_until_healthy(process: subprocess.Popen[bytes], endpoint: str, log: Pa
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break
-        try:
-            with urllib.request.urlopen(f"{endpoint}/_ministack/health", timeout=2):
-                return
-        except OSError:
-            time.sleep(0.1)
+        if _is_healthy(endpoint):
+            return
+        time.sleep(0.05)
     tail = "\n".join(log.read_text(errors="replace").splitlines()[-10:])
     raise LocalStackFailed(f"MiniStack did not start ({log.relative_to(ROOT)}):\n{tail}")
+
+
+def _is_healthy(endpoint: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{endpoint}/_ministack/health", timeout=2):  # noqa: S310 (an address of ours)
+            return True
+    except OSError:
+        return False
 
 
 def _stop(process: subprocess.Popen[bytes], home: Path) -> None:
@@ -207,19 +235,13 @@ def _put_gateway_responses(cloud: Cloud, packaged: Package, api: str, stage: str
     gateway.create_deployment(restApiId=api, stageName=stage)
 
 
-def _session() -> boto3.Session:
+def session() -> boto3.Session:
+    """A boto3 session of MiniStack's region and credentials."""
     return boto3.Session(
         aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
         region_name=REGION,
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ give the same bytes, and nothing is done when nothing changed.
 """
 
 import argparse
+import fcntl
 import hashlib
 import json
 import os
@@ -59,11 +60,20 @@ def package(stage: str, *, say: Callable[[str], None] = print) -> Package:
     if not STAGE_NAMES.fullmatch(stage):
         raise PackagingFailed(f"{stage!r} is no stage name: small letters, digits, hyphens, at most 16 in all")
     started = time.monotonic()
+    BUILD.mkdir(exist_ok=True)
+    # Test workers may ask for the same package at once; the later one then finds it done.
+    with (BUILD / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        built = _build_unless_fresh(stage, say)
+    return Package(stage, BUILD / stage, built, seconds=time.monotonic() - started)
+
+
+def _build_unless_fresh(stage: str, say: Callable[[str], None]) -> bool:
     directory = BUILD / stage
     stamp = directory / "sources.sha256"
     sources = _digest_of_sources(stage)
     if stamp.exists() and stamp.read_text() == sources:
-        return Package(stage, directory, built=False, seconds=time.monotonic() - started)
+        return False
 
     project = _copy_of_the_project()
     merge = BUILD / f"{stage}-merge.json"
@@ -84,7 +94,7 @@ def package(stage: str, *, say: Callable[[str], None] = print) -> Package:
     (new / stamp.name).write_text(sources)
     shutil.rmtree(directory, ignore_errors=True)
     new.rename(directory)
-    return Package(stage, directory, built=True, seconds=time.monotonic() - started)
+    return True
 
 
 def _sources() -> Iterator[Path]:

@@ -1,0 +1,104 @@
+"""Each function may do what it needs and nothing else."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from tests.templates.resources import Template, properties_of_type
+
+WITHOUT_RESOURCES = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+ROWS = {
+    "dynamodb:BatchGetItem",
+    "dynamodb:ConditionCheckItem",
+    "dynamodb:GetItem",
+    "dynamodb:PutItem",
+    "dynamodb:Query",
+    "dynamodb:UpdateItem",
+}
+EVERYBODY = {
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:GenerateDataKey",
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+} | WITHOUT_RESOURCES
+SWEEP = (ROWS | {"sqs:SendMessage"}) | EVERYBODY
+
+ALLOWED = {
+    "APIHandler": ROWS | {"secretsmanager:GetSecretValue"} | EVERYBODY,
+    "Expire": SWEEP,
+    "ContinueExpiry": SWEEP | {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"},
+    "FollowPeople": EVERYBODY
+    | {
+        "dynamodb:DescribeStream",
+        "dynamodb:GetRecords",
+        "dynamodb:GetShardIterator",
+        "dynamodb:ListStreams",
+        "sqs:SendMessage",
+    },
+}
+
+
+def statements(template: Template, function: str) -> Iterator[tuple[set[str], list[Any]]]:
+    """Actions and resources of each statement of a function's role."""
+    role = properties_of_type(template, "AWS::Serverless::Function")[function]["Role"]["Fn::GetAtt"][0]
+    properties = properties_of_type(template, "AWS::IAM::Role")[role]
+    assert "ManagedPolicyArns" not in properties
+    for policy in properties["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            assert statement["Effect"] == "Allow"
+            assert "NotAction" not in statement
+            assert "NotResource" not in statement
+            resources = statement["Resource"]
+            yield set(statement["Action"]), resources if isinstance(resources, list) else [resources]
+
+
+def test_a_function_may_do_exactly_this(app_template: Template) -> None:
+    for function in ALLOWED:
+        allowed = set().union(*(actions for actions, _ in statements(app_template, function)))
+
+        assert allowed == ALLOWED[function], function
+
+
+def test_nothing_is_allowed_on_everything(app_template: Template) -> None:
+    for function in ALLOWED:
+        for actions, resources in statements(app_template, function):
+            assert not any("*" in action for action in actions), function
+            if "*" in resources:
+                assert actions <= WITHOUT_RESOURCES, function
+
+
+def test_rows_are_never_scanned_nor_deleted(app_template: Template) -> None:
+    text = json.dumps(app_template["Resources"])
+
+    for action in ("Scan", "DeleteItem", "DeleteTable", "BatchWriteItem", "PartiQL"):
+        assert f"dynamodb:{action}" not in text, action
+
+
+def test_a_sweep_searches_only_what_is_due(app_template: Template) -> None:
+    for function in ("Expire", "ContinueExpiry"):
+        searched = [
+            resource["Fn::Sub"]
+            for actions, resources in statements(app_template, function)
+            if "dynamodb:Query" in actions
+            for resource in resources
+        ]
+
+        assert [resource.rsplit(":", 1)[-1] for resource in searched] == ["table/${PeopleTable}/index/by_due"]
+
+
+def test_secrets_are_for_the_api_alone(app_template: Template) -> None:
+    readers = {
+        function
+        for function in ALLOWED
+        for actions, _ in statements(app_template, function)
+        if any(action.startswith("secretsmanager:") for action in actions)
+    }
+
+    assert readers == {"APIHandler"}
+
+
+def test_each_role_serves_one_function(app_template: Template) -> None:
+    functions = properties_of_type(app_template, "AWS::Serverless::Function")
+
+    assert len({function["Role"]["Fn::GetAtt"][0] for function in functions.values()}) == len(ALLOWED)
