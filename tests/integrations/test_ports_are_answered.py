@@ -1,0 +1,30 @@
+"""The classes of this room are what the services ask for; mypy does the comparing."""
+
+from chalicelib.integrations.assertions import SignedAssertions
+from chalicelib.integrations.chance import SeededChance, SystemChance
+from chalicelib.integrations.clock import FixedClock, SystemClock
+from chalicelib.integrations.identities import HashedIdentities
+from chalicelib.integrations.keyring import Keyring
+from chalicelib.integrations.operator_signatures import JwsOperatorSignatures
+from chalicelib.integrations.sealing import FieldSealer
+from chalicelib.integrations.sessions import SealedSessions
+from chalicelib.integrations.tokens import SignedTokens
+from chalicelib.integrations.voucher_ids import SivVoucherIds
+from chalicelib.services.ports import Chance, Clock, Keys
+
+
+def test_every_port_is_answered(first: Keyring, clock: FixedClock) -> None:
+    clocks: list[Clock] = [SystemClock(), clock]
+    chances: list[Chance] = [SystemChance(), SeededChance(1)]
+    keys = Keys(
+        identities=HashedIdentities(pepper=first, platform=first),
+        sealer=FieldSealer(first, chances[0].nonce),
+        voucher_ids=SivVoucherIds(first),
+        tokens=SignedTokens(first),
+        sessions=SealedSessions(first),
+        assertions=SignedAssertions(find_key=lambda kid: None),
+        operator_signatures=JwsOperatorSignatures(),
+    )
+
+    assert len(clocks) + len(chances) == 4
+    assert keys.voucher_ids.decode("") is None
