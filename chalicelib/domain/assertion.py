@@ -1,6 +1,6 @@
 """Identity assertions signed by the e-SSC platform, and holder sessions made from them. domain.md §3, design.md §3."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -29,10 +29,10 @@ class Assertion:
     audience: str
     purpose: str
     subject: str | None
-    name: str
+    name: str = field(repr=False)
     id_type: str
-    id_number: str
-    mobile: str | None
+    id_number: str = field(repr=False)
+    mobile: str | None = field(repr=False)
     verified_by: str
     verified_at: datetime
     issued_at: datetime

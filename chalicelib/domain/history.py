@@ -90,3 +90,8 @@ def check_chain(history: Iterable[Entry], genesis_hash: str) -> int:
             raise BrokenChain(count)
         prev, state = entry.hash, said["to"]
     return count
+
+
+def extends(longer: Sequence[Entry], shorter: Sequence[Entry]) -> bool:
+    """Whether one history is the other with exactly one entry more."""
+    return len(longer) == len(shorter) + 1 and list(longer[: len(shorter)]) == list(shorter)

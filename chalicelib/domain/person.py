@@ -11,10 +11,10 @@ from chalicelib.domain.region import Cap, CapBy, RuleSet, Window
 class Profile:
     """What the e-SSC platform asserted of a person; sealed wherever it is kept."""
 
-    name: str
+    name: str = field(repr=False)
     id_type: str
-    id_number: str
-    mobile: str | None = None
+    id_number: str = field(repr=False)
+    mobile: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

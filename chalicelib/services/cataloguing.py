@@ -18,10 +18,11 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.identifiers import InvalidIdentifier, parse_uscc
 from chalicelib.domain.institution import Admission, Institution, Kind, must_be_admitted
+from chalicelib.domain.outcomes import Done, Mark
 from chalicelib.domain.programme import Course, Programme
 from chalicelib.domain.region import Cap, Region, RuleSet
 from chalicelib.services.once import once
-from chalicelib.services.ports import Catalogue, Chance, Done, Mark, Marks
+from chalicelib.services.ports import Catalogue, Chance, Marks
 
 T = TypeVar("T")
 

@@ -8,11 +8,12 @@ from chalicelib.domain.access import Actor, covers, must_act_for, must_cover
 from chalicelib.domain.assertion import HolderSession
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.errors import Contended, HoldsAnother, VoucherNotFound
+from chalicelib.domain.outcomes import Done, StaleRow, WriteConflict
 from chalicelib.domain.person import Person
 from chalicelib.domain.voucher import Receipt, State, Voucher, receipt
 from chalicelib.services.cataloguing import rules_in_force
 from chalicelib.services.once import TRIES
-from chalicelib.services.ports import Catalogue, Done, Keys, People, StaleRow, WriteConflict
+from chalicelib.services.ports import Catalogue, Keys, People
 
 
 def reverse_redemption(

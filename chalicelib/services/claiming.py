@@ -19,24 +19,14 @@ from chalicelib.domain.errors import (
     TemplateNotOpen,
 )
 from chalicelib.domain.identifiers import format_code, parse_code
+from chalicelib.domain.outcomes import Done, ShardRefused, StaleRow, VoucherExists, WriteConflict
 from chalicelib.domain.person import CountKey, Person
 from chalicelib.domain.region import RuleSet, within
 from chalicelib.domain.template import Template, TemplateState, Terms, check_open_for_claim
 from chalicelib.domain.voucher import Receipt, State, Voucher, receipt
 from chalicelib.services.cataloguing import rules_in_force
 from chalicelib.services.identifying import Named, name_person, new_person
-from chalicelib.services.ports import (
-    Catalogue,
-    Chance,
-    Done,
-    Keys,
-    People,
-    ShardRefused,
-    StaleRow,
-    Templates,
-    VoucherExists,
-    WriteConflict,
-)
+from chalicelib.services.ports import Catalogue, Chance, Keys, People, Templates
 from chalicelib.services.publishing import settle
 
 TRIES = 12

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from chalicelib.domain import calendar, voucher
+from chalicelib.domain.outcomes import StaleRow, WriteConflict
 from chalicelib.domain.voucher import Voucher
 from chalicelib.services.once import TRIES
-from chalicelib.services.ports import Checkpoints, People, StaleRow, WriteConflict
+from chalicelib.services.ports import Checkpoints, People
 
 SWEEP = "expire"
 LANES = 32

@@ -7,9 +7,10 @@ from chalicelib.domain.access import Actor, covers, must_cover
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.errors import AccountNotFound
 from chalicelib.domain.fund import Account, PostingKind, account_id_of, budget_legs
+from chalicelib.domain.outcomes import Done, Mark
 from chalicelib.services.cataloguing import find_region
 from chalicelib.services.once import once
-from chalicelib.services.ports import Accounts, Catalogue, Done, Mark, Marks
+from chalicelib.services.ports import Accounts, Catalogue, Marks
 
 
 def find_account(accounts: Accounts, account_id: str, actor: Actor) -> Account:

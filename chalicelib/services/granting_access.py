@@ -15,8 +15,9 @@ from chalicelib.domain.errors import (
     OutOfScope,
 )
 from chalicelib.domain.identifiers import mask_name
+from chalicelib.domain.outcomes import Done, Mark
 from chalicelib.services.once import once
-from chalicelib.services.ports import Catalogue, Chance, Done, Mark, Marks, Sealer
+from chalicelib.services.ports import Catalogue, Chance, Marks, Sealer
 
 _RANK = {Role.COUNTY: 1, Role.CITY: 2, Role.PROVINCE: 3, Role.MINISTRY: 4}
 

@@ -6,7 +6,8 @@ from typing import TypeVar
 
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.errors import Contended
-from chalicelib.services.ports import Done, Marks, RequestSeen, StaleRow, WriteConflict
+from chalicelib.domain.outcomes import Done, RequestSeen, StaleRow, WriteConflict
+from chalicelib.services.ports import Marks
 
 T = TypeVar("T")
 TRIES = 8

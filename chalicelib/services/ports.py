@@ -1,15 +1,17 @@
 """What the services need from outside, as Protocols; ``wiring.py`` picks who answers them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Generic, Protocol, TypeVar
+from functools import cached_property
+from typing import Any, Protocol, TypeVar
 
 from chalicelib.domain.access import AssertionKey, Client, Operator
 from chalicelib.domain.assertion import Assertion, HolderSession
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.fund import Account, Posting
 from chalicelib.domain.institution import Institution
+from chalicelib.domain.outcomes import Mark, Page
 from chalicelib.domain.person import Person, Profile
 from chalicelib.domain.programme import Course, Programme
 from chalicelib.domain.region import Region, RuleSet
@@ -18,61 +20,6 @@ from chalicelib.domain.token import Token
 from chalicelib.domain.voucher import Voucher
 
 T = TypeVar("T")
-
-
-# --- signals: what a store reports instead of a domain error, because a service can still do something about it -------
-
-
-class RequestSeen(Exception):
-    """This very request has already been carried out; its answer stands in the mark."""
-
-
-class StaleRow(Exception):
-    """A row changed between our read and our write; read again and judge again."""
-
-
-class VoucherExists(Exception):
-    """The person has a voucher of this template by now."""
-
-
-class ShardRefused(Exception):
-    """The shard's conditions did not hold; ``shard`` is the row as it was (None: there is no such shard)."""
-
-    def __init__(self, shard: Shard | None) -> None:
-        super().__init__()
-        self.shard = shard
-
-
-class WriteConflict(Exception):
-    """Others were writing the same rows; nothing happened, and trying again is right."""
-
-
-# --- what services give back -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Done(Generic[T]):
-    """The answer of a changing step; ``hit`` when it was given before and is only repeated."""
-
-    answer: T
-    hit: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
-    """A page of a list and the opaque cursor of the next one."""
-
-    items: tuple[T, ...]
-    cursor: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Goes into the transaction of a step that keeps no history of its own; ``answer`` is any domain dataclass."""
-
-    attempt: Attempt
-    answer: object
-    made_at: datetime
 
 
 # --- time, chance, keys ----------------------------------------------------------------------------------------------
@@ -194,8 +141,8 @@ class Shelf(Protocol[T]):
         """As it is now."""
         ...
 
-    def add(self, noun: T, mark: Mark) -> None:
-        """Raises RequestSeen, AlreadyExists."""
+    def add(self, noun: T, mark: Mark | None) -> None:
+        """Without a mark for reference data only. Raises RequestSeen, AlreadyExists."""
         ...
 
     def change(self, after: T, mark: Mark) -> None:
@@ -212,7 +159,7 @@ class RuleSets(Protocol):
 
     def latest(self, region: str) -> RuleSet | None: ...
 
-    def add(self, rules: RuleSet, mark: Mark) -> None:
+    def add(self, rules: RuleSet, mark: Mark | None) -> None:
         """Raises RequestSeen, ConcurrentChange when the version is taken."""
         ...
 
@@ -313,6 +260,16 @@ class People(Protocol):
         """Many vouchers' steps in one transaction, each shard once. Raises StaleRow."""
         ...
 
+    def from_image(self, image: Mapping[str, Any]) -> Voucher | None:
+        """The voucher in a stream record's image; None for rows of another kind."""
+        ...
+
+
+class Continuations(Protocol):
+    """How a job that runs out of time asks to be called again."""
+
+    def ask(self, sweep: str) -> None: ...
+
 
 class Checkpoints(Protocol):
     def swept_until(self, sweep: str) -> date | None: ...
@@ -352,16 +309,24 @@ class Keys:
     operator_signatures: OperatorSignatures
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Platform:
-    """What the wiring built: handed to routes and jobs, which pass on what a service needs."""
+    """What the wiring built: handed to routes and jobs, which pass on what a service needs.
+
+    ``keys`` are fetched when first used: a function that never needs them may not read them.
+    """
 
     clock: Clock
     chance: Chance
     catalogue: Catalogue
-    keys: Keys
+    make_keys: Callable[[], Keys]
     marks: Marks
     accounts: Accounts
     templates: Templates
     people: People
     checkpoints: Checkpoints
+    continuations: Continuations
+
+    @cached_property
+    def keys(self) -> Keys:
+        return self.make_keys()

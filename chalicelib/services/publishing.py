@@ -15,6 +15,7 @@ from chalicelib.domain.access import Actor, covers, must_cover
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.errors import AccountNotFound, Contended, Invalid, TemplateNotFound
 from chalicelib.domain.fund import Account, Posting, PostingKind, reserve_legs
+from chalicelib.domain.outcomes import Done, Mark, StaleRow
 from chalicelib.domain.region import within
 from chalicelib.domain.template import (
     BusinessMode,
@@ -31,7 +32,7 @@ from chalicelib.domain.template import (
 )
 from chalicelib.services.cataloguing import find_course, find_institution, find_programme, find_region
 from chalicelib.services.once import once
-from chalicelib.services.ports import Accounts, Catalogue, Chance, Done, Mark, Marks, StaleRow, Templates
+from chalicelib.services.ports import Accounts, Catalogue, Chance, Marks, Templates
 
 # One transaction holds 100 actions: the template's head row and this many shards, with room to spare.
 SHARDS_AT_ONCE = 90

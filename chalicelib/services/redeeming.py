@@ -7,12 +7,13 @@ from chalicelib.domain.access import Actor, must_act_for
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.errors import Contended
 from chalicelib.domain.institution import must_be_admitted
+from chalicelib.domain.outcomes import Done, StaleRow
 from chalicelib.domain.template import check_place
 from chalicelib.domain.voucher import Receipt, Redemption, receipt
 from chalicelib.services.cataloguing import find_course, find_institution
 from chalicelib.services.identifying import Presented, find_presented
 from chalicelib.services.once import TRIES
-from chalicelib.services.ports import Catalogue, Done, Keys, People, StaleRow, Templates
+from chalicelib.services.ports import Catalogue, Keys, People, Templates
 
 
 def redeem_voucher(

@@ -8,10 +8,11 @@ from chalicelib.domain.access import Actor, Role, covers
 from chalicelib.domain.assertion import HolderSession
 from chalicelib.domain.errors import Expired, VoucherEnded, VoucherNotFound
 from chalicelib.domain.history import Entry
+from chalicelib.domain.outcomes import Page
 from chalicelib.domain.template import Template, Terms
 from chalicelib.domain.voucher import ENDED, STATE_ZH, State, Voucher
 from chalicelib.services.claiming import code_context
-from chalicelib.services.ports import Chance, Keys, Page, People, Templates
+from chalicelib.services.ports import Chance, Keys, People, Templates
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,62 @@
+"""What comes out of a step or a write: answers, pages, marks, and the signals of a store.
+
+A signal is no refusal: it tells a service of something about which it can still do something.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from chalicelib.domain.attempt import Attempt
+from chalicelib.domain.template import Shard
+
+T = TypeVar("T")
+
+
+class RequestSeen(Exception):
+    """This very request has already been carried out; its answer stands in the mark."""
+
+
+class StaleRow(Exception):
+    """A row changed between our read and our write; read again and judge again."""
+
+
+class VoucherExists(Exception):
+    """The person has a voucher of this template by now."""
+
+
+class ShardRefused(Exception):
+    """The shard's conditions did not hold; ``shard`` is the row as it was (None: there is no such shard)."""
+
+    def __init__(self, shard: Shard | None) -> None:
+        super().__init__()
+        self.shard = shard
+
+
+class WriteConflict(Exception):
+    """Others were writing the same rows; nothing happened, and trying again is right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[T]):
+    """The answer of a changing step; ``hit`` when it was given before and is only repeated."""
+
+    answer: T
+    hit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """A page of a list and the opaque cursor of the next one."""
+
+    items: tuple[T, ...]
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Goes into the transaction of a step that keeps no history of its own; ``answer`` is any domain dataclass."""
+
+    attempt: Attempt
+    answer: object
+    made_at: datetime

@@ -1,0 +1,50 @@
+"""Run the expiry sweep: by the schedule at 00:05 China, and by message when a run before it ran out of time."""
+
+from typing import Any, Protocol
+
+from chalicelib.observability import count_outcome, log_outcome
+from chalicelib.services import expiring
+from chalicelib.wiring import platform
+
+# What the function keeps for itself: a chunk in flight, the message that hands the rest on, the log line.
+RESERVE_MILLISECONDS = 30_000
+
+
+class Context(Protocol):
+    """Lambda's context, as far as a job looks at it."""
+
+    def get_remaining_time_in_millis(self) -> int: ...
+
+
+def run(context: Context) -> dict[str, Any]:
+    """Expire what is due; hand on what the time did not suffice for. Harmless twice, late, or cut off anywhere."""
+    parts = platform()
+    sweep = expiring.expire_due(
+        parts.people,
+        parts.checkpoints,
+        now=parts.clock.now(),
+        may_go_on=lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS,
+    )
+    if not sweep.finished:
+        parts.continuations.ask(expiring.SWEEP)
+    outcome = "finished" if sweep.finished else "handed_on"
+    report = {
+        "since": sweep.since.isoformat(),
+        "until": sweep.until.isoformat(),
+        "examined": sweep.examined,
+        "expired": sweep.expired,
+        "finished": sweep.finished,
+    }
+    log_outcome("expire", outcome=outcome, **report)
+    count_outcome("expire", outcome)
+    return report
+
+
+def go_on(event: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Messages that ask to go on. Several in one delivery, or the same twice, are one run: a sweep knows where it is.
+
+    A failure leaves all of them in the queue; after some tries they stand in the dead-letter queue, and an alarm rings.
+    """
+    if event.get("Records"):
+        run(context)
+    return {"batchItemFailures": []}

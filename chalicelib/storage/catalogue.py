@@ -1,0 +1,139 @@
+"""The catalogue's shelves: one class for every noun that is read and written whole, and the rule sets."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Generic, TypeVar
+
+from chalicelib.domain.access import AssertionKey, Client, Operator
+from chalicelib.domain.errors import AlreadyExists, ConcurrentChange
+from chalicelib.domain.institution import Institution
+from chalicelib.domain.outcomes import Mark, Page
+from chalicelib.domain.programme import Course, Programme
+from chalicelib.domain.region import Region, RuleSet
+from chalicelib.storage import keys
+from chalicelib.storage.fresh import Fresh
+from chalicelib.storage.marks import put_mark
+from chalicelib.storage.rows import ListedRow, from_body, text, to_body
+from chalicelib.storage.tables import Tables
+from chalicelib.storage.transaction import Transaction, always
+
+N = TypeVar("N")
+
+
+class NounShelf(Generic[N]):
+    """Rows ``<NOUN>#<id>`` with their listing ``<NOUN>#<parent>``."""
+
+    def __init__(
+        self,
+        tables: Tables,
+        kind: type[N],
+        noun: str,
+        id_of: Callable[[N], str],
+        listing_of: Callable[[N], str],
+        version_of: Callable[[N], int],
+    ) -> None:
+        self._tables, self._kind, self._noun = tables, kind, noun
+        self._id_of, self._listing_of, self._version_of = id_of, listing_of, version_of
+        self._fresh: Fresh[str, N] = Fresh()
+
+    def get(self, key: str) -> N | None:
+        return self._fresh.get(key, lambda: self.read(key))
+
+    def read(self, key: str) -> N | None:
+        item = self._tables.get(ListedRow, f"{self._noun}#{key}", keys.HEAD)
+        return from_body(self._kind, text(item, "body")) if item else None
+
+    def add(self, noun: N, mark: Mark | None) -> None:
+        tx = Transaction(self._tables)
+        if mark:
+            put_mark(tx, mark)
+        exists = AlreadyExists(what=self._id_of(noun))
+        tx.put(self._row(noun), ListedRow.subject.does_not_exist(), always(exists))
+        tx.commit()
+
+    def change(self, after: N, mark: Mark) -> None:
+        tx = Transaction(self._tables)
+        put_mark(tx, mark)
+        tx.put(self._row(after), ListedRow.version == self._version_of(after) - 1, always(ConcurrentChange()))
+        tx.commit()
+        self._fresh.forget(self._id_of(after))
+
+    def page(self, listing: str, limit: int, cursor: str | None) -> Page[N]:
+        found = self._tables.listed(ListedRow, f"{self._noun}#{listing}", limit, cursor)
+        return Page(tuple(from_body(self._kind, text(item, "body")) for item in found.items), found.cursor)
+
+    def _row(self, noun: N) -> ListedRow:
+        return ListedRow(
+            f"{self._noun}#{self._id_of(noun)}",
+            keys.HEAD,
+            version=self._version_of(noun),
+            body=to_body(noun),
+            list_key=f"{self._noun}#{self._listing_of(noun)}",
+            list_order=self._id_of(noun),
+        )
+
+
+class RuleSetStore:
+    """Rule sets stand in their region's partition, one row per version, never changed."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._fresh: Fresh[tuple[str, date], RuleSet] = Fresh()
+
+    def in_force(self, region: str, day: date) -> RuleSet | None:
+        return self._fresh.get((region, day), lambda: self._in_force(region, day))
+
+    def latest(self, region: str) -> RuleSet | None:
+        return next(iter(self._newest_first(region, 1)), None)
+
+    def add(self, rules: RuleSet, mark: Mark | None) -> None:
+        tx = Transaction(self._tables)
+        if mark:
+            put_mark(tx, mark)
+        row = ListedRow(_region(rules.region), keys.rules_item(rules.version), version=1, body=to_body(rules))
+        tx.put(row, ListedRow.subject.does_not_exist(), always(ConcurrentChange()))
+        tx.commit()
+        self._fresh.clear()
+
+    def _in_force(self, region: str, day: date) -> RuleSet | None:
+        # A later version may begin later: look back past those that wait.
+        return next((rules for rules in self._newest_first(region, 50) if rules.effective_from <= day), None)
+
+    def _newest_first(self, region: str, limit: int) -> list[RuleSet]:
+        condition = ListedRow.item.startswith("RULES#")
+        found = self._tables.query(ListedRow, _region(region), condition, limit=limit, forward=False)
+        return [from_body(RuleSet, text(item, "body")) for item in found.items]
+
+
+def _region(code: str) -> str:
+    return f"REGION#{code}"
+
+
+def regions(tables: Tables) -> NounShelf[Region]:
+    return NounShelf(tables, Region, "REGION", lambda r: r.code, lambda r: r.parent or "", lambda _: 1)
+
+
+def programmes(tables: Tables) -> NounShelf[Programme]:
+    return NounShelf(tables, Programme, "PROGRAMME", lambda p: p.programme_id, lambda p: p.region, lambda p: p.version)
+
+
+def courses(tables: Tables) -> NounShelf[Course]:
+    return NounShelf(tables, Course, "COURSE", lambda c: c.course_id, lambda c: c.institution_id, lambda c: c.version)
+
+
+def institutions(tables: Tables) -> NounShelf[Institution]:
+    return NounShelf(
+        tables, Institution, "INSTITUTION", lambda i: i.institution_id, lambda i: i.region, lambda i: i.version
+    )
+
+
+def clients(tables: Tables) -> NounShelf[Client]:
+    return NounShelf(tables, Client, "CLIENT", lambda c: c.app_key, lambda c: c.regions[0], lambda c: c.version)
+
+
+def operators(tables: Tables) -> NounShelf[Operator]:
+    return NounShelf(tables, Operator, "OPERATOR", lambda o: o.operator_id, lambda o: o.region, lambda o: o.version)
+
+
+def assertion_keys(tables: Tables) -> NounShelf[AssertionKey]:
+    return NounShelf(tables, AssertionKey, "ASSERTION_KEY", lambda k: k.kid, lambda _: "all", lambda k: k.version)

@@ -1,0 +1,58 @@
+"""Every key of every table, in one place. ``docs/table.md`` says which access pattern each serves."""
+
+import hashlib
+from datetime import date
+
+LANES = 32
+
+HEAD = "0#HEAD"
+PERSON = "0#PERSON"
+IDENTITY = "0#IDENTITY"
+SHARD = "0#SHARD"
+VOUCHERS = "1#VOUCHER#"
+
+
+def voucher_item(template_id: str) -> str:
+    return f"{VOUCHERS}{template_id}"
+
+
+def template(template_id: str) -> str:
+    return f"TEMPLATE#{template_id}"
+
+
+def shard(template_id: str, number: int) -> str:
+    return f"TEMPLATE#{template_id}#SHARD#{number:03d}"
+
+
+def terms_item(version: int) -> str:
+    return f"TERMS#{version:06d}"
+
+
+def rules_item(version: int) -> str:
+    return f"RULES#{version:06d}"
+
+
+def account(account_id: str) -> str:
+    return f"ACCOUNT#{account_id}"
+
+
+def posting_item(number: int) -> str:
+    return f"POSTING#{number:09d}"
+
+
+def mark(request: str) -> str:
+    return f"MARK#{request}"
+
+
+def due(day: date, lane: int) -> str:
+    return f"{day.isoformat()}#{lane:02d}"
+
+
+def due_lane(person_id: str) -> int:
+    """Spread a day's rows over 32 partitions of the index."""
+    return hashlib.sha256(person_id.encode()).digest()[0] % LANES
+
+
+def due_order(template_id: str, shard_number: int, person_id: str) -> str:
+    """Vouchers of one shard stand together, so that a chunk touches few shard rows."""
+    return f"{template_id}#{shard_number:03d}#{person_id}"

@@ -1,0 +1,132 @@
+"""People and their vouchers. Once per person and template is the primary key itself."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from itertools import groupby
+from typing import Any
+
+from chalicelib.domain.outcomes import Page, ShardRefused, StaleRow, VoucherExists
+from chalicelib.domain.person import Person
+from chalicelib.domain.template import movement, total
+from chalicelib.domain.voucher import Voucher
+from chalicelib.storage import keys
+from chalicelib.storage.rows import Item, PeopleRow, ShardRow, from_body, text, to_body
+from chalicelib.storage.tables import Tables
+from chalicelib.storage.templates import move, to_shard
+from chalicelib.storage.transaction import Transaction, always
+
+
+class PeopleStore:
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def find(self, identity_keys: Sequence[str]) -> str | None:
+        found = self._tables.batch_get(PeopleRow, [(key, keys.IDENTITY) for key in identity_keys])
+        return text(found[0], "person_id") if found else None
+
+    def read(self, person_id: str, template_ids: Sequence[str]) -> tuple[Person | None, dict[str, Voucher]]:
+        wanted = [(person_id, keys.PERSON), *((person_id, keys.voucher_item(t)) for t in template_ids)]
+        person, vouchers = None, {}
+        for item in self._tables.batch_get(PeopleRow, wanted):
+            if text(item, "item") == keys.PERSON:
+                person = from_body(Person, text(item, "body"))
+            else:
+                voucher = from_body(Voucher, text(item, "body"))
+                vouchers[voucher.template_id] = voucher
+        return person, vouchers
+
+    def voucher(self, person_id: str, template_id: str) -> Voucher | None:
+        item = self._tables.get(PeopleRow, person_id, keys.voucher_item(template_id))
+        return from_body(Voucher, text(item, "body")) if item else None
+
+    def voucher_by_code(self, code_key: str) -> Voucher | None:
+        for _ in range(2):  # an index lags a little: look twice before saying that there is none
+            found = self._tables.query(PeopleRow, code_key, limit=1, index="by_code").items
+            if found:
+                voucher = self.vouchers([(text(found[0], "person"), _template_of(found[0]))])
+                return voucher[0] if voucher else None
+        return None
+
+    def vouchers(self, wanted: Sequence[tuple[str, str]]) -> list[Voucher]:
+        rows = self._tables.batch_get(PeopleRow, [(person, keys.voucher_item(template)) for person, template in wanted])
+        return [from_body(Voucher, text(item, "body")) for item in rows]
+
+    def wallet(self, person_id: str, limit: int, cursor: str | None) -> Page[Voucher]:
+        condition = PeopleRow.item.startswith(keys.VOUCHERS)
+        found = self._tables.query(PeopleRow, person_id, condition, limit=limit, cursor=cursor)
+        return Page(tuple(from_body(Voucher, text(item, "body")) for item in found.items), found.cursor)
+
+    def record_claim(self, voucher: Voucher, person: Person, identity_key: str | None) -> None:
+        tx = Transaction(self._tables)
+        tx.put(_voucher_row(voucher), PeopleRow.person.does_not_exist(), always(VoucherExists()))
+        if identity_key is not None:
+            identity = PeopleRow(identity_key, keys.IDENTITY, version=1, person_id=person.person_id)
+            tx.put(identity, PeopleRow.person.does_not_exist(), always(StaleRow()))
+            tx.put(_person_row(person), PeopleRow.person.does_not_exist(), always(StaleRow()))
+        else:
+            tx.put(_person_row(person), PeopleRow.version == person.version - 1, always(StaleRow()))
+        moved = movement(None, voucher.state, voucher.ceiling_fen)
+        in_stock = (ShardRow.open == True) & (ShardRow.terms == voucher.terms_version) & (ShardRow.remaining > 0)  # noqa: E712
+        tx.update(
+            ShardRow(keys.shard(voucher.template_id, voucher.shard), keys.SHARD),
+            move(moved),
+            in_stock,
+            lambda item: ShardRefused(to_shard(item) if item else None),
+        )
+        tx.commit()
+
+    def record_step(self, before: Voucher, after: Voucher, person: Person | None = None) -> None:
+        tx = Transaction(self._tables)
+        tx.put(_voucher_row(after), PeopleRow.version == before.version, always(StaleRow()))
+        if person is not None:
+            tx.put(_person_row(person), PeopleRow.version == person.version - 1, always(StaleRow()))
+        self._move_shards(tx, [(before, after)])
+        tx.commit()
+
+    def record_steps(self, steps: Sequence[tuple[Voucher, Voucher]]) -> None:
+        tx = Transaction(self._tables)
+        for before, after in steps:
+            tx.put(_voucher_row(after), PeopleRow.version == before.version, always(StaleRow()))
+        self._move_shards(tx, steps)
+        tx.commit()
+
+    def due(self, day: date, lane: int, limit: int, cursor: str | None) -> Page[tuple[str, str]]:
+        found = self._tables.query(PeopleRow, keys.due(day, lane), limit=limit, cursor=cursor, index="by_due")
+        return Page(tuple((text(item, "person"), _template_of(item)) for item in found.items), found.cursor)
+
+    def from_image(self, image: Mapping[str, Any]) -> Voucher | None:
+        if not image["item"]["S"].startswith(keys.VOUCHERS):
+            return None
+        return from_body(Voucher, image["body"]["S"])
+
+    def _move_shards(self, tx: Transaction, steps: Sequence[tuple[Voucher, Voucher]]) -> None:
+        def shard(step: tuple[Voucher, Voucher]) -> tuple[str, int]:
+            return step[0].template_id, step[0].shard
+
+        for (template_id, number), moved in groupby(sorted(steps, key=shard), key=shard):
+            sum_ = total(movement(before.state, after.state, before.ceiling_fen) for before, after in moved)
+            row = ShardRow(keys.shard(template_id, number), keys.SHARD)
+            missing = AssertionError(f"shard {number} of template {template_id} is gone")
+            tx.update(row, move(sum_), ShardRow.subject.exists(), always(missing))
+
+
+def _person_row(person: Person) -> PeopleRow:
+    return PeopleRow(person.person_id, keys.PERSON, version=person.version, body=to_body(person))
+
+
+def _voucher_row(voucher: Voucher) -> PeopleRow:
+    row = PeopleRow(
+        voucher.person_id,
+        keys.voucher_item(voucher.template_id),
+        version=voucher.version,
+        body=to_body(voucher),
+        code_key=voucher.code_key,
+    )
+    if voucher.due_on is not None:
+        row.due = keys.due(voucher.due_on, keys.due_lane(voucher.person_id))
+        row.due_order = keys.due_order(voucher.template_id, voucher.shard, voucher.person_id)
+    return row
+
+
+def _template_of(item: Item) -> str:
+    return text(item, "item").removeprefix(keys.VOUCHERS)

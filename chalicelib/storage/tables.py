@@ -1,0 +1,198 @@
+"""One connection to DynamoDB and the four tables' names: reads, and what went wrong with them."""
+
+import base64
+import binascii
+import json
+import random
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pynamodb.connection import Connection
+from pynamodb.connection.base import MetaTable
+from pynamodb.exceptions import PynamoDBException
+from pynamodb.expressions.condition import Condition
+from pynamodb.models import Model
+
+from chalicelib.config import Settings
+from chalicelib.domain.errors import Invalid, Unavailable
+from chalicelib.storage.rows import CaseworkRow, InsightRow, Item, ListedRow, PeopleRow
+
+# Fast failure inside, patience at the caller: every step is safe to repeat.
+CONNECT_SECONDS, READ_SECONDS, RETRIES = 1, 3, 2
+BATCH = 100
+
+_KEYS: Mapping[str, tuple[str, str]] = {
+    PeopleRow.Meta.table_name: ("person", "item"),
+    ListedRow.Meta.table_name: ("subject", "item"),
+    CaseworkRow.Meta.table_name: ("subject", "item"),
+    InsightRow.Meta.table_name: ("subject", "item"),
+}
+_INDEXES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    PeopleRow.Meta.table_name: {"by_code": ("code_key",), "by_due": ("due", "due_order")},
+    ListedRow.Meta.table_name: {"by_list": ("list_key", "list_order")},
+    CaseworkRow.Meta.table_name: {"by_list": ("list_key", "list_order")},
+    InsightRow.Meta.table_name: {},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of raw items and the cursor of the next one."""
+
+    items: list[Item]
+    cursor: str | None
+
+
+class Tables:
+    """The tables of one deployment. Made once per container: a connection costs about 100 ms."""
+
+    def __init__(self, settings: Settings, endpoint: str | None = None) -> None:
+        self.connection = Connection(
+            region=settings.region,
+            host=endpoint,
+            connect_timeout_seconds=CONNECT_SECONDS,
+            read_timeout_seconds=READ_SECONDS,
+            max_retry_attempts=RETRIES,
+            max_pool_connections=64,
+        )
+        self._names = {
+            PeopleRow.Meta.table_name: settings.people_table,
+            ListedRow.Meta.table_name: settings.catalogue_table,
+            CaseworkRow.Meta.table_name: settings.casework_table,
+            InsightRow.Meta.table_name: settings.insights_table,
+        }
+        for table, name in self._names.items():
+            self.connection.add_meta_table(_meta_table(table, name))
+
+    def name(self, row: type[Model] | Model) -> str:
+        return self._names[row.Meta.table_name]
+
+    def get(self, row: type[Model], hash_key: str, range_key: str, *, consistent: bool = True) -> Item | None:
+        """One row."""
+        answer = self._ask("get_item", self.name(row), hash_key, range_key, consistent_read=consistent)
+        return answer.get("Item")
+
+    def batch_get(self, row: type[Model], keys: Sequence[tuple[str, str]], *, consistent: bool = True) -> list[Item]:
+        """Rows of one table, in any order, those that exist; 100 keys a call."""
+        hash_name, range_name = _KEYS[row.Meta.table_name]
+        items: list[Item] = []
+        for start in range(0, len(keys), BATCH):
+            wanted: list[Any] = [{hash_name: {"S": h}, range_name: {"S": r}} for h, r in keys[start : start + BATCH]]
+            for attempt in range(8):
+                answer = self._ask("batch_get_item", self.name(row), wanted, consistent_read=consistent)
+                items += answer.get("Responses", {}).get(self.name(row), [])
+                wanted = answer.get("UnprocessedKeys", {}).get(self.name(row), {}).get("Keys", [])
+                if not wanted:
+                    break
+                time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, not a secret
+            else:
+                raise Unavailable()
+        return items
+
+    def query(
+        self,
+        row: type[Model],
+        hash_key: str,
+        range_condition: Condition | None = None,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        index: str | None = None,
+        forward: bool = True,
+    ) -> Found:
+        """A page of one partition; of the base table consistently, of an index as far as it has come."""
+        answer = self._ask(
+            "query",
+            self.name(row),
+            hash_key,
+            range_key_condition=range_condition,
+            consistent_read=index is None,
+            exclusive_start_key=_open_cursor(cursor, row, index),
+            index_name=index,
+            limit=limit,
+            scan_index_forward=forward,
+        )
+        last = answer.get("LastEvaluatedKey")
+        return Found(answer["Items"], _close_cursor(last) if last else None)
+
+    def listed(self, row: type[Model], list_key: str, limit: int, cursor: str | None) -> Found:
+        """A page of base rows that the index ``by_list`` found, in its order, read consistently."""
+        found = self.query(row, list_key, limit=limit, cursor=cursor, index="by_list")
+        keys = [(item["subject"]["S"], item["item"]["S"]) for item in found.items]
+        rows = {(i["subject"]["S"], i["item"]["S"]): i for i in self.batch_get(row, keys)}
+        return Found([rows[key] for key in keys if key in rows], found.cursor)
+
+    def _ask(self, operation: str, *args: object, **kwargs: object) -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = getattr(self.connection, operation)(*args, **kwargs)
+            return answer
+        except PynamoDBException as failed:
+            raise translate(failed) from failed
+
+
+_PASSING = {
+    "ProvisionedThroughputExceededException",
+    "ThrottlingException",
+    "RequestLimitExceeded",
+    "InternalServerError",
+    "ServiceUnavailable",
+    "TransactionInProgressException",
+    "TransactionConflictException",
+}
+
+
+def translate(failed: PynamoDBException) -> Exception:
+    """What a failed call means: Unavailable when repeating may help, a bad cursor, else the failure itself."""
+    code = failed.cause_response_code
+    if code is None or code in _PASSING:  # None: no answer at all
+        return Unavailable()
+    message = failed.cause_response_message or ""
+    if code == "ValidationException" and "xclusive" in message:
+        return Invalid(pointer="cursor", reason="this cursor is not one of ours for this list")
+    return failed
+
+
+def _meta_table(table: str, name: str) -> MetaTable:
+    hash_name, range_name = _KEYS[table]
+    indexes = _INDEXES[table]
+    attributes = {hash_name, range_name, *(a for names in indexes.values() for a in names)}
+    return MetaTable(
+        {
+            "TableName": name,
+            "KeySchema": [
+                {"AttributeName": hash_name, "KeyType": "HASH"},
+                {"AttributeName": range_name, "KeyType": "RANGE"},
+            ],
+            "AttributeDefinitions": [{"AttributeName": a, "AttributeType": "S"} for a in sorted(attributes)],
+            "GlobalSecondaryIndexes": [
+                {
+                    "IndexName": index,
+                    "KeySchema": [
+                        {"AttributeName": a, "KeyType": kind} for a, kind in zip(names, ("HASH", "RANGE"), strict=False)
+                    ],
+                }
+                for index, names in indexes.items()
+            ],
+            "LocalSecondaryIndexes": [],
+        }
+    )
+
+
+def _close_cursor(last: Item) -> str:
+    flat = {name: value["S"] for name, value in last.items()}
+    return base64.urlsafe_b64encode(json.dumps(flat, separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+def _open_cursor(cursor: str | None, row: type[Model], index: str | None) -> Item | None:
+    if cursor is None:
+        return None
+    names = {*_KEYS[row.Meta.table_name], *(_INDEXES[row.Meta.table_name][index] if index else ())}
+    try:
+        flat = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (binascii.Error, ValueError, UnicodeDecodeError):
+        flat = None
+    if not isinstance(flat, dict) or set(flat) != names or not all(isinstance(v, str) for v in flat.values()):
+        raise Invalid(pointer="cursor", reason="this cursor is not one of ours for this list")
+    return {name: {"S": value} for name, value in flat.items()}

@@ -1,0 +1,188 @@
+"""Templates, their terms, and their shards."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pynamodb.expressions.update import Action
+
+from chalicelib.domain.calendar import to_text
+from chalicelib.domain.fund import Account, Posting
+from chalicelib.domain.outcomes import Mark, Page, StaleRow
+from chalicelib.domain.template import Movement, Shard, Template, TemplateState, Terms
+from chalicelib.domain.voucher import State
+from chalicelib.storage import keys
+from chalicelib.storage.accounts import post_to_account
+from chalicelib.storage.fresh import Fresh
+from chalicelib.storage.marks import put_mark
+from chalicelib.storage.rows import Item, ListedRow, ShardRow, from_body, number, text, to_body
+from chalicelib.storage.tables import Tables
+from chalicelib.storage.transaction import Transaction, always
+
+
+class TemplateStore:
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._fresh: Fresh[str, Template] = Fresh()
+        self._terms: Fresh[tuple[str, int], Terms] = Fresh(seconds=float("inf"))  # terms never change
+
+    def get(self, template_id: str) -> Template | None:
+        return self._fresh.get(template_id, lambda: self._read(template_id))
+
+    def read(self, template_id: str) -> Template | None:
+        template = self._read(template_id)
+        if template:
+            self._fresh.keep(template_id, template)
+        return template
+
+    def terms(self, template_id: str, version: int) -> Terms:
+        terms = self._terms.get((template_id, version), lambda: self._read_terms(template_id, version))
+        if terms is None:
+            raise LookupError(f"template {template_id} has no terms {version}")
+        return terms
+
+    def page(self, region: str, limit: int, cursor: str | None) -> Page[Template]:
+        found = self._tables.listed(ListedRow, keys.template(region), limit, cursor)
+        return Page(tuple(from_body(Template, text(item, "body")) for item in found.items), found.cursor)
+
+    def add(self, template: Template, terms: Terms, mark: Mark) -> None:
+        tx = Transaction(self._tables)
+        put_mark(tx, mark)
+        absent = ListedRow.subject.does_not_exist()
+        tx.put(_template_row(template), absent, always(StaleRow()))
+        subject = keys.template(template.template_id)
+        row = ListedRow(subject, keys.terms_item(terms.version), version=1, body=to_body(terms))
+        tx.put(row, absent, always(StaleRow()))
+        tx.commit()
+
+    def change(self, after: Template, mark: Mark | None, posted: tuple[Account, Posting] | None = None) -> None:
+        tx = Transaction(self._tables)
+        if mark:
+            put_mark(tx, mark)
+        self._replace(tx, after)
+        if posted:
+            post_to_account(tx, *posted)
+        tx.commit()
+        self._fresh.forget(after.template_id)
+
+    def shards(self, template: Template) -> list[Shard]:
+        wanted = [(keys.shard(template.template_id, n), keys.SHARD) for n in range(template.shards)]
+        shards = [to_shard(item) for item in self._tables.batch_get(ShardRow, wanted)]
+        return sorted(shards, key=lambda shard: shard.number)
+
+    def deal(self, after: Template, deals: Mapping[int, int], new: Sequence[Shard]) -> None:
+        tx = Transaction(self._tables)
+        self._replace(tx, after)
+        for shard in new:
+            tx.put(_shard_row(shard), ShardRow.subject.does_not_exist(), always(StaleRow()))
+        for shard_number, quantity in deals.items():
+            actions = [
+                ShardRow.version.add(1),
+                ShardRow.quantity.add(quantity),
+                ShardRow.remaining.add(quantity),
+                ShardRow.reserved_fen.add(quantity * after.ceiling_fen),
+            ]
+            row = ShardRow(keys.shard(after.template_id, shard_number), keys.SHARD)
+            tx.update(row, actions, ShardRow.subject.exists(), always(StaleRow()))
+        tx.commit()
+        self._fresh.forget(after.template_id)
+
+    def set_gate(self, template: Template, numbers: Sequence[int]) -> None:
+        # Shard by shard, not all in one: each is in the way of claims for an instant only, and each is safe to repeat.
+        for shard_number in numbers:
+            tx = Transaction(self._tables)
+            row = ShardRow(keys.shard(template.template_id, shard_number), keys.SHARD)
+            actions = [
+                ShardRow.version.add(1),
+                ShardRow.gate.set(template.gate),
+                ShardRow.open.set(template.state is TemplateState.PUBLISHED),
+                ShardRow.terms.set(template.terms_version),
+            ]
+            tx.update(row, actions, ShardRow.gate < template.gate, always(StaleRow()))
+            try:
+                tx.commit()
+            except StaleRow:
+                continue  # it is there already, or further
+
+    def release(self, before: Shard, after: Shard) -> None:
+        tx = Transaction(self._tables)
+        tx.put(_shard_row(after), ShardRow.version == before.version, always(StaleRow()))
+        tx.commit()
+
+    def _replace(self, tx: Transaction, after: Template) -> None:
+        tx.put(_template_row(after), ListedRow.version == after.version - 1, always(StaleRow()))
+
+    def _read(self, template_id: str) -> Template | None:
+        item = self._tables.get(ListedRow, keys.template(template_id), keys.HEAD)
+        return from_body(Template, text(item, "body")) if item else None
+
+    def _read_terms(self, template_id: str, version: int) -> Terms | None:
+        item = self._tables.get(ListedRow, keys.template(template_id), keys.terms_item(version))
+        return from_body(Terms, text(item, "body")) if item else None
+
+
+def _template_row(template: Template) -> ListedRow:
+    return ListedRow(
+        keys.template(template.template_id),
+        keys.HEAD,
+        version=template.version,
+        body=to_body(template),
+        list_key=keys.template(template.region),
+        list_order=f"{to_text(template.made_at)}#{template.template_id}",
+    )
+
+
+def _shard_row(shard: Shard) -> ShardRow:
+    counts: dict[str, Any] = {state.value: shard.counts[state] for state in State}
+    return ShardRow(
+        keys.shard(shard.template_id, shard.number),
+        keys.SHARD,
+        version=shard.version,
+        open=shard.open,
+        gate=shard.gate,
+        terms=shard.terms_version,
+        quantity=shard.quantity,
+        remaining=shard.remaining,
+        made=shard.made,
+        released=shard.released,
+        ever_claimed=shard.ever_claimed,
+        ever_redeemed=shard.ever_redeemed,
+        reserved_fen=shard.reserved_fen,
+        to_release_fen=shard.to_release_fen,
+        **counts,
+    )
+
+
+def to_shard(item: Item) -> Shard:
+    """A shard from its raw row; its template and number stand in its key alone."""
+    _, template_id, _, shard_number = text(item, "subject").split("#")
+    return Shard(
+        template_id=template_id,
+        number=int(shard_number),
+        open=bool(item["open"]["BOOL"]),
+        gate=number(item, "gate"),
+        terms_version=number(item, "terms"),
+        quantity=number(item, "quantity"),
+        remaining=number(item, "remaining"),
+        reserved_fen=number(item, "reserved_fen"),
+        made=number(item, "made"),
+        released=number(item, "released"),
+        to_release_fen=number(item, "to_release_fen"),
+        ever_claimed=number(item, "ever_claimed"),
+        ever_redeemed=number(item, "ever_redeemed"),
+        counts={state: number(item, state.value) for state in State},
+        version=number(item, "version"),
+    )
+
+
+def move(moved: Movement) -> list[Action]:
+    """The additions that bring a movement to a shard row."""
+    differences = [
+        (ShardRow.remaining, moved.remaining),
+        (ShardRow.made, moved.made),
+        (ShardRow.ever_claimed, moved.ever_claimed),
+        (ShardRow.ever_redeemed, moved.ever_redeemed),
+        (ShardRow.reserved_fen, moved.reserved_fen),
+        (ShardRow.to_release_fen, moved.to_release_fen),
+        *((getattr(ShardRow, state.value), difference) for state, difference in moved.counts.items()),
+    ]
+    return [ShardRow.version.add(1), *(attribute.add(d) for attribute, d in differences if d)]

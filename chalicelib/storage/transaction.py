@@ -1,0 +1,111 @@
+"""One TransactWriteItems: each write with its condition, each condition with the error that it means.
+
+PynamoDB sends checks and deletes first, then puts, then updates, and DynamoDB gives its reasons in that order: the
+same sorting is done here, so that each reason finds its write again. What is raised is the first failed write in the
+order in which the *caller* added them.
+"""
+
+import random
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pynamodb.exceptions import TransactWriteError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+from pynamodb.models import Model
+
+from chalicelib.domain.outcomes import WriteConflict
+from chalicelib.storage.rows import Item
+from chalicelib.storage.tables import Tables, translate
+
+MOST_ACTIONS = 100
+TRIES = 4
+Otherwise = Callable[[Item | None], Exception]
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    order: int
+    kwargs: dict[str, Any]
+    otherwise: Otherwise
+
+
+class Transaction:
+    """Collect writes, then ``commit``. ``otherwise`` is told the row as it was when its condition failed."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._checks: list[_Write] = []
+        self._puts: list[_Write] = []
+        self._updates: list[_Write] = []
+
+    def __len__(self) -> int:
+        return len(self._checks) + len(self._puts) + len(self._updates)
+
+    def put(self, row: Model, condition: Condition, otherwise: Otherwise) -> None:
+        """Create or replace a whole row."""
+        self._add(self._puts, row, otherwise, key="Item", attributes=row.serialize(), condition=condition)
+
+    def update(self, row: Model, actions: Sequence[Action], condition: Condition, otherwise: Otherwise) -> None:
+        """Change some attributes of a row that exists; without a condition DynamoDB would create it."""
+        self._add(self._updates, row, otherwise, actions=actions, condition=condition)
+
+    def check(self, row: Model, condition: Condition, otherwise: Otherwise) -> None:
+        """Only look."""
+        self._add(self._checks, row, otherwise, condition=condition)
+
+    def commit(self) -> None:
+        """All or nothing. Raises what a failed condition means, WriteConflict, or Unavailable (outcome unknown)."""
+        if len(self) > MOST_ACTIONS:
+            raise AssertionError(f"{len(self)} actions in one transaction")
+        for attempt in range(TRIES):
+            if attempt:
+                time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, not a secret
+            try:
+                # botocore's own retries repeat this token, so a lost answer is answered again, not carried out again.
+                self._tables.connection.transact_write_items(
+                    condition_check_items=[w.kwargs for w in self._checks],
+                    delete_items=[],
+                    put_items=[w.kwargs for w in self._puts],
+                    update_items=[w.kwargs for w in self._updates],
+                    client_request_token=uuid.uuid4().hex,
+                )
+                return
+            except TransactWriteError as failed:
+                if failed.cause_response_code != "TransactionCanceledException":
+                    raise translate(failed) from failed
+                self._raise_refusal(failed)
+        raise WriteConflict
+
+    def _raise_refusal(self, failed: TransactWriteError) -> None:
+        """Raise what the first failed condition means; return if others were only in the way."""
+        writes = [*self._checks, *self._puts, *self._updates]
+        reasons = list(zip(writes, failed.cancellation_reasons, strict=True))
+        refused = [(w, r) for w, r in reasons if r is not None and r.code == "ConditionalCheckFailed"]
+        if refused:
+            write, reason = min(refused, key=lambda pair: pair[0].order)
+            raise write.otherwise(reason.raw_item) from None
+        passing = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+        if any(r is not None and r.code not in passing for _, r in reasons):
+            raise failed
+
+    def _add(self, writes: list[_Write], row: Model, otherwise: Otherwise, **kwargs: Any) -> None:
+        hash_key, range_key = _key_of(row)
+        operation = self._tables.connection.get_operation_kwargs(
+            self._tables.name(row), hash_key, range_key, return_values_on_condition_failure="ALL_OLD", **kwargs
+        )
+        writes.append(_Write(len(self), operation, otherwise))
+
+
+def always(error: Exception) -> Otherwise:
+    """The same meaning whatever the row was."""
+    return lambda _: error
+
+
+def _key_of(row: Model) -> tuple[str, str]:
+    names = type(row)._hash_keyname, type(row)._range_keyname
+    hash_key, range_key = (getattr(row, str(name)) for name in names)
+    return hash_key, range_key

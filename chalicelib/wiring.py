@@ -1,0 +1,102 @@
+"""Builds stores, clock, keys and clients once per container; the only place that picks implementations."""
+
+from collections.abc import Callable
+
+from chalicelib.config import Settings, read_settings
+from chalicelib.domain.access import AssertionKey
+from chalicelib.integrations.chance import SystemChance
+from chalicelib.integrations.clock import SystemClock
+from chalicelib.integrations.keyring import Keyring, load_keyring
+from chalicelib.integrations.sweep_queue import SweepQueue
+from chalicelib.services.ports import Catalogue, Chance, Clock, Keys, Platform, Shelf
+from chalicelib.storage import catalogue
+from chalicelib.storage.accounts import AccountStore
+from chalicelib.storage.checkpoints import CheckpointStore, MovedClock
+from chalicelib.storage.marks import MarkStore
+from chalicelib.storage.people import PeopleStore
+from chalicelib.storage.tables import Tables
+from chalicelib.storage.templates import TemplateStore
+
+_platform: Platform | None = None
+
+
+def platform() -> Platform:
+    """The container's platform, built when first asked for."""
+    global _platform
+    if _platform is None:
+        settings = read_settings()
+        _platform = build(settings, load_keys=lambda: _load_keyrings(settings))
+    return _platform
+
+
+def use(other: Platform | None) -> None:
+    """Put another platform in its place: tests and tools; None to build anew."""
+    global _platform
+    _platform = other
+
+
+def build(
+    settings: Settings,
+    *,
+    load_keys: Callable[[], tuple[Keyring, Keyring]],
+    endpoint: str | None = None,
+    clock: Clock | None = None,
+    chance: Chance | None = None,
+) -> Platform:
+    """A platform on the settings' tables. ``load_keys`` gives (platform keys, identity pepper) when first needed."""
+    tables = Tables(settings, endpoint)
+    dice = chance or SystemChance()
+    shelves = Catalogue(
+        regions=catalogue.regions(tables),
+        rule_sets=catalogue.RuleSetStore(tables),
+        programmes=catalogue.programmes(tables),
+        courses=catalogue.courses(tables),
+        institutions=catalogue.institutions(tables),
+        clients=catalogue.clients(tables),
+        operators=catalogue.operators(tables),
+        assertion_keys=catalogue.assertion_keys(tables),
+    )
+    return Platform(
+        clock=clock or (MovedClock(tables) if settings.movable_clock else SystemClock()),
+        chance=dice,
+        catalogue=shelves,
+        make_keys=lambda: _keys(*load_keys(), dice, shelves.assertion_keys),
+        marks=MarkStore(tables),
+        accounts=AccountStore(tables),
+        templates=TemplateStore(tables),
+        people=PeopleStore(tables),
+        checkpoints=CheckpointStore(tables),
+        continuations=SweepQueue(settings.sweeps_queue_url, settings.region),
+    )
+
+
+def _keys(keyring: Keyring, pepper: Keyring, chance: Chance, assertion_keys: Shelf[AssertionKey]) -> Keys:
+    # Here, not above: the jobs need none of this, and cryptography takes its time to load.
+    from chalicelib.integrations.assertions import SignedAssertions
+    from chalicelib.integrations.identities import HashedIdentities
+    from chalicelib.integrations.operator_signatures import JwsOperatorSignatures
+    from chalicelib.integrations.sealing import FieldSealer
+    from chalicelib.integrations.sessions import SealedSessions
+    from chalicelib.integrations.tokens import SignedTokens
+    from chalicelib.integrations.voucher_ids import SivVoucherIds
+
+    def find_key(kid: str) -> str | None:
+        key = assertion_keys.get(kid)
+        return key.public_key if key and key.disabled_at is None else None
+
+    return Keys(
+        identities=HashedIdentities(pepper, keyring),
+        sealer=FieldSealer(keyring, chance.nonce),
+        voucher_ids=SivVoucherIds(keyring),
+        tokens=SignedTokens(keyring),
+        sessions=SealedSessions(keyring),
+        assertions=SignedAssertions(find_key),
+        operator_signatures=JwsOperatorSignatures(),
+    )
+
+
+def _load_keyrings(settings: Settings) -> tuple[Keyring, Keyring]:
+    return (
+        load_keyring(settings.keys_secret, settings.region),
+        load_keyring(settings.pepper_secret, settings.region),
+    )
