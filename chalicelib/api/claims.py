@@ -1,0 +1,67 @@
+"""Claims: a channel claims a voucher for the person in it."""
+
+from typing import Annotated
+
+from chalice.app import Blueprint
+from pydantic import Field
+
+from chalicelib.api.answers import Call, answers
+from chalicelib.api.receipts import ReceiptAnswer
+from chalicelib.api.shapes import Asked, Identifier, Jws, Nothing
+from chalicelib.domain.access import Act
+from chalicelib.domain.errors import (
+    AlreadyClaimed,
+    AssertionNotAccepted,
+    CapReached,
+    ChannelNotOpen,
+    ClaimWindowNotOpen,
+    ClaimWindowOver,
+    DirectedOnly,
+    HoldsAnother,
+    Invalid,
+    SoldOut,
+    TemplateNotFound,
+    TemplateNotOpen,
+)
+from chalicelib.domain.outcomes import Done
+from chalicelib.services import claiming
+
+routes = Blueprint(__name__)
+
+
+class ClaimRequest(Asked):
+    """``assertion``: for purpose ``claim`` and this template. ``entrance``: where in the channel it began."""
+
+    template_id: Identifier
+    assertion: Jws
+    entrance: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,40}$", examples=["home_card"])] | None = None
+
+
+@answers(
+    routes,
+    "POST",
+    "/v1/claims",
+    status=201,
+    act=Act.SERVE_HOLDER,
+    tag="vouchers",
+    zh="领券",
+    en="Claim a voucher",
+    errors=(
+        AssertionNotAccepted,
+        Invalid,
+        ChannelNotOpen,
+        TemplateNotFound,
+        TemplateNotOpen,
+        DirectedOnly,
+        ClaimWindowNotOpen,
+        ClaimWindowOver,
+        AlreadyClaimed,
+        CapReached,
+        HoldsAnother,
+        SoldOut,
+    ),
+)
+def post_claim(call: Call[ClaimRequest, Nothing]) -> Done[ReceiptAnswer]:
+    p, asked = call.platform, claiming.ClaimRequest(**call.body.model_dump())
+    done = claiming.claim_voucher(p.catalogue, p.templates, p.people, p.keys, p.chance, asked, **call.acting)
+    return ReceiptAnswer.done(done)

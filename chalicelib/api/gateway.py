@@ -1,0 +1,86 @@
+"""Bring the API into a Chalice app: its blueprints, and a middleware for what Chalice itself answers.
+
+API Gateway's own refusals have the same shape by the gateway responses of ``infra/app.yaml``.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from chalice.app import Chalice, Request, Response
+
+from chalicelib.api import (
+    about,
+    accounts,
+    assertion_keys,
+    claims,
+    clients,
+    courses,
+    institutions,
+    operators,
+    programmes,
+    redemptions,
+    regions,
+    templates,
+    verifications,
+    vouchers,
+)
+from chalicelib.api.problems import problem
+from chalicelib.api.refusals import BadRequest, InternalError, MethodNotAllowed, NoSuchRoute, UnsupportedMediaType
+from chalicelib.domain.errors import DomainError
+from chalicelib.observability import count_outcome, log_outcome, stack_of
+
+BLUEPRINTS = (
+    about.routes,
+    regions.routes,
+    programmes.routes,
+    institutions.routes,
+    courses.routes,
+    clients.routes,
+    operators.routes,
+    assertion_keys.routes,
+    accounts.routes,
+    templates.routes,
+    claims.routes,
+    vouchers.routes,
+    verifications.routes,
+    redemptions.routes,
+)
+
+
+def open_to(app: Chalice) -> None:
+    """Register all routes and the middleware."""
+    app.register_middleware(lambda event, get_response: _as_problem(app, event, get_response), "http")
+    for routes in BLUEPRINTS:
+        app.register_blueprint(routes)
+
+
+def _as_problem(app: Chalice, request: Request, get_response: Callable[[Any], Response]) -> Response:
+    """Turn what Chalice refuses into a problem; never raise, that would become a bare 500
+    (https://github.com/aws/chalice/issues/2056)."""
+    stack: list[str] = []
+    try:
+        response = get_response(request)
+    except Exception as error:  # Chalice looks a route up without asking whether it is there
+        known = getattr(request, "path", None) in app.routes
+        return _refuse(request, InternalError() if known else NoSuchRoute(), stack_of(error) if known else stack)
+    body = response.body
+    if not (response.status_code >= 400 and isinstance(body, dict) and {"Code", "Message"} <= body.keys()):
+        return response
+    refused: DomainError = InternalError()
+    if response.status_code == 405:
+        refused = MethodNotAllowed(allowed=str(response.headers.get("Allow", "")))
+    elif response.status_code == 415:
+        refused = UnsupportedMediaType()
+    elif response.status_code < 500:
+        refused = BadRequest()
+    return _refuse(request, refused, stack)
+
+
+def _refuse(request: Request, refused: DomainError, stack: list[str]) -> Response:
+    context = getattr(request, "context", {})
+    request_id = str(context.get("requestId") or getattr(request.lambda_context, "aws_request_id", ""))
+    response = problem(refused, request_id=request_id, accept_language=request.headers.get("accept-language"))
+    failed = isinstance(refused, InternalError)
+    log_outcome(refused.code, failed=failed, status=response.status_code, request_id=request_id, stack=stack)
+    count_outcome("gateway", refused.code)
+    return response

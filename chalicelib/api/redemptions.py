@@ -1,0 +1,96 @@
+"""Redemptions: a voucher is used, once, for one course of one institution."""
+
+from typing import Self
+
+from chalice.app import Blueprint
+from pydantic import model_validator
+
+from chalicelib.api.answers import Call, answers
+from chalicelib.api.receipts import ReceiptAnswer
+from chalicelib.api.shapes import Asked, Identifier, Jws, Nothing, exactly_one
+from chalicelib.api.verifications import Code, Token
+from chalicelib.domain.access import Act
+from chalicelib.domain.errors import (
+    AlreadyRedeemed,
+    AssertionNotAccepted,
+    CodeNotAccepted,
+    CourseNotFound,
+    Expired,
+    InstitutionNotAdmitted,
+    InstitutionNotFound,
+    Invalid,
+    NotClaimed,
+    NotYetValid,
+    OutOfScope,
+    TokenNotAccepted,
+    VoucherEnded,
+    VoucherNotFound,
+    WrongCourse,
+    WrongInstitution,
+)
+from chalicelib.domain.outcomes import Done
+from chalicelib.services import redeeming
+from chalicelib.services.identifying import Presented
+
+routes = Blueprint(__name__)
+
+
+class RedemptionRequest(Asked):
+    """Exactly one of ``token``, ``code`` and ``assertion`` (purpose ``redeem``); the last with ``template_id``."""
+
+    institution_id: Identifier
+    course_id: Identifier
+    token: Token | None = None
+    code: Code | None = None
+    assertion: Jws | None = None
+    template_id: Identifier | None = None
+
+    @model_validator(mode="after")
+    def _one_proof(self) -> Self:
+        exactly_one(self, "token", "code", "assertion")
+        if self.assertion is not None:
+            exactly_one(self, "template_id")
+        return self
+
+
+@answers(
+    routes,
+    "POST",
+    "/v1/redemptions",
+    status=201,
+    act=Act.REDEEM,
+    tag="vouchers",
+    zh="用券",
+    en="Redeem a voucher",
+    errors=(
+        AssertionNotAccepted,
+        Invalid,
+        OutOfScope,
+        InstitutionNotFound,
+        CourseNotFound,
+        VoucherNotFound,
+        InstitutionNotAdmitted,
+        TokenNotAccepted,
+        CodeNotAccepted,
+        AlreadyRedeemed,
+        VoucherEnded,
+        NotClaimed,
+        NotYetValid,
+        Expired,
+        WrongInstitution,
+        WrongCourse,
+    ),
+)
+def post_redemption(call: Call[RedemptionRequest, Nothing]) -> Done[ReceiptAnswer]:
+    p, asked = call.platform, call.body
+    done = redeeming.redeem_voucher(
+        p.catalogue,
+        p.templates,
+        p.people,
+        p.keys,
+        Presented(token=asked.token, code=asked.code, assertion=asked.assertion, template_id=asked.template_id),
+        institution_id=asked.institution_id,
+        course_id=asked.course_id,
+        **call.acting,
+    )
+    return ReceiptAnswer.done(done)

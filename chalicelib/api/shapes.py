@@ -1,0 +1,104 @@
+"""The forms that bodies, queries and answers share: strict in, exact out."""
+
+import re
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from chalicelib.domain.calendar import to_text
+from chalicelib.domain.money import MOST_FEN
+from chalicelib.domain.outcomes import Done, Page
+
+
+class Asked(BaseModel):
+    """What comes in: nothing unknown, nothing converted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+
+class Nothing(Asked):
+    """No fields."""
+
+
+class Shown(BaseModel):
+    """What goes out, read off a domain object of the same fields."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
+
+    @classmethod
+    def of(cls, noun: Any) -> Self:
+        return cls.model_validate(noun)
+
+    @classmethod
+    def done(cls, done: Done[Any]) -> Done[Self]:
+        return Done(cls.of(done.answer), hit=done.hit)
+
+    @classmethod
+    def page(cls, page: Page[Any]) -> Page[Self]:
+        return Page(tuple(cls.of(item) for item in page.items), page.cursor)
+
+
+def _text_that_reads(pattern: str, read: Callable[[str], Any]) -> BeforeValidator:
+    wanted = re.compile(pattern)
+
+    def check(value: object) -> Any:
+        if isinstance(value, str) and wanted.fullmatch(value):
+            return read(value)
+        raise ValueError("form")
+
+    return BeforeValidator(check)
+
+
+Instant = Annotated[
+    datetime,
+    PlainSerializer(to_text, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2021-06-30T15:59:59.999Z"]}),
+]
+Day = Annotated[
+    date,
+    _text_that_reads(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", date.fromisoformat),
+    WithJsonSchema({"type": "string", "format": "date", "examples": ["2021-06-30"]}),
+]
+"""A local date that comes in."""
+
+Identifier = Annotated[str, Field(pattern=r"^[A-Z0-9-]{1,80}$")]
+RegionCode = Annotated[str, Field(pattern=r"^[0-9]{6}$", examples=["440300"])]
+Line = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""One line of plain text."""
+Reason = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+AmountFen = Annotated[int, Field(ge=0, le=MOST_FEN, description="fen")]
+SignedFen = Annotated[int, Field(ge=-MOST_FEN, le=MOST_FEN, description="fen")]
+Quantity = Annotated[int, Field(ge=1, le=100_000_000)]
+Year = Annotated[int, Field(ge=2000, le=2100)]
+Jws = Annotated[str, Field(min_length=20, max_length=8192, pattern=r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$")]
+PublicKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43}$", description="raw Ed25519 public key, base64url")]
+
+Limit = Annotated[
+    int,
+    _text_that_reads(r"[1-9][0-9]{0,2}", int),
+    Field(ge=1, le=100),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 100, "default": 50}),
+]
+Cursor = Annotated[str, Field(min_length=1, max_length=2048, description="opaque; as the page before gave it")]
+
+
+def exactly_one(asked: BaseModel, *names: str) -> None:
+    """For a validator of a model: one of these fields, and only one, is there."""
+    if sum(getattr(asked, name) is not None for name in names) != 1:
+        raise PydanticCustomError("one_proof", "needs exactly one of {choices}", {"choices": ", ".join(names)})
+
+
+class Listing(Asked):
+    """Which page of a list."""
+
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class RegionListing(Listing):
+    """A page of what a region has."""
+
+    region: RegionCode
