@@ -115,8 +115,7 @@ def ministack(*, port: int | None = None, console: Console | None = None) -> Ite
         yield endpoint, log
     finally:
         _stop(process, home)
-        if log.stat().st_size == 0:
-            log.unlink()
+    log.unlink()  # not after an error: then it may say why
 
 
 def end_with_parent() -> None:

@@ -156,7 +156,13 @@ def _run_chalice(project: Path, stage: str, merge: Path, out: Path) -> None:
         "AWS_EC2_METADATA_DISABLED": "true",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    command = [sys.executable, "-c", "from chalice.cli import main; main()", "--project-dir", str(project)]
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; from chalice.cli import main; sys.exit(main())",
+        "--project-dir",
+        str(project),
+    ]
     command += ["package", "--stage", stage, "--merge-template", str(merge), str(out)]
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     said = run.stdout + run.stderr
@@ -166,7 +172,8 @@ def _run_chalice(project: Path, stage: str, merge: Path, out: Path) -> None:
         layer = _cached_layer(project)
         if missing and layer is not None:
             layer.unlink()  # or the next run would reuse the incomplete layer without a word
-        raise PackagingFailed(f"chalice package failed for stage {stage}:\n{said.strip()}")
+        tail = "\n".join(said.strip().splitlines()[-12:])
+        raise PackagingFailed(f"chalice package failed for stage {stage}:\n{tail}")
 
 
 def _make_reproducible(path: Path) -> None:
