@@ -28,7 +28,7 @@ def run(context: Context) -> dict[str, Any]:
     if not sweep.finished:
         parts.continuations.ask(expiring.SWEEP)
     outcome = "finished" if sweep.finished else "handed_on"
-    report = {
+    report: dict[str, Any] = {
         "since": sweep.since.isoformat(),
         "until": sweep.until.isoformat(),
         "examined": sweep.examined,

@@ -1,0 +1,79 @@
+"""Engines, tables and worlds for the tests.
+
+A test that asks for ``engine`` or ``world`` runs once on each DynamoDB engine that this machine has; one that asks for
+``strict_world`` (races, transactions) runs on Amazon's DynamoDB Local where that is to be had, else on MiniStack.
+"""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.engines import Engine, create_tables, delete_tables, running_engines
+from tests.world import World, a_world
+from tools.dynamodb_local import why_unavailable
+
+MINISTACK, DYNAMODB_LOCAL = "ministack", "dynamodb-local"
+_missing = why_unavailable()
+
+
+def pytest_report_header() -> str:
+    if _missing is None:
+        return "engines: MiniStack and DynamoDB Local"
+    return f"engines: MiniStack only. LEFT OUT: storage tests and races on DynamoDB Local, because {_missing}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _missing is not None:
+        terminalreporter.write_line(f"LEFT OUT: storage tests and races on DynamoDB Local, because {_missing}")
+
+
+def pytest_configure() -> None:
+    if _missing is not None and os.environ.get("CI") == "true":
+        raise pytest.UsageError(f"CI needs DynamoDB Local: {_missing}")
+    # Whatever the machine is logged in to: tests speak to loopback with made-up credentials only.
+    os.environ.update(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_DEFAULT_REGION="us-east-1")
+    os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "TrainingVoucher")
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
+        os.environ.pop(name, None)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "engine" in metafunc.fixturenames:
+        names = [MINISTACK] if _missing else [MINISTACK, DYNAMODB_LOCAL]
+        metafunc.parametrize("engine", names, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def engines() -> Iterator[dict[str, Engine]]:
+    with running_engines() as running:
+        yield running
+
+
+@pytest.fixture
+def engine(request: pytest.FixtureRequest, engines: dict[str, Engine]) -> Engine:
+    return engines[request.param]
+
+
+@pytest.fixture
+def tables(engine: Engine) -> Iterator[dict[str, str]]:
+    yield from _tables(engine)
+
+
+@pytest.fixture
+def world(tables: dict[str, str]) -> World:
+    return a_world(tables)
+
+
+@pytest.fixture
+def strict_world(engines: dict[str, Engine]) -> Iterator[World]:
+    engine = engines[MINISTACK if _missing else DYNAMODB_LOCAL]
+    for environment in _tables(engine):
+        yield a_world(environment)
+
+
+def _tables(engine: Engine) -> Iterator[dict[str, str]]:
+    assert engine.endpoint is not None, engine.reason
+    environment = create_tables(engine.endpoint)
+    yield environment
+    delete_tables(environment)

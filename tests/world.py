@@ -1,0 +1,373 @@
+"""A small China to test in: regions, a bureau, a channel, an institution, people whom nobody is.
+
+``World`` stands on real tables of one engine. Its helpers do what the routes do and nothing more, so that a test reads
+as given, when, then. ``check_laws`` recounts everything from the vouchers up.
+"""
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from chalicelib import wiring
+from chalicelib.config import read_settings
+from chalicelib.domain import calendar, history
+from chalicelib.domain.access import Actor, AssertionKey, Client, Operator, Role
+from chalicelib.domain.assertion import HolderSession
+from chalicelib.domain.attempt import Attempt, attempt_of
+from chalicelib.domain.fund import Balance
+from chalicelib.domain.identifiers import IdType
+from chalicelib.domain.institution import Institution, Kind
+from chalicelib.domain.outcomes import Done
+from chalicelib.domain.person import Profile
+from chalicelib.domain.programme import Course, Programme
+from chalicelib.domain.region import Region, RuleSet
+from chalicelib.domain.template import (
+    BusinessMode,
+    DistributionMode,
+    FunctionMode,
+    Look,
+    Stock,
+    Template,
+    TemplateState,
+)
+from chalicelib.domain.voucher import Receipt, State, Voucher
+from chalicelib.integrations.clock import FixedClock
+from chalicelib.integrations.essc_platform import DemoPlatform
+from chalicelib.integrations.keyring import Keyring
+from chalicelib.services import (
+    changing_vouchers,
+    claiming,
+    expiring,
+    funding,
+    identifying,
+    publishing,
+    redeeming,
+    showing,
+    verifying,
+)
+from chalicelib.services.identifying import Presented
+from chalicelib.services.ports import Chance, Platform
+
+START = datetime(2021, 5, 1, 4, 0, tzinfo=UTC)
+CITY, PROVINCE, OTHER_CITY = "440300", "440000", "440100"
+INSTITUTION_ID, OTHER_INSTITUTION_ID = "91350100M000100Y43", "52440100MJX0000186"
+FACE_VALUE = 200_000
+KEYRING = Keyring("1", {"1": b"platform keys of the tests, no secret at all"})
+PEPPER = Keyring("1", {"1": b"identity pepper of the tests, no secret at all"})
+_numbers = itertools.count(1)
+
+
+def a_person(number: int | None = None, *, birth: date = date(1990, 1, 1), name: str = "测试甲") -> Profile:
+    """Somebody who is nobody: 440199 is no county, so the number can belong to no one; its checksum is right."""
+    n = next(_numbers) if number is None else number
+    # Every thousand people share a birthday; the next thousand are born a day later.
+    day = birth + timedelta(days=n // 1000)
+    digits = f"440199{day:%Y%m%d}{n % 1000:03d}"
+    weights = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+    check = "10X98765432"[sum(w * int(d) for w, d in zip(weights, digits, strict=True)) % 11]
+    return Profile(name, IdType.RESIDENT_ID, digits + check, "13800000000")
+
+
+@dataclass
+class World:
+    platform: Platform
+    clock: FixedClock
+    essc: DemoPlatform
+    bureau: Actor
+    channel: Actor
+    desk: Actor
+    other_desk: Actor
+    programme: Programme
+    institution: Institution
+    course: Course
+    account_id: str
+    templates: list[str] = field(default_factory=list)
+    people: set[str] = field(default_factory=set)
+    _requests: Any = field(default_factory=lambda: itertools.count(1))
+
+    @property
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def attempt(self, key: str | None = None, body: bytes = b"{}", actor: Actor | None = None) -> Attempt:
+        """A request of its own, or the one with this key."""
+        name = key or f"request-{next(self._requests)}"
+        return attempt_of((actor or self.bureau).app_key, "test", name, body)
+
+    def by(self, actor: Actor, key: str | None = None, body: bytes = b"{}") -> dict[str, Any]:
+        """The keyword arguments that every changing service takes."""
+        return {"actor": actor, "attempt": self.attempt(key, body, actor), "now": self.now}
+
+    # --- templates ---
+
+    def draft(self, quantity: int = 100, **changes: Any) -> Template:
+        draft = publishing.TemplateDraft(
+            region=CITY,
+            account_id=self.account_id,
+            quantity=quantity,
+            look=Look("深圳市职业培训券"),
+            business_mode=BusinessMode.FOUNDATION,
+            function_mode=FunctionMode.FACE_VALUE,
+            distribution_mode=DistributionMode.OPEN,
+            programme_id=self.programme.programme_id,
+            face_value_fen=FACE_VALUE,
+            attendance_only=False,
+            claim_from=date(2021, 4, 1),
+            claim_until=date(2021, 6, 30),
+            valid_from=date(2021, 4, 1),
+            valid_until=date(2021, 6, 30),
+        )
+        p = self.platform
+        done = publishing.draft_template(
+            p.catalogue, p.accounts, p.templates, p.marks, p.chance, replace(draft, **changes), **self.by(self.bureau)
+        )
+        self.templates.append(done.answer.template_id)
+        return done.answer
+
+    def publish(self, quantity: int = 100, **changes: Any) -> Template:
+        """A published template with its shards."""
+        template = self.draft(quantity, **changes)
+        self.act(publishing.publish_template, template)
+        return self.template(template.template_id)
+
+    def act(self, service: Any, template: Template, *more: Any, key: str | None = None) -> Done[Template]:
+        """publish, suspend, resume, close, add_quantity (with the quantity)."""
+        p = self.platform
+        done: Done[Template] = service(
+            p.templates, p.accounts, p.marks, template.template_id, *more, **self.by(self.bureau, key)
+        )
+        return done
+
+    def template(self, template_id: str) -> Template:
+        return publishing.find_template(self.platform.templates, template_id)[0]
+
+    def stock(self, template: Template) -> Stock:
+        return publishing.count_stock(self.platform.templates, self.template(template.template_id))
+
+    # --- people ---
+
+    def assertion(
+        self,
+        person: Profile,
+        purpose: str,
+        subject: str | None = None,
+        *,
+        actor: Actor | None = None,
+        now: datetime | None = None,
+    ) -> str:
+        return self.essc.assertion(
+            person,
+            app_key=(actor or self.channel).app_key,
+            purpose=purpose,
+            subject=subject,
+            jti=f"jti-{next(self._requests)}",
+            now=now or self.now,
+        )
+
+    def claim(
+        self,
+        person: Profile,
+        template: Template,
+        *,
+        key: str | None = None,
+        body: bytes = b"{}",
+        actor: Actor | None = None,
+        assertion: str | None = None,
+    ) -> Done[Receipt]:
+        who = actor or self.channel
+        p = self.platform
+        jws = assertion or self.assertion(person, "claim", template.template_id, actor=who)
+        asked = claiming.ClaimRequest(template.template_id, jws, "card")
+        return claiming.claim_voucher(
+            p.catalogue, p.templates, p.people, p.keys, p.chance, asked, **self.by(who, key, body)
+        )
+
+    def session(self, person: Profile, actor: Actor | None = None) -> HolderSession:
+        p, who = self.platform, actor or self.channel
+        jws = self.assertion(person, "session", actor=who)
+        opened = identifying.open_session(p.people, p.keys, p.chance, jws, actor=who, now=self.now)
+        return p.keys.sessions.read(opened.session)
+
+    def voucher(self, voucher_id: str) -> Voucher:
+        """As it stands in the table."""
+        key = self.platform.keys.voucher_ids.decode(voucher_id)
+        assert key is not None
+        found = self.platform.people.voucher(*key)
+        assert found is not None
+        return found
+
+    def code(self, person: Profile, voucher_id: str) -> str:
+        p = self.platform
+        card = showing.show_voucher(
+            p.templates, p.people, p.keys, voucher_id, actor=self.channel, session=self.session(person), now=self.now
+        )
+        assert card.code is not None
+        return card.code
+
+    def token(self, person: Profile, voucher_id: str) -> str:
+        p = self.platform
+        session = self.session(person)
+        return showing.show_token(
+            p.people, p.keys, p.chance, voucher_id, session=session, actor=self.channel, now=self.now
+        ).token
+
+    # --- desk ---
+
+    def redeem(
+        self, presented: Presented, *, key: str | None = None, body: bytes = b"{}", **changes: Any
+    ) -> Done[Receipt]:
+        p = self.platform
+        place = {"institution_id": INSTITUTION_ID, "course_id": self.course.course_id, **changes}
+        actor = place.pop("actor", self.desk)
+        return redeeming.redeem_voucher(
+            p.catalogue, p.templates, p.people, p.keys, presented, **place, **self.by(actor, key, body)
+        )
+
+    def verify(self, presented: Presented, **changes: Any) -> verifying.Verification:
+        p = self.platform
+        place = {"institution_id": INSTITUTION_ID, "course_id": self.course.course_id, "actor": self.desk, **changes}
+        return verifying.verify_voucher(p.catalogue, p.templates, p.people, p.keys, presented, now=self.now, **place)
+
+    def reverse(self, voucher_id: str, *, key: str | None = None, actor: Actor | None = None) -> Done[Receipt]:
+        p = self.platform
+        return changing_vouchers.reverse_redemption(
+            p.catalogue, p.people, p.keys, voucher_id, "扫错了", **self.by(actor or self.desk, key)
+        )
+
+    def give_back(self, person: Profile, voucher_id: str, *, key: str | None = None) -> Done[Receipt]:
+        p = self.platform
+        return changing_vouchers.give_back(
+            p.catalogue, p.people, p.keys, voucher_id, session=self.session(person), **self.by(self.channel, key)
+        )
+
+    def revoke(self, voucher_id: str, *, key: str | None = None, actor: Actor | None = None) -> Done[Receipt]:
+        p = self.platform
+        return changing_vouchers.revoke_voucher(
+            p.people, p.keys, voucher_id, "资格有误", **self.by(actor or self.bureau, key)
+        )
+
+    # --- bureau ---
+
+    def rules(self, **changes: Any) -> RuleSet:
+        """Decide a rule set for the city, in force at once."""
+        latest = self.platform.catalogue.rule_sets.latest(CITY)
+        rules = RuleSet(region=CITY, version=(latest.version if latest else 0) + 1, effective_from=date(2021, 1, 1))
+        rules = replace(rules, **changes)
+        self.platform.catalogue.rule_sets.add(rules, None)
+        return rules
+
+    def expire(self, may_go_on: Any = lambda: True) -> expiring.Sweep:
+        p = self.platform
+        return expiring.expire_due(p.people, p.checkpoints, now=self.now, may_go_on=may_go_on)
+
+    def balances(self) -> dict[Balance, int]:
+        account = self.platform.accounts.read(self.account_id)
+        assert account is not None
+        return dict(account.balances)
+
+    # --- laws ---
+
+    def check_laws(self, vouchers: Iterable[Voucher] = ()) -> None:
+        """The laws of design.md §2 for every shard, template and the account; ``vouchers``: all that were made."""
+        made = list(vouchers)
+        reserved = 0
+        for template_id in self.templates:
+            template = self.template(template_id)
+            shards = self.platform.templates.shards(template)
+            for shard in shards:
+                assert shard.quantity == shard.remaining + shard.made + shard.released, shard
+                assert sum(shard.counts.values()) == shard.made, shard
+                assert min(shard.remaining, shard.made, shard.released, *shard.counts.values()) >= 0, shard
+                ended_free = (State.RETURNED, State.EXPIRED, State.FORFEITED, State.REVOKED)
+                bound = shard.remaining + sum(n for state, n in shard.counts.items() if state not in ended_free)
+                assert shard.reserved_fen == bound * template.ceiling_fen, shard
+                assert shard.reserved_fen + shard.to_release_fen == shard.quantity * template.ceiling_fen, shard
+                if made:
+                    mine = [v for v in made if (v.template_id, v.shard) == (template_id, shard.number)]
+                    assert shard.counts == {s: sum(v.state is s for v in mine) for s in State}, shard
+                    steps = [e.said["step"] for v in mine for e in v.history]
+                    assert shard.ever_claimed == steps.count("claim"), shard
+                    assert shard.ever_redeemed == steps.count("redeem") - steps.count("reverse"), shard
+            assert template.quantity == template.unallotted + sum(s.quantity for s in shards), template
+            if template.state is not TemplateState.DRAFT:
+                reserved += sum(s.reserved_fen + s.to_release_fen for s in shards)
+                reserved += template.unallotted * template.ceiling_fen
+        balances = self.balances()
+        assert sum(balances.values()) == 0
+        assert balances[Balance.RESERVED] == reserved
+        postings = self.platform.accounts.postings(self.account_id, 1000, None).items
+        assert balances == {b: sum(p.legs.get(b, 0) for p in postings) for b in Balance}
+        for voucher in made:
+            genesis = history.genesis(voucher.template_id, voucher.person_id)
+            assert history.check_chain(voucher.history, genesis) == voucher.version
+            assert voucher.history[-1].said["to"] == voucher.state
+
+
+def a_world(environment: dict[str, str], chance: Chance | None = None, start: datetime = START) -> World:
+    """Build the platform on these tables and everything that stands before the first template."""
+    clock = FixedClock(start)
+    platform = wiring.build(
+        read_settings(environment),
+        load_keys=lambda: (KEYRING, PEPPER),
+        endpoint=environment["AWS_ENDPOINT_URL"],
+        clock=clock,
+        chance=chance,
+    )
+    catalogue = platform.catalogue
+    for code, name, level, parent in (
+        ("000000", "全国", "nation", None),
+        (PROVINCE, "广东省", "province", "000000"),
+        (CITY, "深圳市", "city", PROVINCE),
+        (OTHER_CITY, "广州市", "city", PROVINCE),
+    ):
+        catalogue.regions.add(Region(code, name, name, level, parent), None)
+    essc = DemoPlatform(b"e-SSC platform, tests, 32 bytes!")
+    catalogue.assertion_keys.add(AssertionKey(essc.kid, essc.public_key, start), None)
+    bureau = an_actor("BUREAU", Role.MINISTRY, "000000")
+    world = World(
+        platform=platform,
+        clock=clock,
+        essc=essc,
+        bureau=bureau,
+        channel=an_actor("CHANNEL", Role.CHANNEL, "000000"),
+        desk=an_actor("DESK", Role.INSTITUTION, CITY, INSTITUTION_ID),
+        other_desk=an_actor("OTHERDESK", Role.INSTITUTION, CITY, OTHER_INSTITUTION_ID),
+        programme=Programme("P" * 16, PROVINCE, "企业职工培训", "Enterprise staff training", "enterprise", FACE_VALUE),
+        institution=an_institution(INSTITUTION_ID, "深圳测试培训学校"),
+        course=Course("C" * 16, "P" * 16, INSTITUTION_ID, CITY, "电工（初级）", "Electrician (junior)", 40),
+        account_id=f"{CITY}-2021",
+    )
+    catalogue.programmes.add(world.programme, None)
+    catalogue.institutions.add(world.institution, None)
+    catalogue.institutions.add(an_institution(OTHER_INSTITUTION_ID, "另一家测试机构"), None)
+    catalogue.courses.add(world.course, None)
+    other = replace(world.course, course_id="D" * 16, institution_id=OTHER_INSTITUTION_ID)
+    catalogue.courses.add(other, None)
+    funding.open_account(
+        catalogue,
+        platform.accounts,
+        platform.marks,
+        region=CITY,
+        year=2021,
+        budget_fen=10_000_000 * FACE_VALUE,
+        **world.by(bureau),
+    )
+    return world
+
+
+def an_actor(app_key: str, role: Role, region: str, institution_id: str | None = None) -> Actor:
+    """A client with its operator; channels have none."""
+    client = Client(app_key, app_key, role, (region,), (institution_id,) if institution_id else (), (), START)
+    operator = Operator(f"OP{app_key}", "经*", "unused", region, institution_id, START)
+    return Actor(client, None if role is Role.CHANNEL else operator)
+
+
+def an_institution(institution_id: str, name: str) -> Institution:
+    return Institution(institution_id, CITY, name, name, Kind.TRAINING, "22.543096", "114.057865", "wgs84")
+
+
+def local(text: str) -> datetime:
+    """An instant from UTC text, for clock edges."""
+    return calendar.from_text(text)
