@@ -317,6 +317,7 @@ def _operator(platform: Platform, received: Received, client: Client, now: datet
         method=received.method,
         path=received.path,
         body=received.body,
+        key=received.signable.idempotency_key,
         now=now,
     )
     if operator.institution_id is None:

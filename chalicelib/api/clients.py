@@ -50,8 +50,6 @@ class ClientAnswer(Shown):
     disabled_at: Instant | None
     version: int
 
-    model_config = Shown.model_config | {"extra": "ignore"}
-
 
 class SecretAnswer(Shown):
     """What may be known of a secret; the secret itself is never shown again."""

@@ -57,12 +57,12 @@ def open_to(app: Chalice) -> None:
 def _as_problem(app: Chalice, request: Request, get_response: Callable[[Any], Response]) -> Response:
     """Turn what Chalice refuses into a problem; never raise, that would become a bare 500
     (https://github.com/aws/chalice/issues/2056)."""
-    stack: list[str] = []
+    if not app.routes.get(getattr(request, "path", "")):
+        return _refuse(request, NoSuchRoute())  # Chalice would add the route while looking it up
     try:
         response = get_response(request)
-    except Exception as error:  # Chalice looks a route up without asking whether it is there
-        known = getattr(request, "path", None) in app.routes
-        return _refuse(request, InternalError() if known else NoSuchRoute(), stack_of(error) if known else stack)
+    except Exception as error:
+        return _refuse(request, InternalError(), stack_of(error))
     body = response.body
     if not (response.status_code >= 400 and isinstance(body, dict) and {"Code", "Message"} <= body.keys()):
         return response
@@ -73,14 +73,14 @@ def _as_problem(app: Chalice, request: Request, get_response: Callable[[Any], Re
         refused = UnsupportedMediaType()
     elif response.status_code < 500:
         refused = BadRequest()
-    return _refuse(request, refused, stack)
+    return _refuse(request, refused)
 
 
-def _refuse(request: Request, refused: DomainError, stack: list[str]) -> Response:
+def _refuse(request: Request, refused: DomainError, stack: list[str] | None = None) -> Response:
     context = getattr(request, "context", {})
     request_id = str(context.get("requestId") or getattr(request.lambda_context, "aws_request_id", ""))
     response = problem(refused, request_id=request_id, accept_language=request.headers.get("accept-language"))
     failed = isinstance(refused, InternalError)
-    log_outcome(refused.code, failed=failed, status=response.status_code, request_id=request_id, stack=stack)
+    log_outcome(refused.code, failed=failed, status=response.status_code, request_id=request_id, stack=stack or [])
     count_outcome("gateway", refused.code)
     return response

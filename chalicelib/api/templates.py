@@ -120,8 +120,6 @@ class TermsAnswer(Shown):
     courses: tuple[str, ...]
     institutions: tuple[str, ...]
 
-    model_config = Shown.model_config | {"extra": "ignore"}
-
 
 class StockAnswer(Shown):
     """``quantity = unallotted + remaining + made + released``; ``counts`` by state sum to ``made``."""
@@ -155,8 +153,6 @@ class ShardAnswer(Shown):
     to_release_fen: int
     version: int
 
-    model_config = Shown.model_config | {"extra": "ignore"}
-
 
 class ShardsAnswer(Shown):
     items: tuple[ShardAnswer, ...]
@@ -175,8 +171,6 @@ class TemplateHead(Shown):
     made_at: Instant
     published_at: Instant | None
     version: int
-
-    model_config = Shown.model_config | {"extra": "ignore"}
 
 
 class TemplateWithTerms(TemplateHead):

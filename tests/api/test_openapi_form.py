@@ -1,0 +1,65 @@
+"""The OpenAPI document: valid, complete, and the same from build to build."""
+
+import json
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from app import app
+from chalicelib.api import openapi
+from chalicelib.api.answers import OPERATIONS
+from tests.api.conftest import Desk
+
+DOCUMENT = openapi.document()
+
+
+def test_it_is_valid_openapi_3_1() -> None:
+    assert [error.message for error in OpenAPIV31SpecValidator(DOCUMENT).iter_errors()] == []
+
+
+def test_it_describes_exactly_what_is_served() -> None:
+    described = {(path, method.upper()) for path, methods in DOCUMENT["paths"].items() for method in methods}
+
+    assert described == {(path, method) for path, methods in app.routes.items() for method in methods}
+
+
+def test_it_is_served_as_it_is_printed(desk: Desk) -> None:
+    answer = desk.send("GET", "/v1/openapi.json")
+    printed = subprocess.run(
+        [sys.executable, "-m", "chalicelib.api.openapi"], capture_output=True, check=True, text=True
+    )
+
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.json_body == json.loads(printed.stdout) == DOCUMENT
+
+
+def test_every_reference_leads_somewhere_and_every_schema_is_used() -> None:
+    text = json.dumps(DOCUMENT)
+    referred = set(re.findall(r'"#/components/schemas/([A-Za-z0-9_]+)"', text))
+
+    assert referred == set(DOCUMENT["components"]["schemas"])
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.label)
+def test_every_operation_tells_its_errors_its_headers_and_both_languages(operation: Any) -> None:
+    said = DOCUMENT["paths"][operation.path][operation.method.lower()]
+    told = json.dumps(said["responses"])
+
+    assert all(f'"{kind.code}"' in told for kind in operation.every_error)
+    assert said["summary"] == f"{operation.zh} / {operation.en}"
+    assert ("#/components/parameters/idempotencyKey" in json.dumps(said["parameters"])) == operation.changes
+    assert bool(said["security"]) == (operation.act is not None)
+    assert operation.tag in openapi.TAGS
+
+
+def test_bodies_refuse_unknown_fields_and_amounts_are_whole() -> None:
+    for name, schema in DOCUMENT["components"]["schemas"].items():
+        if name != "Problem" and schema["type"] == "object":
+            assert schema["additionalProperties"] is False, name
+        for field, part in schema.get("properties", {}).items():
+            assert part.get("type") != "number", (name, field)
+            assert not field.endswith("_fen") or part["type"] == "integer", (name, field)

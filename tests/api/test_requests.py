@@ -1,0 +1,199 @@
+"""How strictly requests are read."""
+
+import json
+from typing import Any
+
+import pytest
+
+from chalicelib.api.refusals import MalformedJson
+from chalicelib.api.requests import MOST_BYTES, read_json
+from tests.api.conftest import Desk
+
+PROGRAMME = {
+    "region": "440300",
+    "name_zh": "企业职工培训",
+    "name_en": "Training of staff",
+    "programme_type": "enterprise_staff",
+    "standard_fen": 100_000,
+}
+
+
+def post(desk: Desk, body: object = None, **more: Any) -> Any:
+    return desk.send("POST", "/v1/programmes", body, client=desk.a_client(), operator=desk.an_operator(), **more)
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (b"", "syntax"),
+        (b"{", "syntax"),
+        (b"\xef\xbb\xbf{}", "syntax"),
+        (b"{'a': 1}", "syntax"),
+        (b'{"a": "\xc4\xe3"}', "encoding"),
+        (b'{"a": NaN}', "number"),
+        (b'{"a": -Infinity}', "number"),
+        (b'{"a": 1e999}', "number"),
+        (b'{"a": 1, "a": 1}', "duplicate"),
+        (b'{"o": [{"a": 1, "a": 2}]}', "duplicate"),
+        (b"[" * 21 + b"]" * 21, "depth"),
+        (b"[" * 100_000, "depth"),
+        (b"9" * 5000, "syntax"),
+    ],
+    ids=lambda given: repr(given)[:24],
+)
+def test_json_that_two_readers_could_read_differently_is_refused(raw: bytes, reason: str) -> None:
+    with pytest.raises(MalformedJson) as refused:
+        read_json(raw)
+
+    assert refused.value.facts == {"reason": reason}
+
+
+def test_json_of_twenty_levels_is_read() -> None:
+    assert read_json(b"[" * 20 + b"]" * 20)
+
+
+def test_given_a_proper_body_when_posted_then_created(desk: Desk) -> None:
+    answer = post(desk, PROGRAMME, key="k1")
+
+    assert answer.status_code == 201
+    assert answer.json_body["standard_fen"] == 100_000
+
+
+def test_given_the_same_request_in_another_spelling_when_repeated_then_the_same_answer(desk: Desk) -> None:
+    client, operator = desk.a_client(), desk.an_operator()
+    first = desk.send("POST", "/v1/programmes", PROGRAMME, client=client, operator=operator, key="k1")
+    spelled = json.dumps(dict(reversed(PROGRAMME.items())), ensure_ascii=False, indent=2).encode()
+
+    again = desk.send("POST", "/v1/programmes", raw=spelled, client=client, operator=operator, key="k1")
+
+    assert (again.status_code, again.body) == (201, first.body)
+    assert again.headers["Idempotency-Hit"] == "true"
+    assert "Idempotency-Hit" not in first.headers
+
+
+def test_given_another_body_under_the_same_key_when_posted_then_422(desk: Desk) -> None:
+    client, operator = desk.a_client(), desk.an_operator()
+    desk.send("POST", "/v1/programmes", PROGRAMME, client=client, operator=operator, key="k1")
+
+    other = PROGRAMME | {"standard_fen": 1}
+    answer = desk.send("POST", "/v1/programmes", other, client=client, operator=operator, key="k1")
+
+    assert (answer.status_code, answer.json_body["code"]) == (422, "idempotency_key_reused")
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"standard_fen": 1.0}, "/standard_fen"),
+        ({"standard_fen": "1"}, "/standard_fen"),
+        ({"standard_fen": True}, "/standard_fen"),
+        ({"standard_fen": -1}, "/standard_fen"),
+        ({"standard_fen": 10**15 + 1}, "/standard_fen"),
+        ({"standard_fen": 10**40}, "/standard_fen"),
+        ({"region": 440300}, "/region"),
+        ({"region": "44030"}, "/region"),
+        ({"region": "４４０３００"}, "/region"),
+        ({"name_zh": ""}, "/name_zh"),
+        ({"name_zh": "两\n行"}, "/name_zh"),
+        ({"name_zh": None}, "/name_zh"),
+        ({"a/b~c": 1}, "/a~1b~0c"),
+    ],
+)
+def test_given_an_unfit_field_when_posted_then_the_problem_points_at_it(
+    desk: Desk, change: dict[str, object], pointer: str
+) -> None:
+    answer = post(desk, PROGRAMME | change, key="k1")
+
+    assert (answer.status_code, answer.json_body["code"]) == (400, "invalid_fields")
+    assert [error["pointer"] for error in answer.json_body["errors"]] == [pointer]
+
+
+def test_given_an_unknown_long_name_when_posted_then_it_is_not_repeated_in_full(desk: Desk) -> None:
+    answer = post(desk, PROGRAMME | {"x" * 500: 1}, key="k1")
+
+    assert answer.json_body["errors"][0]["pointer"] == "/" + "x" * 40
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "", "application/jsonp", "image/png", "multipart/form-data"])
+def test_given_another_content_type_when_posted_then_415(desk: Desk, content_type: str) -> None:
+    answer = post(desk, PROGRAMME, key="k1", headers={"Content-Type": content_type})
+
+    assert (answer.status_code, answer.json_body["code"]) == (415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "Application/JSON"])
+def test_given_json_in_other_words_when_posted_then_read(desk: Desk, content_type: str) -> None:
+    assert post(desk, PROGRAMME, key="k1", headers={"Content-Type": content_type}).status_code == 201
+
+
+def test_given_a_body_over_the_limit_when_posted_then_413_before_anything_else(desk: Desk) -> None:
+    answer = desk.send("POST", "/v1/programmes", raw=b" " * (MOST_BYTES + 1))
+
+    assert (answer.status_code, answer.json_body["code"]) == (413, "body_too_large")
+    assert desk.send("POST", "/v1/programmes", raw=b" " * MOST_BYTES).status_code == 401
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256])
+def test_given_no_fit_key_when_something_would_change_then_refused(desk: Desk, key: str) -> None:
+    answer = post(desk, PROGRAMME, key=key)
+
+    assert (answer.status_code, answer.json_body["code"]) == (400, "idempotency_key_required")
+
+
+def test_given_a_key_when_nothing_can_change_then_refused(desk: Desk) -> None:
+    answer = desk.send("GET", "/v1/regions", client=desk.a_client(), key="k1")
+
+    assert (answer.status_code, answer.json_body["code"]) == (400, "idempotency_key_not_taken")
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter"),
+    [
+        ("limit=0", "limit"),
+        ("limit=101", "limit"),
+        ("limit=1.0", "limit"),
+        ("limit=%201", "limit"),
+        ("limit=", "limit"),
+        ("limit=1&limit=2", "limit"),
+        ("cursor=", "cursor"),
+        ("parent=44", "parent"),
+        ("page=2", "page"),
+    ],
+)
+def test_given_an_unfit_parameter_when_asked_then_it_is_named(desk: Desk, query: str, parameter: str) -> None:
+    answer = desk.send("GET", f"/v1/regions?{query}", client=desk.a_client())
+
+    assert (answer.status_code, answer.json_body["code"]) == (400, "invalid_fields")
+    assert [error["parameter"] for error in answer.json_body["errors"]] == [parameter]
+
+
+def test_given_a_get_with_a_body_when_sent_then_refused(desk: Desk) -> None:
+    answer = desk.send("GET", "/v1/regions", {"a": 1}, client=desk.a_client())
+
+    assert (answer.status_code, answer.json_body["code"]) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize("code", ["44%zz", "%E6%B7%B1", "440300%2F..", "44%2030", "a" * 129])
+def test_given_a_path_that_is_no_id_when_asked_then_not_found(desk: Desk, code: str) -> None:
+    answer = desk.send("GET", f"/v1/regions/{code}", client=desk.a_client())
+
+    assert (answer.status_code, answer.json_body["code"]) == (404, "not_found")
+
+
+def test_given_needless_escapes_in_a_path_when_asked_then_decoded_once(desk: Desk) -> None:
+    client = desk.a_client()
+
+    assert desk.send("GET", "/v1/regions/%34%340300", client=client).status_code == 200
+    assert desk.send("GET", "/v1/regions/%2534%340300", client=client).status_code == 404
+
+
+def test_given_no_fields_when_the_body_is_left_out_or_empty_then_both_are_read(desk: Desk) -> None:
+    client, operator = desk.a_client(), desk.an_operator()
+    target = "/v1/clients/NOBODY/disable"
+    bodies: list[object] = [None, {}]
+
+    for number, body in enumerate(bodies):
+        answer = desk.send("POST", target, body, client=client, operator=operator, key=f"k{number}")
+        assert answer.json_body["code"] == "client_not_found"
+    answer = desk.send("POST", target, {"force": True}, client=client, operator=operator, key="k3")
+    assert answer.json_body["code"] == "invalid_fields"
