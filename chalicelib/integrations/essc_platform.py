@@ -64,8 +64,10 @@ class OperatorKey:
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
         self.public_key = raw_public_key(self._key)
 
-    def sign(self, operator_id: str, app_key: str, method: str, path: str, body: bytes, now: datetime) -> str:
-        """The value of ``X-Operator`` for one request, the body exactly as it will be sent."""
+    def sign(
+        self, operator_id: str, app_key: str, method: str, path: str, body: bytes, key: str, now: datetime
+    ) -> str:
+        """The value of ``X-Operator`` for one request, the body exactly as it will be sent; ``key`` may be empty."""
         claims = {
             "sub": operator_id,
             "aud": app_key,
@@ -73,6 +75,7 @@ class OperatorKey:
             "htm": method,
             "htp": path,
             "bsh": body_hash(body),
+            "idk": key,
         }
         return sign_jws(self._key, {"kid": operator_id, "typ": TYPE}, claims)
 

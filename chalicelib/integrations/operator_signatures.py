@@ -2,7 +2,8 @@
 
 Header: ``alg`` EdDSA, ``kid`` the operator's id, ``typ`` operator+jwt. Payload: ``sub`` the operator's id again,
 ``aud`` the client's app key, ``iat`` seconds since 1970, ``htm`` the method, ``htp`` the path as the client signed it,
-``bsh`` the hex SHA-256 of the body.
+``bsh`` the hex SHA-256 of the body, ``idk`` the idempotency key ("" where there is none): a client cannot carry out
+what an operator signed once a second time under another key.
 """
 
 import hashlib
@@ -30,7 +31,7 @@ class JwsOperatorSignatures:
         return _open(jws)[1]
 
     def check(
-        self, jws: str, public_key: str, *, app_key: str, method: str, path: str, body: bytes, now: datetime
+        self, jws: str, public_key: str, *, app_key: str, method: str, path: str, body: bytes, key: str, now: datetime
     ) -> None:
         """Raises OperatorNotAccepted: malformed, algorithm, signature, audience, request, expired, future; in this
         order. Claims are judged after the signature, as malformed too."""
@@ -47,7 +48,8 @@ class JwsOperatorSignatures:
             raise OperatorNotAccepted(reason="malformed")
         if claims.get("aud") != app_key:
             raise OperatorNotAccepted(reason="audience")
-        if [claims.get(claim) for claim in ("htm", "htp", "bsh")] != [method, path, body_hash(body)]:
+        signed = [claims.get(claim) for claim in ("htm", "htp", "bsh", "idk")]
+        if signed != [method, path, body_hash(body), key]:
             raise OperatorNotAccepted(reason="request")
         if now - issued_at > _LEEWAY:
             raise OperatorNotAccepted(reason="expired")

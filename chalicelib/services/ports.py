@@ -121,7 +121,7 @@ class OperatorSignatures(Protocol):
         ...
 
     def check(
-        self, jws: str, public_key: str, *, app_key: str, method: str, path: str, body: bytes, now: datetime
+        self, jws: str, public_key: str, *, app_key: str, method: str, path: str, body: bytes, key: str, now: datetime
     ) -> None:
         """Raises OperatorNotAccepted (malformed, algorithm, signature, audience, request, expired, future)."""
         ...

@@ -22,7 +22,7 @@ PRIVATE = Ed25519PrivateKey.from_private_bytes(SEED)
 KEY = OperatorKey(SEED)
 BODY = '{"reason":"误扫"}'.encode()
 SIGNATURES = JwsOperatorSignatures()
-SIGNED = KEY.sign("OP1", "app-1", "POST", "/v1/templates/T1/suspension", BODY, NOW)
+SIGNED = KEY.sign("OP1", "app-1", "POST", "/v1/templates/T1/suspension", BODY, "key-1", NOW)
 HEADER = {"alg": "EdDSA", "kid": "OP1", "typ": "operator+jwt"}
 CLAIMS: Mapping[str, Any] = {
     "sub": "OP1",
@@ -31,6 +31,7 @@ CLAIMS: Mapping[str, Any] = {
     "htm": "POST",
     "htp": "/v1/templates/T1/suspension",
     "bsh": hashlib.sha256(BODY).hexdigest(),
+    "idk": "key-1",
 }
 
 
@@ -40,6 +41,7 @@ def check(text: str, public_key: str = KEY.public_key, **other: Any) -> None:
         "method": "POST",
         "path": "/v1/templates/T1/suspension",
         "body": BODY,
+        "key": "key-1",
         "now": NOW,
     }
     SIGNATURES.check(text, public_key, **{**request, **other})
@@ -63,9 +65,9 @@ def test_the_request_that_was_signed_is_accepted() -> None:
 
 
 def test_an_empty_body_is_signed_too() -> None:
-    text = KEY.sign("OP1", "app-1", "POST", "/v1/x", b"", NOW)
+    text = KEY.sign("OP1", "app-1", "POST", "/v1/x", b"", "", NOW)
 
-    check(text, path="/v1/x", body=b"")
+    check(text, path="/v1/x", body=b"", key="")
     assert why(text, path="/v1/x", body=b" ") == "request"
 
 
@@ -195,3 +197,8 @@ def test_the_refused_keys_are_the_points_of_small_order() -> None:
 
     # Orders 1, 2, 4 and 8 share out 1 + 1 + 2 + 4 points; opposite ones have one height: 1, -1, 0 and two more.
     assert len(heights) == 5
+
+
+def test_given_one_signature_when_sent_under_another_idempotency_key_then_it_is_for_another_request() -> None:
+    assert why(SIGNED, key="key-2") == "request"
+    assert why(SIGNED, key="") == "request"

@@ -64,13 +64,22 @@ def operator_vector() -> dict[str, Any]:
     key = OperatorKey(SEED)
     request = {"app_key": "APPKEY2345672345", "method": "POST", "path": "/v1/templates/TEMPLATEID234567/suspension"}
     body = '{"reason":"台风"}'
-    text = key.sign("OPERATORID234567", request["app_key"], request["method"], request["path"], body.encode(), AT)
+    idempotency_key = "suspend-2021-06-30"
+    text = key.sign(
+        "OPERATORID234567", request["app_key"], request["method"], request["path"], body.encode(), idempotency_key, AT
+    )
     return {
         "about": f"An operator's signature over one request (X-Operator). {WARNING}",
         "private_key_hex": SEED.hex(),
         "public_key": key.public_key,
         "operator_id": "OPERATORID234567",
-        "request": {**request, "body": body, "body_sha256": body_hash(body.encode()), "at": to_text(AT)},
+        "request": {
+            **request,
+            "body": body,
+            "body_sha256": body_hash(body.encode()),
+            "idempotency_key": idempotency_key,
+            "at": to_text(AT),
+        },
         "signature": text,
         "refused": {
             "signature": {"signature": _spoilt(text, len(text) - 80)},
@@ -164,6 +173,7 @@ def test_the_published_operators_signature_is_good_for_its_request_only() -> Non
             method=said["method"],
             path=said["path"],
             body=said["body"].encode(),
+            key=said["idempotency_key"],
             now=from_text(said["at"]),
         )
 
