@@ -164,7 +164,7 @@ class Desk:
                 path = target.partition("?")[0]
                 who, signer = operator
                 sent["X-Operator"] = signer.sign(
-                    who.operator_id, client.app_key, method, path, content, self.clock.now()
+                    who.operator_id, client.app_key, method, path, content, key, self.clock.now()
                 )
         with ChaliceClient(app) as chalice:
             return chalice.http.request(method, target, headers=sent | (headers or {}), body=content)

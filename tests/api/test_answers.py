@@ -70,20 +70,21 @@ def test_given_an_unknown_operator_when_it_signs_then_not_accepted(desk: Desk) -
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "body", "reason"),
+    ("method", "path", "body", "key", "reason"),
     [
-        ("GET", "/v1/programmes", None, "request"),
-        ("POST", "/v1/courses", None, "request"),
-        ("POST", "/v1/programmes", b"{}", "request"),
-        ("POST", "/v1/programmes", None, None),
+        ("GET", "/v1/programmes", None, "k1", "request"),
+        ("POST", "/v1/courses", None, "k1", "request"),
+        ("POST", "/v1/programmes", b"{}", "k1", "request"),
+        ("POST", "/v1/programmes", None, "k2", "request"),
+        ("POST", "/v1/programmes", None, "k1", None),
     ],
 )
 def test_an_operators_signature_is_for_this_very_request(
-    desk: Desk, method: str, path: str, body: bytes | None, reason: str | None
+    desk: Desk, method: str, path: str, body: bytes | None, key: str, reason: str | None
 ) -> None:
-    client, (operator, key) = desk.a_client(), desk.an_operator()
+    client, (operator, signer) = desk.a_client(), desk.an_operator()
     signed = json.dumps(PROGRAMME).encode() if body is None else body
-    jws = key.sign(operator.operator_id, client.app_key, method, path, signed, NOW)
+    jws = signer.sign(operator.operator_id, client.app_key, method, path, signed, key, NOW)
 
     answer = post(desk, client=client, headers={"X-Operator": jws})
 

@@ -1,0 +1,313 @@
+"""The straight road over HTTP, every operation at least once, through Chalice's test client on a real engine."""
+
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from chalice.test import Client as ChaliceClient
+
+from app import app
+from chalicelib import wiring
+from chalicelib.api import signing
+from chalicelib.api.answers import OPERATIONS
+from chalicelib.domain.access import Client, Operator, Role, Secret
+from chalicelib.integrations.essc_platform import OperatorKey
+from chalicelib.services.granting_access import secret_context
+from tests.world import CITY, INSTITUTION_ID, World, a_person
+
+SECRET = "made up for the tests, in bytes of UTF-8: 券"
+
+
+@dataclass
+class Caller:
+    """A client of the API with its operator, if it has one."""
+
+    world: World
+    app_key: str
+    secret: str = SECRET
+    operator_id: str = ""
+    key: OperatorKey | None = None
+    session: str = ""
+    _numbers: Any = field(default_factory=lambda: itertools.count(1))
+
+    def get(self, target: str, status: int = 200) -> Any:
+        return self._call("GET", target, None, "", status)
+
+    def post(self, target: str, body: object = None, *, status: int = 200, key: str | None = "new") -> Any:
+        name = f"{self.app_key}-{next(self._numbers)}" if key == "new" else key or ""
+        return self._call("POST", target, body, name, status)
+
+    def _call(self, method: str, target: str, body: object, key: str, status: int) -> Any:
+        raw = b"" if body is None else json.dumps(body, ensure_ascii=False).encode()
+        headers = signing.sign(
+            method,
+            target,
+            app_key=self.app_key,
+            secret=self.secret,
+            timestamp=int(self.world.now.timestamp()),
+            nonce=f"nonce-{next(self._numbers):04}",
+            body=raw,
+            idempotency_key=key,
+        )
+        if self.key:
+            path = target.partition("?")[0]
+            now = self.world.now
+            headers["X-Operator"] = self.key.sign(self.operator_id, self.app_key, method, path, raw, key, now)
+        if self.session:
+            headers["X-Holder-Session"] = self.session
+        if raw:
+            headers["Content-Type"] = "application/json"
+        with ChaliceClient(app) as chalice:
+            answer = chalice.http.request(method, target, headers=headers, body=raw)
+        assert answer.status_code == status, (method, target, answer.body.decode())
+        served.add((method, target.partition("?")[0]))
+        return answer.json_body if "json" in answer.headers["Content-Type"] else answer.body.decode()
+
+
+served: set[tuple[str, str]] = set()
+
+
+@pytest.fixture
+def callers(strict_world: World) -> Iterator[tuple[World, Caller, Caller, Caller]]:
+    """The bureau, a channel, an institution's desk."""
+    world = strict_world
+    wiring.use(world.platform)
+    yield (
+        world,
+        a_caller(world, "BUREAU2", Role.MINISTRY, "000000"),
+        a_caller(world, "CHANNEL2", Role.CHANNEL, "000000"),
+        a_caller(world, "DESK2", Role.INSTITUTION, CITY, INSTITUTION_ID),
+    )
+    wiring.use(None)
+
+
+def a_caller(world: World, app_key: str, role: Role, region: str, institution_id: str | None = None) -> Caller:
+    catalogue, now = world.platform.catalogue, world.now
+    sealed = world.platform.keys.sealer.seal(SECRET, secret_context(app_key, "S1"))
+    institutions = (institution_id,) if institution_id else ()
+    catalogue.clients.add(
+        Client(app_key, app_key, role, (region,), institutions, (Secret("S1", sealed, now),), now), None
+    )
+    if role is Role.CHANNEL:
+        return Caller(world, app_key)
+    key = OperatorKey(app_key.encode().ljust(32, b"-"))
+    operator = Operator(f"OP-{app_key}", "经*", key.public_key, region, institution_id, now)
+    catalogue.operators.add(operator, None)
+    return Caller(world, app_key, operator_id=operator.operator_id, key=key)
+
+
+def a_template(bureau: Caller, programme_id: str, account_id: str, quantity: int = 50) -> dict[str, Any]:
+    body = {
+        "region": CITY,
+        "account_id": account_id,
+        "quantity": quantity,
+        "look": {"title": "深圳市职业培训券", "note": "请在有效期内使用"},
+        "business_mode": "foundation",
+        "function_mode": "face_value",
+        "distribution_mode": "open",
+        "programme_id": programme_id,
+        "face_value_fen": 80_000,
+        "claim_from": "2021-04-01",
+        "claim_until": "2021-06-30",
+        "valid_from": "2021-04-01",
+        "valid_until": "2021-06-30",
+    }
+    made: dict[str, Any] = bureau.post("/v1/templates", body, status=201)
+    return made
+
+
+def test_the_road(callers: tuple[World, Caller, Caller, Caller]) -> None:
+    world, bureau, channel, desk = callers
+
+    # --- catalogue ---
+    assert bureau.get("/v1/time")["now"].endswith("Z")
+    assert bureau.get("/v1/keys")["keys"]
+    assert bureau.get("/v1/openapi.json")["openapi"] == "3.1.0"
+    assert [region["code"] for region in bureau.get("/v1/regions?parent=440000")["items"]] == ["440100", CITY]
+    assert bureau.get(f"/v1/regions/{CITY}")["name_zh"] == "深圳市"
+    assert bureau.get(f"/v1/regions/{CITY}/rules")["version"] == 0
+    rules = {
+        "effective_from": "2021-05-01",
+        "caps": [{"rule": "three_a_year", "window": "year", "by": "all", "limit": 3}],
+        "help_line": "0755-12333",
+    }
+    assert bureau.post(f"/v1/regions/{CITY}/rules", rules, status=201)["version"] == 1
+    assert bureau.get(f"/v1/regions/{CITY}/rules")["caps"][0]["limit"] == 3
+
+    programme = {
+        "region": CITY,
+        "name_zh": "电工",
+        "name_en": "Electrician",
+        "programme_type": "enterprise_staff",
+        "standard_fen": 100_000,
+        "occupation": "6-31-01-03",
+        "level": 5,
+    }
+    programme_id = bureau.post("/v1/programmes", programme, status=201)["programme_id"]
+    assert bureau.get(f"/v1/programmes?region={CITY}")["items"][0]["programme_id"] == programme_id
+    assert bureau.get(f"/v1/programmes/{programme_id}")["level"] == 5
+
+    school = {
+        "institution_id": "91110000600037341L",
+        "region": CITY,
+        "name_zh": "学校",
+        "name_en": "School",
+        "kind": "school",
+        "coordinates": {"latitude": "22.543096", "longitude": "114.057865", "datum": "wgs84"},
+    }
+    bureau.post("/v1/institutions", school, status=201)
+    assert "91110000600037341L" in [
+        one["institution_id"] for one in bureau.get(f"/v1/institutions?region={CITY}")["items"]
+    ]
+    assert bureau.get("/v1/institutions/91110000600037341L")["coordinates"] == school["coordinates"]
+    assert bureau.post("/v1/institutions/91110000600037341L/suspend")["admission"] == "suspended"
+    assert bureau.post("/v1/institutions/91110000600037341L/readmit")["admission"] == "admitted"
+    swapped = school | {"coordinates": {"latitude": "114.057865", "longitude": "22.543096", "datum": "wgs84"}}
+    assert bureau.post("/v1/institutions", swapped, status=400)["errors"][0]["pointer"] == "/coordinates"
+
+    course = {
+        "programme_id": programme_id,
+        "institution_id": INSTITUTION_ID,
+        "name_zh": "电工（初级）",
+        "name_en": "Electrician (junior)",
+        "hours": 40,
+    }
+    course_id = bureau.post("/v1/courses", course, status=201)["course_id"]
+    assert bureau.get(f"/v1/courses/{course_id}")["hours"] == 40
+    assert course_id in [
+        one["course_id"] for one in bureau.get(f"/v1/courses?institution_id={INSTITUTION_ID}")["items"]
+    ]
+
+    # --- access ---
+    granted = bureau.post("/v1/clients", {"name": "渠道", "role": "channel", "regions": [CITY]}, status=201)
+    app_key = granted["client"]["app_key"]
+    newcomer = Caller(world, app_key, granted["secret"])
+    assert newcomer.get(f"/v1/regions/{CITY}")
+    rotated = bureau.post(f"/v1/clients/{app_key}/secrets", {"overlap_seconds": 60}, status=201)
+    assert rotated["secret"] != granted["secret"]
+    assert len(bureau.get(f"/v1/clients/{app_key}")["secrets"]) == 2
+    assert app_key in [one["app_key"] for one in bureau.get(f"/v1/clients?region={CITY}")["items"]]
+    assert bureau.post(f"/v1/clients/{app_key}/disable")["disabled_at"]
+    person = {"name": "李四", "public_key": OperatorKey(b"o" * 32).public_key, "region": CITY}
+    operator_id = bureau.post("/v1/operators", person, status=201)["operator_id"]
+    assert bureau.get(f"/v1/operators/{operator_id}")["name"] == "李*"
+    assert bureau.get(f"/v1/operators?region={CITY}")["items"]
+    assert bureau.post(f"/v1/operators/{operator_id}/disable")["disabled_at"]
+    key = {"kid": "essc-2", "public_key": OperatorKey(b"e" * 32).public_key}
+    bureau.post("/v1/assertion-keys", key, status=201)
+    assert "essc-2" in [one["kid"] for one in bureau.get("/v1/assertion-keys")["items"]]
+    assert bureau.post("/v1/assertion-keys/essc-2/disable")["disabled_at"]
+
+    # --- money ---
+    account = bureau.post("/v1/accounts", {"region": CITY, "year": 2022, "budget_fen": 10_000_000}, status=201)
+    account_id = account["account_id"]
+    assert account["free_fen"] == 10_000_000
+    cut = bureau.post(f"/v1/accounts/{account_id}/budget", {"amount_fen": -1_000_000, "note": "调剂"})
+    assert cut["budget_fen"] == 9_000_000
+    refused = bureau.post(f"/v1/accounts/{account_id}/budget", {"amount_fen": -9_000_001, "note": "x"}, status=409)
+    assert refused["facts"] == {"needed_fen": 9_000_001, "free_fen": 9_000_000}
+    assert refused["help_line"] == "0755-12333" or refused["help_line"] == "12333"
+
+    # --- template ---
+    template_id = a_template(bureau, programme_id, account_id)["template_id"]
+    channel.get(f"/v1/templates/{template_id}", status=404)
+    published = bureau.post(f"/v1/templates/{template_id}/publish", key="publish-1")
+    assert published["state"] == "published"
+    assert bureau.post(f"/v1/templates/{template_id}/publish", key="publish-1") == published
+    assert bureau.post(f"/v1/templates/{template_id}/suspend")["state"] == "suspended"
+    assert bureau.post(f"/v1/templates/{template_id}/resume")["state"] == "published"
+    assert bureau.post(f"/v1/templates/{template_id}/additions", {"quantity": 10})["quantity"] == 60
+    stock = bureau.get(f"/v1/templates/{template_id}")["stock"]
+    assert (stock["remaining"], stock["reserved_fen"]) == (60, 60 * 80_000)
+    assert channel.get(f"/v1/templates/{template_id}")["stock"] is None
+    assert channel.get(f"/v1/templates?region={CITY}")["items"][0]["terms"]["face_value_fen"] == 80_000
+    assert sum(one["remaining"] for one in bureau.get(f"/v1/templates/{template_id}/shards")["items"]) == 60
+    kinds = [one["kind"] for one in bureau.get(f"/v1/accounts/{account_id}/postings")["items"]]
+    assert kinds == ["budget", "budget", "reserve", "reserve"]
+    assert bureau.get(f"/v1/accounts/{account_id}")["reserved_fen"] == 60 * 80_000
+    assert account_id in [one["account_id"] for one in bureau.get(f"/v1/accounts?region={CITY}")["items"]]
+
+    # --- claim ---
+    worker = a_person()
+
+    def assertion(purpose: str, subject: str | None = None, *, caller: Caller = channel) -> str:
+        return world.essc.assertion(
+            worker, app_key=caller.app_key, purpose=purpose, subject=subject, jti="j-1234567", now=world.now
+        )
+
+    asked = {"template_id": template_id, "assertion": assertion("claim", template_id), "entrance": "card"}
+    claimed = channel.post("/v1/claims", asked, status=201, key="claim-1")
+    assert channel.post("/v1/claims", asked, status=201, key="claim-1") == claimed
+    assert channel.post("/v1/claims", asked, status=409)["code"] == "already_claimed"
+    voucher_id = claimed["voucher_id"]
+    assert (claimed["step"], claimed["state"], claimed["version"]) == ("claim", "claimed", 1)
+
+    # --- the holder ---
+    opened = channel.post("/v1/sessions", {"assertion": assertion("session")}, key=None)
+    holder = Caller(world, channel.app_key, session=opened["session"])
+    (card,) = holder.get("/v1/wallet")["items"]
+    assert card["voucher_id"] == voucher_id
+    assert "code" not in card
+    code = holder.get(f"/v1/vouchers/{voucher_id}")["code"]
+    assert bureau.get(f"/v1/vouchers/{voucher_id}")["code"] is None
+    desk.get(f"/v1/vouchers/{voucher_id}", status=404)
+    assert holder.get(f"/v1/vouchers/{voucher_id}/qr").startswith("<svg")
+    assert holder.get(f"/v1/vouchers/{voucher_id}/qr?format=png")["png"].startswith("data:image/png;base64,")
+    token = holder.get(f"/v1/vouchers/{voucher_id}/qr?format=token")["token"]
+
+    # --- the desk ---
+    place = {"institution_id": INSTITUTION_ID, "course_id": course_id}
+    assert desk.post("/v1/verifications", place | {"token": token}, key=None)["usable"] is True
+    assert desk.post("/v1/verifications", place | {"token": token, "code": code}, status=400, key=None)["errors"]
+    used = desk.post("/v1/redemptions", place | {"token": token}, status=201, key="redeem-1")
+    assert desk.post("/v1/redemptions", place | {"token": token}, status=201, key="redeem-1") == used
+    assert used["state"] == "redeemed"
+    twice = desk.post("/v1/redemptions", place | {"code": code}, status=409)
+    assert (twice["code"], twice["facts"]["institution_id"]) == ("already_redeemed", INSTITUTION_ID)
+    told = desk.post("/v1/verifications", place | {"code": code}, key=None)
+    assert (told["usable"], told["refusal"]["code"]) == (False, "already_redeemed")
+    assert "深圳测试培训学校" in told["refusal"]["detail"]
+    assert desk.get(f"/v1/vouchers/{voucher_id}")["redemption"]["course_id"] == course_id
+    assert desk.post(f"/v1/vouchers/{voucher_id}/reversal", {"reason": "扫错了"})["state"] == "claimed"
+    online = place | {"assertion": assertion("redeem", template_id, caller=desk), "template_id": template_id}
+    assert desk.post("/v1/redemptions", online, status=201)["facts"]["proof"] == "assertion"
+    assert desk.post(f"/v1/vouchers/{voucher_id}/reversal", {"reason": "扫错了"})["version"] == 5
+    returned = holder.post(f"/v1/vouchers/{voucher_id}/return", {}, key="return-1")
+    assert returned == holder.post(f"/v1/vouchers/{voucher_id}/return", key="return-1")
+    assert returned["state"] == "returned"
+    story = holder.get(f"/v1/vouchers/{voucher_id}/history")
+    assert [entry["step"] for entry in story["entries"]] == [
+        "claim",
+        "redeem",
+        "reverse",
+        "redeem",
+        "reverse",
+        "give_back",
+    ]
+    assert holder.get(f"/v1/vouchers/{voucher_id}")["code"] is None
+
+    # --- the end ---
+    worker = a_person()
+    asked = {"template_id": template_id, "assertion": assertion("claim", template_id)}
+    other_id = channel.post("/v1/claims", asked, status=201)["voucher_id"]
+    assert bureau.post(f"/v1/vouchers/{other_id}/revocation", {"reason": "资格有误"})["state"] == "revoked"
+    assert bureau.post(f"/v1/templates/{template_id}/close")["state"] == "closed"
+    stock = bureau.get(f"/v1/templates/{template_id}")["stock"]
+    assert (stock["remaining"], stock["released"], stock["made"]) == (0, 58, 2)
+    assert (stock["reserved_fen"], stock["to_release_fen"]) == (0, 60 * 80_000)
+
+    assert not {one.label for one in OPERATIONS if not was_served(one.method, one.path)}
+
+
+def was_served(method: str, path: str) -> bool:
+    parts = path.split("/")
+    return any(
+        method == other
+        and len(parts) == len(there)
+        and all(a == b or a.startswith("{") for a, b in zip(parts, there, strict=True))
+        for other, target in served
+        for there in [target.split("/")]
+    )
