@@ -8,7 +8,7 @@ from typing import Any
 from chalice.app import Response
 
 from chalicelib.api.refusals import STATUS, InvalidFields
-from chalicelib.api.words import say
+from chalicelib.api.words import say, shown
 from chalicelib.domain.errors import (
     DomainError,
     Forbidden,
@@ -81,8 +81,9 @@ def problem(
         "request_id": request_id,
         "help_line": help_line,
     }
-    if error.facts:
-        said["facts"] = {name: value for name, value in error.facts.items() if not name.endswith("_zh")}
+    facts = shown(error.facts)
+    if facts:
+        said["facts"] = facts
     errors = _errors(error, said["detail"], chinese=chinese)
     if errors:
         said["errors"] = errors

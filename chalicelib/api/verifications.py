@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from chalicelib.api.answers import Call, answers
 from chalicelib.api.shapes import Asked, Day, Identifier, Nothing, Shown, exactly_one
 from chalicelib.api.vouchers import RedemptionAnswer
-from chalicelib.api.words import say
+from chalicelib.api.words import say, shown
 from chalicelib.domain.access import Act
 from chalicelib.domain.errors import (
     CodeNotAccepted,
@@ -122,5 +122,4 @@ def post_verification(call: Call[VerificationRequest, Nothing]) -> VerificationA
 
 def _refusal(error: DomainError, *, chinese: bool) -> RefusalAnswer:
     detail = say(error.zh if chinese else error.en, error.facts, chinese=chinese)
-    facts = {name: value for name, value in error.facts.items() if not name.endswith("_zh")}
-    return RefusalAnswer(code=error.code, detail=detail, facts=facts)
+    return RefusalAnswer(code=error.code, detail=detail, facts=shown(error.facts))

@@ -28,6 +28,21 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "duplicate": ("有重复的字段名", "a field name stands twice"),
     "depth": ("嵌套太深", "it is nested too deeply"),
 }
+# What services say of a field in English; the same in Chinese.
+PHRASES: Mapping[str, str] = {
+    "a rule set cannot begin in the past": "规则的生效日期不能早于今天",
+    "one of token, code, or assertion with template_id is needed": "须提供 token、code，或 assertion 连同 template_id",
+    "this cursor is not one of ours for this list": "cursor 不是本列表给出的",
+    "claiming cannot end before it begins": "领取结束日期不能早于开始日期",
+    "validity cannot end before it begins": "有效期结束日期不能早于开始日期",
+    "nobody can claim a voucher that is no longer valid": "领取结束日期不能晚于有效期结束日期",
+    "institutions are named for the role institution, and only for it": "角色 institution 须指明机构，其他角色不得指明",
+    "id_type does not fit the number": "证件类型与号码不符",
+    "the programme is not one of this region or of one above it": "该培训项目不属于本地区或其上级地区",
+    "a face-value voucher is not for attendance only": "面值券不能仅用于考勤",
+    "a voucher without face value carries none": "抵用券没有面值",
+    "a GET has no body": "GET 请求不应有请求体",
+}
 STATES: Mapping[str, str] = {
     "issued": "已发放",
     "claimed": "已领取",
@@ -44,40 +59,42 @@ STATES: Mapping[str, str] = {
     "closed": "已关闭",
     "admitted": "已准入",
 }
-NOUNS: Mapping[str, str] = {
-    "region": "行政区划",
-    "rule_set": "规则",
-    "programme": "培训项目",
-    "course": "课程",
-    "institution": "机构",
-    "client": "应用",
-    "operator": "经办人",
-    "assertion_key": "断言公钥",
-    "account": "专账",
-    "template": "券模板",
-    "voucher": "培训券",
-}
 
 
 def say(sentence: str, facts: Mapping[str, str | int | None], *, chinese: bool) -> str:
-    """Fill a sentence's braces; a fact that is not known is a dash."""
-    return _BRACE.sub(lambda found: _word(found[1], facts.get(found[1]), chinese=chinese), sentence)
+    """Fill a sentence's braces; a fact that is not known is a dash.
+
+    Where a fact ``x`` is text in English, a fact ``x_zh`` beside it says it in Chinese; it is not shown as a fact.
+    """
+    return _BRACE.sub(lambda found: _word(found[1], facts, chinese=chinese), sentence)
 
 
-def _word(name: str, value: str | int | None, *, chinese: bool) -> str:
+def shown(facts: Mapping[str, str | int | None]) -> dict[str, str | int | None]:
+    """The facts that programs are given."""
+    return {name: value for name, value in facts.items() if not name.endswith("_zh")}
+
+
+def _word(name: str, facts: Mapping[str, str | int | None], *, chinese: bool) -> str:
+    value = facts.get(name)
+    if chinese:
+        value = facts.get(f"{name}_zh", value)
     if value is None:
         return "—"
     text = str(value)
     if _INSTANT.fullmatch(text):
         local = from_text(text).astimezone(CHINA)
         return f"{local:%Y-%m-%d %H:%M:%S}" + ("（北京时间）" if chinese else " (China time)")
-    if name == "reason" and text in REASONS:
-        return REASONS[text][0 if chinese else 1]
+    if name == "reason":
+        return _reason(text, chinese=chinese)
     if chinese and name == "state":
         return STATES.get(text, text)
-    if chinese and name == "what":
-        return NOUNS.get(text, text)
-    return text.replace("_", " ") if name in ("state", "what") else text
+    return text.replace("_", " ") if name == "state" else text
+
+
+def _reason(text: str, *, chinese: bool) -> str:
+    if text in REASONS:
+        return REASONS[text][0 if chinese else 1]
+    return (PHRASES.get(text, text) if chinese else text).rstrip("。.")  # the sentence has a stop of its own
 
 
 _BRACE = re.compile(r"\{([a-z_]+)\}")
