@@ -7,7 +7,7 @@ as given, when, then. ``check_laws`` recounts everything from the vouchers up.
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 from chalicelib import wiring
@@ -17,7 +17,6 @@ from chalicelib.domain.access import Actor, AssertionKey, Client, Operator, Role
 from chalicelib.domain.assertion import HolderSession
 from chalicelib.domain.attempt import Attempt, attempt_of
 from chalicelib.domain.fund import Balance
-from chalicelib.domain.identifiers import IdType
 from chalicelib.domain.institution import Institution, Kind
 from chalicelib.domain.outcomes import Done
 from chalicelib.domain.person import Profile
@@ -49,6 +48,7 @@ from chalicelib.services import (
 )
 from chalicelib.services.identifying import Presented
 from chalicelib.services.ports import Chance, Platform
+from tools.people import invented_person
 
 START = datetime(2021, 5, 1, 4, 0, tzinfo=UTC)
 CITY, PROVINCE, OTHER_CITY = "440300", "440000", "440100"
@@ -60,14 +60,8 @@ _numbers = itertools.count(1)
 
 
 def a_person(number: int | None = None, *, birth: date = date(1990, 1, 1), name: str = "测试甲") -> Profile:
-    """Somebody who is nobody: 440199 is no county, so the number can belong to no one; its checksum is right."""
-    n = next(_numbers) if number is None else number
-    # Every thousand people share a birthday; the next thousand are born a day later.
-    day = birth + timedelta(days=n // 1000)
-    digits = f"440199{day:%Y%m%d}{n % 1000:03d}"
-    weights = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-    check = "10X98765432"[sum(w * int(d) for w, d in zip(weights, digits, strict=True)) % 11]
-    return Profile(name, IdType.RESIDENT_ID, digits + check, "13800000000")
+    """Somebody who is nobody; a new one each time unless ``number`` says which."""
+    return invented_person(next(_numbers) if number is None else number, birth=birth, name=name)
 
 
 @dataclass

@@ -64,9 +64,7 @@ class OperatorKey:
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
         self.public_key = raw_public_key(self._key)
 
-    def sign(
-        self, operator_id: str, app_key: str, method: str, path: str, body: bytes, key: str, now: datetime
-    ) -> str:
+    def sign(self, operator_id: str, app_key: str, method: str, path: str, body: bytes, key: str, now: datetime) -> str:
         """The value of ``X-Operator`` for one request, the body exactly as it will be sent; ``key`` may be empty."""
         claims = {
             "sub": operator_id,

@@ -166,11 +166,11 @@ def add_institution(
     try:
         institution_id = parse_uscc(draft.institution_id)
     except InvalidIdentifier as refused:
-        raise Invalid(pointer="/institution_id", reason=refused.hint_zh) from None
+        raise Invalid(pointer="/institution_id", reason=refused.hint_en, reason_zh=refused.hint_zh) from None
     try:
         check_point(float(draft.latitude), float(draft.longitude), draft.datum)
     except InvalidPoint as refused:
-        raise Invalid(pointer="/coordinates", reason=refused.hint_zh) from None
+        raise Invalid(pointer="/coordinates", reason=refused.hint_en, reason_zh=refused.hint_zh) from None
 
     def act() -> Institution:
         institution = Institution(

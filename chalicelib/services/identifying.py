@@ -76,7 +76,7 @@ def name_person(keys: Keys, assertion: Assertion, now: datetime) -> Named:
         number = parse_citizen_id(assertion.id_number, today=calendar.local_date(now))
         mobile = parse_mobile(assertion.mobile) if assertion.mobile else None
     except InvalidIdentifier as refused:
-        raise Invalid(pointer="/assertion", reason=refused.hint_zh) from None
+        raise Invalid(pointer="/assertion", reason=refused.hint_en, reason_zh=refused.hint_zh) from None
     if number.id_type != assertion.id_type:
         raise Invalid(pointer="/assertion", reason="id_type does not fit the number")
     profile = Profile(normalise_name(assertion.name), number.id_type, number.number, mobile)

@@ -87,13 +87,19 @@ def draft_template(
             raise Invalid(pointer="/attendance_only", reason="a face-value voucher is not for attendance only")
         if not 0 < draft.face_value_fen <= programme.standard_fen:
             raise Invalid(
-                pointer="/face_value_fen", reason=f"must be from 1 fen to the programme's {programme.standard_fen} fen"
+                pointer="/face_value_fen",
+                reason=f"must be from 1 fen to the programme's {programme.standard_fen} fen",
+                reason_zh=f"面值须在 1 分至该项目补贴标准 {programme.standard_fen} 分之间",
             )
     elif draft.face_value_fen:
         raise Invalid(pointer="/face_value_fen", reason="a voucher without face value carries none")
     for course_id in draft.courses:
         if find_course(catalogue, course_id).programme_id != programme.programme_id:
-            raise Invalid(pointer="/courses", reason=f"course {course_id} is not of this programme")
+            raise Invalid(
+                pointer="/courses",
+                reason=f"course {course_id} is not of this programme",
+                reason_zh=f"课程 {course_id} 不属于该培训项目",
+            )
     for institution_id in draft.institutions:
         find_institution(catalogue, institution_id)
     account = accounts.read(draft.account_id)

@@ -35,9 +35,13 @@ class MovedClock:
         self._tables = tables
 
     def now(self) -> datetime:
+        instant = datetime.now(UTC) + self.offset()
+        return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+
+    def offset(self) -> timedelta:
+        """How far the platform's clock is ahead of the real one."""
         item = self._tables.get(InsightRow, "CLOCK", keys.HEAD)
-        offset = timedelta(seconds=int(text(item, "body"))) if item else timedelta()
-        return datetime.now(UTC) + offset
+        return timedelta(seconds=int(text(item, "body"))) if item else timedelta()
 
     def move(self, offset: timedelta) -> None:
         """Set how far the platform's clock is ahead of the real one."""
