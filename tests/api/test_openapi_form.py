@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from app import app
@@ -15,6 +16,7 @@ from chalicelib.api.answers import OPERATIONS
 from tests.api.conftest import Desk
 
 DOCUMENT = openapi.document()
+EXAMPLES = json.loads(openapi.EXAMPLES.read_text(encoding="utf-8"))
 
 
 def test_it_is_valid_openapi_3_1() -> None:
@@ -63,3 +65,22 @@ def test_bodies_refuse_unknown_fields_and_amounts_are_whole() -> None:
         for field, part in schema.get("properties", {}).items():
             assert part.get("type") != "number", (name, field)
             assert not field.endswith("_fen") or part["type"] == "integer", (name, field)
+
+
+@pytest.mark.parametrize("label", sorted(EXAMPLES))
+def test_every_example_fits_its_own_description(label: str) -> None:
+    method, path = label.split()
+    said = DOCUMENT["paths"][path][method.lower()]
+    example = EXAMPLES[label]
+    answer = said["responses"][str(example["status"])]["content"]["application/json"]
+
+    assert answer["example"] == example["response"]
+    fit(example["response"], answer["schema"])
+    if method == "POST":
+        asked = said["requestBody"]["content"]["application/json"]
+        assert asked["example"] == example["request"]
+        fit(example["request"], asked["schema"])
+
+
+def fit(value: object, schema: dict[str, Any]) -> None:
+    Draft202012Validator(schema | {"components": DOCUMENT["components"]}).validate(value)
