@@ -10,14 +10,13 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from aws_lambda_powertools.tracing import Tracer
 
-SERVICE = "training-voucher"
 NAMESPACE = "TrainingVoucher"
 
 
 @cache
 def logger() -> Logger:
-    """The one logger; its level comes from POWERTOOLS_LOG_LEVEL."""
-    return Logger(service=SERVICE, location=None)  # always log_outcome below, so of no use
+    """The one logger; service (with the stage in it) and level come from POWERTOOLS_SERVICE_NAME and …_LOG_LEVEL."""
+    return Logger(location=None)  # always log_outcome below, so of no use
 
 
 def log_outcome(message: str, *, failed: bool = False, **facts: Any) -> None:
@@ -28,7 +27,7 @@ def log_outcome(message: str, *, failed: bool = False, **facts: Any) -> None:
 def count_outcome(operation: str, outcome: str) -> None:
     """Count an outcome (``ok`` or an error's code) of an operation."""
     with single_metric(
-        name=outcome, unit=MetricUnit.Count, value=1, namespace=NAMESPACE, default_dimensions={"service": SERVICE}
+        name=outcome, unit=MetricUnit.Count, value=1, namespace=NAMESPACE, default_dimensions={"service": logger().service}
     ) as metric:
         metric.add_dimension("operation", operation)
 
@@ -67,4 +66,4 @@ def _tracer() -> Tracer | None:
     # outside Lambda, or by POWERTOOLS_TRACE_DISABLED.
     if Tracer._is_tracer_disabled():
         return None
-    return Tracer(service=SERVICE, patch_modules=["botocore"])
+    return Tracer(patch_modules=["botocore"])

@@ -312,7 +312,7 @@ def _use_one_voucher(stage: DemoStage, cast: Cast, story: Story, template_id: st
     story.must_be("when the first was", refused.body["facts"]["redeemed_at"], first.body["at"])
     story.must_be("where the first was", refused.body["facts"]["institution_id"], INSTITUTION_ID)
     story.moved(after, _stock(cast.province, template_id))
-    told = channel.read(f"/v1/vouchers/{voucher_id}/history", headers=session)["items"]
+    told = channel.read(f"/v1/vouchers/{voucher_id}/history", headers=session)["entries"]
     story.must_be("the voucher's history", [entry["step"] for entry in told], ["claim", "redeem"])
 
 

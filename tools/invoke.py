@@ -24,7 +24,7 @@ from tools.local_stack import CREDENTIALS, REGION, local_stack, running_stack
 def function_of(event: Path, stage: str) -> str:
     """The deployed name of the function that an event file is for."""
     function = event.name.split(".", 1)[0].replace("_", "-")
-    return f"training-voucher-{stage}-{'api' if function == 'api-handler' else function}"
+    return f"training-voucher-{stage}-{function}"
 
 
 def invoke(endpoint: str, function: str, event: bytes) -> tuple[Any, str, bool]:

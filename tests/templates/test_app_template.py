@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from chalicelib.observability import count_outcome
 from tests.templates.resources import Template, lint, properties_of_type
 from tools.package import package
 
@@ -127,6 +128,23 @@ def test_every_function_raises_alarms(app_template: Template, metric: str) -> No
     }
 
     assert watched == set(FUNCTIONS)
+
+
+def test_the_watch_alarms_on_the_very_metric_that_it_counts(
+    app_template: Template, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alarm = properties_of_type(app_template, "AWS::CloudWatch::Alarm")["UnlawfulChange"]
+    given = app_template["Globals"]["Function"]["Environment"]["Variables"]
+
+    count_outcome("follow_people", "unlawful_change")
+
+    counted = json.loads(capsys.readouterr().out)
+    (measured,) = counted["_aws"]["CloudWatchMetrics"]
+    watched = {one["Name"]: one["Value"] for one in alarm["Dimensions"]}
+    assert (measured["Namespace"], measured["Metrics"][0]["Name"]) == (alarm["Namespace"], alarm["MetricName"])
+    assert set(measured["Dimensions"][0]) == watched.keys()
+    assert watched["operation"] == counted["operation"]
+    assert watched["service"] == given["POWERTOOLS_SERVICE_NAME"]
 
 
 def test_tables_api_and_iterator_age_raise_alarms(app_template: Template) -> None:
