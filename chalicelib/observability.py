@@ -26,8 +26,9 @@ def log_outcome(message: str, *, failed: bool = False, **facts: Any) -> None:
 
 def count_outcome(operation: str, outcome: str) -> None:
     """Count an outcome (``ok`` or an error's code) of an operation."""
+    service = {"service": logger().service}
     with single_metric(
-        name=outcome, unit=MetricUnit.Count, value=1, namespace=NAMESPACE, default_dimensions={"service": logger().service}
+        name=outcome, unit=MetricUnit.Count, value=1, namespace=NAMESPACE, default_dimensions=service
     ) as metric:
         metric.add_dimension("operation", operation)
 

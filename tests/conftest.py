@@ -12,6 +12,7 @@ import pytest
 from tests.engines import Engine, create_tables, delete_tables, running_engines
 from tests.world import World, a_world
 from tools.dynamodb_local import why_unavailable
+from tools.local_stack import LocalStack, local_stack
 
 MINISTACK, DYNAMODB_LOCAL = "ministack", "dynamodb-local"
 _missing = why_unavailable()
@@ -70,6 +71,13 @@ def strict_world(engines: dict[str, Engine]) -> Iterator[World]:
     engine = engines[MINISTACK if _missing else DYNAMODB_LOCAL]
     for environment in _tables(engine):
         yield a_world(environment)
+
+
+@pytest.fixture(scope="session")
+def deployed() -> Iterator[LocalStack]:
+    """A local stack with everything deployed, by the very templates that AWS gets."""
+    with local_stack() as stack:
+        yield stack
 
 
 def _tables(engine: Engine) -> Iterator[dict[str, str]]:

@@ -12,7 +12,7 @@ import os
 import secrets
 import signal
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -32,6 +32,7 @@ from tools.deploy import step
 from tools.local_stack import LocalStack, local_stack
 from tools.package import ROOT
 from tools.people import invented_person
+from tools.story import Difference, Story
 
 FACE_VALUE_FEN = 100_000
 """The demo's stated face value: 1,000.00 yuan a voucher. The notice sets quantities, not values."""
@@ -40,60 +41,6 @@ PROVINCE, CITY = "440000", "440300"
 INSTITUTION_ID = "91440300MADEM1006J"
 TARGETS = ROOT / "reference" / "guangdong_targets_2021.csv"
 WORKER = invented_person(1)
-
-
-class Difference(Exception):
-    """A figure was not what it must be."""
-
-
-@dataclass
-class Story:
-    """Tells acts: request, answer, counters before and after; compares, and stops at the first difference."""
-
-    console: Console
-    compared: int = 0
-    _act: int = 0
-    counters: dict[str, int] = field(default_factory=dict)
-
-    def act(self, zh: str, en: str) -> None:
-        self._act += 1
-        self.console.print()
-        self.console.rule(f"[bold]{self._act}. {zh}[/bold] {en}", align="left")
-
-    def say(self, text: str) -> None:
-        self.console.print(text)
-
-    def request(self, who: str, method: str, target: str, body: dict[str, Any] | None = None) -> None:
-        shown = {name: _short(value) for name, value in (body or {}).items()}
-        self.console.print(f"  → {who}  [bold]{method} {target}[/bold]")
-        if shown:
-            self.console.print("    " + json.dumps(shown, ensure_ascii=False), markup=False, style="dim")
-
-    def answer(self, answer: Answer, *names: str) -> None:
-        body = answer.body if isinstance(answer.body, dict) else {}
-        shown = {name: body[name] for name in names if name in body}
-        hit = "  (Idempotency-Hit)" if answer.hit else ""
-        style = "green" if answer.status < 400 else "yellow"
-        self.console.print(f"  ← [{style}]{answer.status}[/{style}]  {answer.milliseconds:.0f} ms{hit}")
-        self.console.print("    " + json.dumps(shown, ensure_ascii=False), markup=False, style="dim")
-
-    def must_be(self, what: str, found: object, wanted: object) -> None:
-        self.compared += 1
-        if found != wanted:
-            raise Difference(f"{what} is {found!r} and must be {wanted!r}")
-
-    def moved(self, before: dict[str, int], after: dict[str, int], **differences: int) -> None:
-        """Show counters before and after, and compare each: what is not named must not have moved."""
-        table = Table(show_header=True, header_style="dim", box=None, padding=(0, 2))
-        for heading in ("counter", "before", "after", ""):
-            table.add_column(heading, justify="left" if heading == "counter" else "right")
-        for name in before:
-            change = after[name] - before[name]
-            if change or name in ("quantity", "remaining"):
-                table.add_row(name, f"{before[name]:,}", f"{after[name]:,}", f"{change:+,}" if change else "=")
-        self.console.print(table)
-        for name in before:
-            self.must_be(f"{name} after", after[name], before[name] + differences.get(name, 0))
 
 
 @dataclass
@@ -212,20 +159,24 @@ def _publish_all(
     with Progress(console=story.console, transient=True) as progress:
         bar = progress.add_task("accounts and templates", total=len(targets) * 3)
         for region, (city, quantity) in targets.items():
-            account = province.do(
-                "/v1/accounts", {"region": region, "year": YEAR, "budget_fen": quantity * FACE_VALUE_FEN}
-            )
+            account = {"region": region, "year": YEAR, "budget_fen": quantity * FACE_VALUE_FEN}
+            account_id = _told(story, province, "/v1/accounts", account, region)["account_id"]
             progress.advance(bar)
-            template = province.do(
-                "/v1/templates", _template(region, city, quantity, account["account_id"], programme_id, today)
-            )
+            template = _template(region, city, quantity, account_id, programme_id, today)
+            templates[region] = _told(story, province, "/v1/templates", template, region)["template_id"]
             progress.advance(bar)
-            province.do(f"/v1/templates/{template['template_id']}/publish", {})
-            templates[region] = template["template_id"]
+            _told(story, province, f"/v1/templates/{templates[region]}/publish", {}, region)
             progress.advance(bar)
-    table = Table(header_style="dim", box=None, padding=(0, 2))
-    for heading in ("地市 city", "目标 target", "剩余 remaining", "分片 shards", "预算 budget 元", "预留 reserved 元"):
-        table.add_column(heading, justify="left" if heading.startswith("地市") else "right")
+    table = Table(header_style="dim", box=None, padding=(0, 1), pad_edge=False)
+    for zh, en in (
+        ("地市", "city"),
+        ("目标", "target"),
+        ("剩余", "remaining"),
+        ("分片", "shards"),
+        ("预算（元）", "budget, yuan"),
+        ("预留（元）", "reserved, yuan"),
+    ):
+        table.add_column(f"{zh}\n{en}", justify="left" if en == "city" else "right", no_wrap=True)
     total = 0
     for region, (city, quantity) in targets.items():
         path = f"/v1/templates/{templates[region]}"
@@ -254,6 +205,19 @@ def _publish_all(
     table.add_row("[bold]广东 total", f"[bold]{total:,}", f"[bold]{total:,}", "", yuan(amount), yuan(amount))
     story.console.print(table)
     return templates
+
+
+def _told(story: Story, province: ApiClient, path: str, body: dict[str, Any], region: str) -> dict[str, Any]:
+    """Post; of the 21 cities' requests only Shenzhen's are shown, the others differ in the figures."""
+    answer = province.post(path, body)
+    made: dict[str, Any] = province.must(answer, "POST", path)
+    if region == CITY:
+        story.request("province", "POST", path, body)
+        story.answer(answer, "account_id", "template_id", "state", "quantity", "shards", "budget_fen", "free_fen")
+        account = province.read(f"/v1/accounts/{CITY}-{YEAR}")
+        balances = ("budget_fen", "free_fen", "reserved_fen")
+        story.say("    account now  " + ", ".join(f"{name} {account[name]:,}" for name in balances))
+    return made
 
 
 def _use_one_voucher(stage: DemoStage, cast: Cast, story: Story, template_id: str, course_id: str) -> None:
@@ -289,7 +253,7 @@ def _use_one_voucher(stage: DemoStage, cast: Cast, story: Story, template_id: st
     body = {"token": shown["token"], **place}
     story.request("desk", "POST", "/v1/verifications", body)
     answer = desk.call("POST", "/v1/verifications", body=body)
-    story.answer(answer, "usable", "state", "masked_name")
+    story.answer(answer, "usable", "state", "holder", "valid_until", "face_value_fen")
     story.must_be("usable", answer.body.get("usable"), True)
 
     story.act("使用：开课前核验使用", "Redeem: before training, once")
@@ -316,7 +280,7 @@ def _use_one_voucher(stage: DemoStage, cast: Cast, story: Story, template_id: st
     story.must_be("the voucher's history", [entry["step"] for entry in told], ["claim", "redeem"])
 
 
-def _expire_one(stage: DemoStage, stack: LocalStack, province: ApiClient, story: Story) -> None:
+def expire_one(stage: DemoStage, stack: LocalStack, province: ApiClient, story: Story) -> None:
     """Only where the run ends after it: the platform's clock goes on to tomorrow."""
     story.act("过期：有效期过后的定时任务", "Expire: the scheduled job after the last day of validity")
     today = calendar.local_date(province.now())
@@ -385,11 +349,8 @@ def _targets() -> dict[str, tuple[str, int]]:
         return {row["region_code"]: (row["region"], int(row["issue_target"])) for row in csv.DictReader(file)}
 
 
-def _short(value: Any) -> Any:
-    return value[:24] + f"… ({len(value)} characters)" if isinstance(value, str) and len(value) > 60 else value
-
-
-def _open(stack: LocalStack, console: Console) -> tuple[DemoStage, ApiClient]:
+def raise_curtain(stack: LocalStack, console: Console) -> tuple[DemoStage, ApiClient]:
+    """Reference data and the first client on a stack just deployed: the stage, and the ministry on it."""
     os.environ.update(stack.environment)  # MiniStack's credentials, never the machine's own
     stage = DemoStage(stack.base_url, dict(stack.environment), secrets.token_hex(32))
     with step(console, "reference data: regions, rule sets; the ministry's client"):
@@ -429,11 +390,11 @@ def main() -> int:
     story = Story(console)
     try:
         with local_stack(port=asked.port, console=console, announce=True) as stack:
-            stage, ministry = _open(stack, console)
+            stage, ministry = raise_curtain(stack, console)
             try:
                 tell(stage, ministry, story, calendar.local_date(ministry.now()))
                 if not asked.stay:
-                    _expire_one(stage, stack, stage.client("province"), story)
+                    expire_one(stage, stack, stage.client("province"), story)
             except (Difference, Refused) as wrong:
                 console.print(f"\n✗ {wrong}", markup=False, style="bold red")
                 return 1

@@ -1,13 +1,12 @@
 """Packages once a run: the stage of this machine, production, and a stage that no configuration names."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import pytest
 
 from tests.engines import read_template
 from tests.templates.resources import Template
-from tools.local_stack import LocalStack, local_stack
 from tools.package import package
 
 STAGES = ("local", "prod", "test")
@@ -33,10 +32,3 @@ def app_template(app_templates: Mapping[str, Template], stage: str) -> Template:
 @pytest.fixture(scope="session")
 def data_template() -> Template:
     return read_template(package("prod").data_template)
-
-
-@pytest.fixture(scope="session")
-def deployed() -> Iterator[LocalStack]:
-    """A local stack with everything deployed."""
-    with local_stack() as stack:
-        yield stack
