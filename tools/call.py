@@ -1,16 +1,20 @@
 """Send a signed request to the running local stack, and show what comes back.
 
     python -m tools.call ministry GET /v1/regions parent=440000
-    python -m tools.call channel POST /v1/claims '{"template_id": "…", "assertion": "@claim"}' --person 7
-    python -m tools.call channel GET /v1/wallet --person 7
-    python -m tools.call channel GET /v1/vouchers/VOUCHER/qr format=token --person 7
-    python -m tools.call desk POST /v1/redemptions '{"token": "…", "institution_id": "…", "course_id": "…"}'
+    python -m tools.call channel POST /v1/claims '{"template_id": "@template", "assertion": "@claim"}' --person 7
+    python -m tools.call channel GET /v1/vouchers/@voucher --person 7
+    python -m tools.call desk POST /v1/redemptions \
+        '{"token": "@token", "institution_id": "@institution", "course_id": "@course"}' --person 7
 
-The first word names who asks, as ``make run`` prints them. ``--person N`` is the N-th invented person: what needs a
-holder session gets one, and ``"@claim"``, ``"@redeem"``, ``"@session"`` in the body become the e-SSC platform's
-assertion about that person (of the body's template_id). ``--key`` repeats a request under the same idempotency key.
-``--verbose`` shows the request with its headers. The word ``clock`` moves the platform's clock forward, on this stage
-only, and never back (what was swept stays swept):
+The first word names who asks, as ``make run`` prints them. Words with an @ are filled in:
+
+    @template @course @institution   those of the main job
+    @claim @redeem @session          the e-SSC platform's assertion about --person, for this client (and template)
+    @voucher @token @code            of --person's voucher of @template: its id, a fresh QR token, its typed code
+
+``--person N`` is the N-th invented person; what needs a holder session gets theirs. ``--key`` repeats a request under
+the same idempotency key. The word ``clock`` moves the platform's clock forward, on this stage only, and never back
+(what was swept stays swept):
 
     python -m tools.call clock +36h
 """
@@ -20,11 +24,14 @@ import json
 import re
 import secrets
 import sys
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from rich.console import Console
 
+from chalicelib.domain.person import Profile
 from tools.api_client import Answer, ApiClient, Refused
 from tools.demo_stage import DemoStage, NothingRuns, open_stage
 from tools.people import invented_person
@@ -32,7 +39,7 @@ from tools.people import invented_person
 _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
 
-def main() -> int:
+def main(words: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("who", help="ministry, channel, desk … or clock")
     parser.add_argument("method", help="GET or POST; for clock: +36h, +5d")
@@ -42,7 +49,7 @@ def main() -> int:
     parser.add_argument("--key", help="idempotency key; a fresh one unless given")
     parser.add_argument("--language", default="zh", help="zh or en")
     parser.add_argument("--verbose", action="store_true", help="show the request too")
-    asked = parser.parse_args()
+    asked = parser.parse_args(words)
     console = Console(highlight=False, soft_wrap=True)
     try:
         stage = open_stage()
@@ -65,31 +72,75 @@ def main() -> int:
 
 
 def _send(stage: DemoStage, client: ApiClient, asked: argparse.Namespace, console: Console) -> Answer:
-    headers = {}
-    of_holder = asked.who == "channel" and re.fullmatch(r"/v1/(wallet|vouchers/.*)", asked.path)
-    if of_holder and asked.person is not None:
-        headers["X-Holder-Session"] = stage.session(client, invented_person(asked.person))
     method = asked.method.upper()
+    words = Words(stage, client, asked.person)
+    path = words.fill(asked.path)
     bodies = [word for word in asked.more if word.lstrip().startswith("{")]
     query = dict(word.split("=", 1) for word in asked.more if word not in bodies)
-    body = _fill(stage, client, json.loads(bodies[0]), asked.person) if bodies else None
-    changes = method == "POST" and asked.path not in ("/v1/sessions", "/v1/verifications")
+    body = words.fill_body(json.loads(bodies[0])) if bodies else None
+    headers = {}
+    if asked.who == "channel" and asked.person is not None and re.fullmatch(r"/v1/(wallet|vouchers/.*)", path):
+        headers["X-Holder-Session"] = words.session
+    changes = method == "POST" and path not in ("/v1/sessions", "/v1/verifications")
     key = (asked.key or secrets.token_hex(12)) if changes else None
     if asked.verbose:
-        console.print(f"{method} {asked.path} {query or ''}", markup=False)
+        console.print(f"{method} {path} {query or ''}", markup=False)
         console.print(json.dumps({"Idempotency-Key": key, **headers, "body": body}, ensure_ascii=False, indent=2))
-    return client.call(method, asked.path, query=query or None, body=body, key=key, headers=headers)
+    return client.call(method, path, query=query or None, body=body, key=key, headers=headers)
 
 
-def _fill(stage: DemoStage, client: ApiClient, body: dict[str, Any], person: int | None) -> dict[str, Any]:
-    def value(said: Any) -> Any:
-        if said in ("@claim", "@redeem", "@session"):
-            if person is None:
-                raise SystemExit(f"{said} needs --person N")
-            return stage.assertion(client, invented_person(person), str(said)[1:], body.get("template_id"))
-        return said
+@dataclass
+class Words:
+    """What the words with an @ stand for."""
 
-    return {name: value(said) for name, said in body.items()}
+    stage: DemoStage
+    client: ApiClient
+    person: int | None
+
+    def fill(self, text: str, template_id: str | None = None) -> str:
+        return re.sub(r"@([a-z]+)", lambda found: self._mean(found[1], template_id), text)
+
+    def fill_body(self, body: dict[str, Any]) -> dict[str, Any]:
+        template_id = self.fill(body["template_id"]) if "template_id" in body else None
+        return {name: self.fill(said, template_id) if isinstance(said, str) else said for name, said in body.items()}
+
+    @cached_property
+    def session(self) -> str:
+        """The person's holder session, in the channel."""
+        return self.stage.session(self.stage.client("channel"), self._profile("a holder session"))
+
+    def _mean(self, word: str, template_id: str | None) -> str:
+        if word in ("template", "course", "institution"):
+            return self.stage.facts[f"{word}_id"]
+        if word in ("claim", "redeem", "session"):
+            return self.stage.assertion(self.client, self._profile(f"@{word}"), word, template_id)
+        if word == "voucher":
+            return self._voucher_id
+        if word in ("token", "code"):
+            path, query = f"/v1/vouchers/{self._voucher_id}", None
+            if word == "token":
+                path, query = f"{path}/qr", {"format": "token"}
+            shown: str | None = self._holder(path, query)[word]
+            if shown is None:
+                raise SystemExit(f"this voucher has no {word} any more")
+            return shown
+        raise SystemExit(f"@{word} means nothing here; see --help")
+
+    @cached_property
+    def _voucher_id(self) -> str:
+        cards = self._holder("/v1/wallet", None)["items"]
+        mine = [card["voucher_id"] for card in cards if card["template_id"] == self.stage.facts["template_id"]]
+        if not mine:
+            raise SystemExit(f"person {self.person} has no voucher of @template yet; claim one first")
+        return str(mine[0])
+
+    def _holder(self, path: str, query: dict[str, str] | None) -> Any:
+        return self.stage.client("channel").read(path, query, headers={"X-Holder-Session": self.session})
+
+    def _profile(self, what: str) -> Profile:
+        if self.person is None:
+            raise SystemExit(f"{what} needs --person N")
+        return invented_person(self.person)
 
 
 def _show(answer: Answer, console: Console) -> None:

@@ -17,7 +17,6 @@ from datetime import date, timedelta
 from typing import Any
 
 from rich.console import Console
-from rich.panel import Panel
 from rich.progress import Progress
 from rich.table import Table
 
@@ -363,16 +362,12 @@ def raise_curtain(stack: LocalStack, console: Console) -> tuple[DemoStage, ApiCl
 
 
 def _serve(stage: DemoStage, console: Console) -> None:
-    facts = stage.facts
+    names = ", ".join(f"{name} {value}" for name, value in stage.facts.items())
     console.print(
-        Panel(
-            f"API   [bold]{stage.base_url}/v1/[/bold]   (openapi.json, time)\n"
-            f"who   {', '.join(stage.clients)}   e.g.  .venv/bin/python -m tools.call ministry GET /v1/regions\n"
-            f"now   template {facts['template_id']}   course {facts['course_id']}\n"
-            f"      institution {facts['institution_id']}\n"
-            "Ctrl-C ends it; nothing is kept.",
-            title="serving",
-        )
+        f"\n[bold]serving {stage.base_url}/v1/[/bold]  (openapi.json, time, …)\n"
+        f"  {names}\n"
+        f"  callers: {', '.join(stage.clients)}; try  .venv/bin/python -m tools.call ministry GET /v1/regions\n"
+        "  Ctrl-C ends it; nothing is kept."
     )
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

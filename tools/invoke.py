@@ -47,7 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Invoke a function of the local stack with an event file.")
     parser.add_argument("event", type=Path)
     path: Path = parser.parse_args().event
-    console = Console()
+    console = Console(soft_wrap=True)
     try:
         event = path.read_bytes()
         json.loads(event)
