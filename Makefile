@@ -12,7 +12,7 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-long lint check package deploy invoke format clean
+.PHONY: help run demo test test-long lint check package deploy bootstrap invoke format clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do \
@@ -60,6 +60,9 @@ package: $(READY) ## build/STAGE/: the CloudFormation templates and code; needs 
 
 deploy: $(READY) ## deploy STAGE to the account and region of the environment, aws or aws-cn
 	@$(RUN) -m tools.deploy --stage $(STAGE) $(ARGUMENTS)
+
+bootstrap: $(READY) ## after the first deploy of STAGE: regions, rule sets, the ministry's first client
+	@$(RUN) -m tools.bootstrap --stage $(STAGE) $(ARGUMENTS)
 
 invoke: $(READY) ## send EVENT=events/<function>.<what>.json to its function on the local stack
 	@test -n "$(EVENT)" || { echo "Which event? make invoke EVENT=events/expire.schedule.json"; exit 2; }

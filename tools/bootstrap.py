@@ -3,7 +3,7 @@
 Nobody can be authorised through the API before somebody is. Whoever may write the tables and read the secrets (the
 deployer) runs this once:
 
-    python -m tools.bootstrap --stage prod --out ministry.json
+    make bootstrap STAGE=prod
 
 It is safe to repeat: what is there stays; a second run makes no second ministry client unless ``--another-client``.
 """
@@ -120,13 +120,13 @@ def deployed_platform(settings: Settings) -> Platform:
     )
 
 
-def main() -> int:
+def main(words: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stage", required=True)
     parser.add_argument("--out", type=Path, default=Path("ministry.json"), help="where the credentials go")
     parser.add_argument("--operator", default="首任管理员", help="name of the first operator (kept masked)")
     parser.add_argument("--another-client", action="store_true", help="make a client although there is one")
-    asked = parser.parse_args()
+    asked = parser.parse_args(words)
     console = Console()
     if asked.out.exists():
         console.print(f"{asked.out} exists; name another file with --out")

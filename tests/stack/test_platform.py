@@ -3,6 +3,8 @@
 import io
 import json
 import os
+import re
+import shlex
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,15 +15,17 @@ import pytest
 from rich.console import Console
 
 from chalicelib.domain import calendar
-from tools.api_client import ApiClient
+from tools import bootstrap, call
+from tools.api_client import ApiClient, Operator
 from tools.demo import INSTITUTION_ID, expire_one, raise_curtain, tell
 from tools.demo_stage import DemoStage
 from tools.invoke import function_of, invoke
 from tools.local_stack import LocalStack
+from tools.package import ROOT
 from tools.people import invented_person
 from tools.story import Story
 
-EVENTS = Path(__file__).resolve().parent.parent.parent / "events"
+EVENTS, README = ROOT / "events", ROOT / "README.md"
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +117,39 @@ def test_given_a_real_event_when_its_function_is_invoked_then_it_succeeds(deploy
         assert answer["finished"] is True
     else:
         assert answer == {"batchItemFailures": []}
+
+
+def test_given_a_deployment_when_bootstrapped_again_then_only_what_is_asked_for_is_added(
+    played: tuple[DemoStage, Story, str], tmp_path: Path
+) -> None:
+    stage, _, _ = played
+    out = tmp_path / "ministry.json"
+
+    assert bootstrap.main(["--stage", "local", "--out", str(out)]) == 0
+    assert not out.exists()
+    assert bootstrap.main(["--stage", "local", "--out", str(out), "--another-client"]) == 0
+
+    assert out.stat().st_mode & 0o777 == 0o600
+    made = json.loads(out.read_text())
+    ministry = ApiClient(
+        stage.base_url, made["app_key"], made["secret"], Operator(made["operator_id"], made["operator_seed"])
+    )
+    assert len(ministry.read("/v1/regions", {"parent": "440000"})["items"]) == 21
+    key = {"kid": "another-1", "public_key": stage.essc.public_key}
+    assert ministry.post("/v1/assertion-keys", key).status == 201
+
+
+def test_given_the_readme_when_its_tour_is_typed_then_each_answer_has_the_status_it_says(
+    played: tuple[DemoStage, Story, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage, _, _ = played
+    monkeypatch.setattr(call, "open_stage", lambda: stage)
+    lines = re.findall(r"^call (.+?)\s+# ([0-9]{3})$", README.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert len(lines) >= 10
+
+    for words, status in lines:
+        call.main(shlex.split(words))
+        assert capsys.readouterr().out.split()[0] == status, words
 
 
 def test_given_a_voucher_past_its_day_when_the_schedule_fires_twice_then_it_expires_once(
