@@ -326,6 +326,12 @@ class AlreadyRedeemed(Refused):
     en = "This voucher was redeemed at {redeemed_at} at “{institution_name}”."
 
 
+class Expired(Refused):
+    code = "expired"
+    zh = "该券已于 {valid_until} 到期。"
+    en = "This voucher expired at the end of {valid_until}."
+
+
 class VoucherEnded(Refused):
     code = "voucher_ended"
     zh = "该券已{state_zh}，不能再用。"
@@ -342,12 +348,6 @@ class NotYetValid(Refused):
     code = "not_yet_valid"
     zh = "该券自 {valid_from} 起可用。"
     en = "This voucher can be used from {valid_from}."
-
-
-class Expired(Refused):
-    code = "expired"
-    zh = "该券已于 {valid_until} 到期。"
-    en = "This voucher expired at the end of {valid_until}."
 
 
 class WrongInstitution(Refused):

@@ -340,10 +340,10 @@ def check_open_for_claim(template: Template, terms: Terms, now: datetime) -> Non
 
 def check_place(terms: Terms, course: Course, institution_id: str) -> None:
     """Whether a voucher of these terms may be used for the course there. Raises WrongInstitution, WrongCourse."""
-    if course.institution_id != institution_id:
-        raise WrongCourse()
     if terms.institutions and institution_id not in terms.institutions:
         raise WrongInstitution()
+    if course.institution_id != institution_id:
+        raise WrongCourse()
     if course.programme_id != terms.programme_id or (terms.courses and course.course_id not in terms.courses):
         raise WrongCourse()
 

@@ -148,7 +148,7 @@ def redeem(
 ) -> Voucher:
     """Use a claimed voucher once, for one course of one institution.
 
-    Raises AlreadyRedeemed, VoucherEnded, NotClaimed, NotYetValid, Expired.
+    Raises AlreadyRedeemed, Expired, VoucherEnded, NotClaimed, NotYetValid.
     """
     must_be_usable(voucher, redemption.redeemed_at)
     said = {
@@ -209,7 +209,7 @@ def effective_state(voucher: Voucher, now: datetime) -> State:
 
 
 def must_be_usable(voucher: Voucher, now: datetime) -> None:
-    """Raises AlreadyRedeemed, VoucherEnded, NotClaimed, NotYetValid, Expired: the first that holds, in this order."""
+    """Raises AlreadyRedeemed, Expired, VoucherEnded, NotClaimed, NotYetValid: the first that holds, in this order."""
     if voucher.state in (State.REDEEMED, State.APPLIED) and voucher.redemption:
         raise AlreadyRedeemed(
             redeemed_at=calendar.to_text(voucher.redemption.redeemed_at),
