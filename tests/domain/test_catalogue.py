@@ -1,0 +1,94 @@
+"""Regions, rule sets, programmes, courses, institutions: what they promise and what they default to."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.domain.errors import InstitutionNotAdmitted
+from chalicelib.domain.identifiers import InvalidIdentifier, region_ancestors
+from chalicelib.domain.institution import Admission, Institution, Kind, must_be_admitted
+from chalicelib.domain.programme import Course, Programme
+from chalicelib.domain.region import RuleSet, within
+from chalicelib.domain.voucher import Voucher
+from tests.domain.builders import CITY, INSTITUTION, NATION, OTHER_CITY, PROVINCE
+
+DISTRICTS = st.sampled_from(["440305", "440304", CITY, "440104", OTHER_CITY, PROVINCE, "350102", "441900", "660000"])
+
+
+class TestWithin:
+    @pytest.mark.parametrize(
+        ("code", "scope", "inside"),
+        [
+            (CITY, (CITY,), True),
+            ("440305", (CITY,), True),
+            ("440305", (PROVINCE,), True),
+            ("440305", (NATION,), True),
+            ("441900", (PROVINCE,), True),  # 东莞 has no counties
+            ("660000", (NATION,), True),  # 兵团
+            ("429004", ("420000",), True),  # a county directly under its province
+            (CITY, ("440305",), False),
+            (CITY, (OTHER_CITY,), False),
+            (CITY, ("350000",), False),
+            (NATION, (PROVINCE,), False),
+            (CITY, (), False),
+            (CITY, (OTHER_CITY, PROVINCE), True),
+        ],
+    )
+    def test_given_a_scope_when_a_region_is_asked_then_it_lies_in_it_or_not(
+        self, code: str, scope: tuple[str, ...], inside: bool
+    ) -> None:
+        assert within(code, scope) is inside
+
+    @given(DISTRICTS, DISTRICTS)
+    def test_given_two_regions_when_each_lies_within_the_other_then_they_are_one(self, one: str, other: str) -> None:
+        assert (within(one, [other]) and within(other, [one])) == (one == other)
+
+    @given(DISTRICTS)
+    def test_given_a_region_when_asked_then_it_lies_within_itself_and_all_above_it(self, code: str) -> None:
+        assert all(within(code, [above]) for above in (code, *region_ancestors(code)))
+
+    @pytest.mark.parametrize("code", ["", "44030", "4403000", "44O300", "990000"])
+    def test_given_no_region_code_when_asked_then_it_is_refused_and_never_inside(self, code: str) -> None:
+        with pytest.raises(InvalidIdentifier):
+            within(code, [NATION])
+
+
+class TestRuleSets:
+    def test_given_a_region_that_decided_nothing_when_asked_then_these_are_the_defaults(self) -> None:
+        rules = RuleSet(CITY, 0, date(2021, 1, 1))
+
+        assert (rules.caps, rules.one_at_a_time, rules.redeemed_counts_as_held) == ((), False, False)
+        assert (rules.give_back_frees_cap, rules.reversal_window, rules.help_line) == (True, 86_400, "12333")
+
+    @pytest.mark.parametrize("field", ["caps", "version", "effective_from", "one_at_a_time"])
+    def test_given_a_rule_set_when_somebody_would_change_it_then_only_a_next_version_can(self, field: str) -> None:
+        rules = RuleSet(CITY, 1, date(2021, 1, 1))
+
+        with pytest.raises(AttributeError):
+            setattr(rules, field, None)
+
+
+class TestInstitutions:
+    INSTITUTION = Institution(
+        INSTITUTION, CITY, "深圳技师学院", "Technician College", Kind.SCHOOL, "22.5", "114.0", "wgs84"
+    )
+
+    def test_given_a_new_institution_when_it_trains_then_it_is_admitted(self) -> None:
+        must_be_admitted(self.INSTITUTION)
+
+    @pytest.mark.parametrize("admission", [one for one in Admission if one is not Admission.ADMITTED])
+    def test_given_any_other_admission_when_it_trains_then_it_is_refused(self, admission: Admission) -> None:
+        with pytest.raises(InstitutionNotAdmitted):
+            must_be_admitted(replace(self.INSTITUTION, admission=admission))
+
+    def test_given_the_notice_when_institutions_are_named_then_there_are_five_kinds(self) -> None:
+        assert {str(kind) for kind in Kind} == {"training", "school", "enterprise", "platform", "assessment"}
+
+
+class TestProgrammes:
+    @pytest.mark.parametrize("kind", [Programme, Course, Institution, RuleSet, Voucher])
+    def test_given_anything_of_the_catalogue_when_stored_then_it_carries_a_version(self, kind: type) -> None:
+        assert "version" in kind.__dataclass_fields__  # type: ignore[attr-defined]
