@@ -13,6 +13,7 @@ from chalicelib.storage import catalogue
 from chalicelib.storage.accounts import AccountStore
 from chalicelib.storage.checkpoints import CheckpointStore, MovedClock
 from chalicelib.storage.marks import MarkStore
+from chalicelib.storage.pace import PaceStore
 from chalicelib.storage.people import PeopleStore
 from chalicelib.storage.tables import Tables
 from chalicelib.storage.templates import TemplateStore
@@ -67,6 +68,7 @@ def build(
         people=PeopleStore(tables),
         checkpoints=CheckpointStore(tables),
         continuations=SweepQueue(settings.sweeps_queue_url, settings.region),
+        paces=PaceStore(tables),
     )
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from rich.console import Console
 
 from chalicelib.config import Settings, read_settings
-from chalicelib.domain import calendar
+from chalicelib.domain import calendar, pace
 from chalicelib.domain.access import Client, Operator, Role, Secret
 from chalicelib.domain.errors import AlreadyExists, ConcurrentChange
 from chalicelib.domain.identifiers import mask_name
@@ -89,6 +89,7 @@ def first_client(platform: Platform, operator_name: str) -> Ministry:
         institutions=(),
         secrets=(Secret(secret_id, sealed, now),),
         made_at=now,
+        requests_per_second=pace.USUAL[Role.MINISTRY],
     )
     seed = secrets.token_bytes(32)
     operator = Operator(

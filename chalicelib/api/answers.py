@@ -27,6 +27,7 @@ from chalicelib.api.refusals import (
     InternalError,
     InvalidFields,
     MalformedJson,
+    TooManyRequests,
     UnsupportedMediaType,
 )
 from chalicelib.api.requests import Received
@@ -53,6 +54,7 @@ from chalicelib.domain.errors import (
     UnknownClient,
 )
 from chalicelib.domain.outcomes import Done, Page
+from chalicelib.domain.pace import WINDOW_SECONDS, Pace
 from chalicelib.domain.region import within
 from chalicelib.observability import count_outcome, log_outcome, masked_key, stack_of, traced
 from chalicelib.services.granting_access import secret_context
@@ -151,8 +153,8 @@ class Operation:
         """All that it can answer beside its answer."""
         found: list[type[DomainError]] = [BodyTooLarge]
         if self.act is not None:
-            found += [Unauthenticated, UnknownClient, ClientDisabled, StaleTimestamp, BadSignature, OperatorNotAccepted]
-            found += [Forbidden]
+            found += [Unauthenticated, UnknownClient, ClientDisabled, StaleTimestamp, BadSignature, TooManyRequests]
+            found += [OperatorNotAccepted, Forbidden]
             if access.needs_operator(self.act):
                 found.append(OperatorRequired)
         if self.method == "POST":
@@ -232,6 +234,7 @@ class _Progress:
     actor: Actor | None = None
     body: Asked | None = None
     query: Asked | None = None
+    pace: Pace | None = None
     started: float = field(default_factory=time.monotonic)
 
 
@@ -262,6 +265,7 @@ def _serve(operation: Operation, view: Callable[..., Any], routes: Blueprint) ->
                 accept_language=accept_language,
             )
             outcome, facts = InternalError.code, {"stack": stack_of(error)}
+    response.headers.update(_pace_headers(progress.pace))
     _tell(operation, progress, response, outcome, facts)
     return response
 
@@ -271,6 +275,7 @@ def _read(operation: Operation, platform: Platform, received: Received, progress
     actor, session = None, None
     if operation.act is not None:
         client = _authenticate(platform, received, now)
+        _count(platform, client, now, progress)
         actor = progress.actor = Actor(client, _operator(platform, received, client, now))
         session = _session(operation, platform, received, client, now)
         access.may(actor, operation.act if session is None else _act_with_session(operation))
@@ -299,6 +304,13 @@ def _authenticate(platform: Platform, received: Received, now: datetime) -> Clie
     ]
     signing.check(received.signable, received.header(signing.SIGNATURE) or "", secrets, now)
     return client
+
+
+def _count(platform: Platform, client: Client, now: datetime, progress: _Progress) -> None:
+    """After the signature, so that nobody can use up another's budget."""
+    progress.pace = pace = platform.paces.take(client.app_key, client.requests_per_second, now)
+    if not pace.allowed:
+        raise TooManyRequests(limit=pace.limit, window_seconds=WINDOW_SECONDS, retry_after_seconds=pace.resets_in)
 
 
 def _operator(platform: Platform, received: Received, client: Client, now: datetime) -> Operator | None:
@@ -367,6 +379,16 @@ def _render(operation: Operation, answer: object) -> Response:
         said = _said(answer)
     text = json.dumps(said, ensure_ascii=False, separators=(",", ":"))
     return Response(text, headers | {"Content-Type": "application/json"}, operation.status)
+
+
+def _pace_headers(pace: Pace | None) -> dict[str, str]:
+    """The fields of the IETF's draft on RateLimit headers: the policy, and where this client stands."""
+    if pace is None:
+        return {}
+    return {
+        "RateLimit-Policy": f'"client";q={pace.limit};w={WINDOW_SECONDS}',
+        "RateLimit": f'"client";r={pace.left};t={pace.resets_in}',
+    }
 
 
 def _said(answer: object) -> object:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from chalicelib.api.answers import Call, Plain, answers
 from chalicelib.api.shapes import Asked, Identifier, Instant, Line, Nothing, RegionCode, RegionListing, Shown
+from chalicelib.domain import pace
 from chalicelib.domain.access import Act, Role, must_cover
 from chalicelib.domain.errors import (
     ClientDisabled,
@@ -32,6 +33,13 @@ class ClientRequest(Asked):
     role: Role
     regions: Annotated[tuple[RegionCode, ...], Field(min_length=1, max_length=100)]
     institutions: Annotated[tuple[Identifier, ...], Field(max_length=100)] = ()
+    requests_per_second: Annotated[int, Field(ge=1, le=pace.FASTEST)] | None = None
+
+
+class PaceRequest(Asked):
+    """Counted over windows of ten seconds."""
+
+    requests_per_second: Annotated[int, Field(ge=1, le=pace.FASTEST)]
 
 
 class SecretRequest(Asked):
@@ -46,6 +54,7 @@ class ClientAnswer(Shown):
     role: Role
     regions: tuple[str, ...]
     institutions: tuple[str, ...]
+    requests_per_second: int
     made_at: Instant
     disabled_at: Instant | None
     version: int
@@ -133,6 +142,21 @@ def post_secret(call: Call[SecretRequest, Nothing], app_key: str) -> Done[Grante
     p, overlap = call.platform, timedelta(seconds=call.body.overlap_seconds)
     done = granting_access.rotate_secret(p.catalogue, p.marks, p.keys.sealer, p.chance, app_key, overlap, **call.acting)
     return GrantedSecretAnswer.done(done)
+
+
+@answers(
+    routes,
+    "POST",
+    "/v1/clients/{app_key}/pace",
+    act=Act.MANAGE_ACCESS,
+    tag="access",
+    zh="调整应用的请求速率",
+    en="Give a client another pace",
+    errors=(ClientNotFound, ConcurrentChange),
+)
+def set_pace(call: Call[PaceRequest, Nothing], app_key: str) -> Done[ClientAnswer]:
+    p, wanted = call.platform, call.body.requests_per_second
+    return ClientAnswer.done(granting_access.set_pace(p.catalogue, p.marks, app_key, wanted, **call.acting))
 
 
 @answers(

@@ -63,7 +63,12 @@ def document() -> dict[str, Any]:
         "servers": [{"url": "/", "description": "the stage's address"}],
         "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         "paths": paths,
-        "components": {"schemas": _schemas(), "securitySchemes": _SECURITY, "parameters": _PARAMETERS},
+        "components": {
+            "schemas": _schemas(),
+            "securitySchemes": _SECURITY,
+            "parameters": _PARAMETERS,
+            "headers": _HEADERS,
+        },
     }
 
 
@@ -124,13 +129,9 @@ def _responses(one: Operation, example: Mapping[str, Any]) -> dict[str, Any]:
     good: dict[str, Any] = {"description": one.en, "content": _content(one)}
     if "response" in example:
         good["content"]["application/json"]["example"] = example["response"]
-    if one.changes:
-        good["headers"] = {
-            "Idempotency-Hit": {
-                "description": "`true` when this request was answered before",
-                "schema": {"type": "string"},
-            }
-        }
+    headers = [name for name, sent in (("Idempotency-Hit", one.changes), ("RateLimit", one.act is not None)) if sent]
+    if headers:
+        good["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
     responses = {str(one.status): good}
     by_status: dict[int, list[type[DomainError]]] = {}
     for kind in one.every_error:
@@ -175,8 +176,8 @@ def _problem(status: int, kinds: list[type[DomainError]]) -> dict[str, Any]:
         "description": "\n".join([" / ".join(TITLES[status]), "", *lines]),
         "content": {"application/problem+json": {"schema": schema}},
     }
-    if status == 503:
-        said["headers"] = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}
+    if status in (429, 503):
+        said["headers"] = {"Retry-After": {"$ref": "#/components/headers/Retry-After"}}
     return said
 
 
@@ -220,6 +221,21 @@ _SECURITY = {
     },
 }
 
+_HEADERS: dict[str, Any] = {
+    "Idempotency-Hit": {
+        "description": "`true` when this request was answered before",
+        "schema": {"type": "string"},
+    },
+    "RateLimit": {
+        "description": (
+            "requests left in this window as far as is known, and seconds until the next; "
+            "`RateLimit-Policy` says how many a window has"
+        ),
+        "schema": {"type": "string"},
+        "example": '"client";r=4980;t=7',
+    },
+    "Retry-After": {"description": "seconds", "schema": {"type": "integer"}},
+}
 _PARAMETERS = {
     "timestamp": {
         "name": signing.TIMESTAMP,

@@ -42,6 +42,7 @@ TITLES: Mapping[int, tuple[str, str]] = {
     413: ("请求体太大", "The body is too large"),
     415: ("内容类型不支持", "Content type not supported"),
     422: ("幂等键已用于另一请求", "Idempotency key reused"),
+    429: ("请求过于频繁", "Too many requests"),
     500: ("系统内部错误", "Internal error"),
     503: ("暂时无法处理", "Cannot be handled right now"),
 }
@@ -95,6 +96,8 @@ def problem(
     }
     if status == 503:
         headers["Retry-After"] = "1"
+    if status == 429:
+        headers["Retry-After"] = str(error.facts["retry_after_seconds"])
     if status == 405:
         headers["Allow"] = str(error.facts.get("allowed", ""))
     return Response(json.dumps(said, ensure_ascii=False, separators=(",", ":")), headers, status)

@@ -3,6 +3,12 @@
 from chalicelib.domain.errors import DomainError, Invalid, NotFound
 
 
+class TooManyRequests(DomainError):
+    code = "too_many_requests"
+    zh = "请求过于频繁：每 {window_seconds} 秒最多 {limit} 次；请在 {retry_after_seconds} 秒后重试。"
+    en = "Too many requests: {limit} in {window_seconds} seconds at most. Try again in {retry_after_seconds} seconds."
+
+
 class BodyTooLarge(Invalid):
     code = "body_too_large"
     zh = "请求体太大，最多 {limit} 字节。"
@@ -86,6 +92,7 @@ STATUS: dict[type[DomainError], int] = {
     BodyTooLarge: 413,
     UnsupportedMediaType: 415,
     MethodNotAllowed: 405,
+    TooManyRequests: 429,
     InternalError: 500,
 }
 """Statuses that do not follow from the base class."""

@@ -81,6 +81,7 @@ class Client:
     made_at: datetime
     disabled_at: datetime | None = None
     version: int = 1
+    requests_per_second: int = 100
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from chalicelib.domain import access
+from chalicelib.domain import access, pace
 from chalicelib.domain.access import Actor, AssertionKey, Client, Operator, Role, Secret, must_cover
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.errors import (
@@ -28,6 +28,7 @@ class ClientDraft:
     role: Role
     regions: tuple[str, ...]
     institutions: tuple[str, ...] = ()
+    requests_per_second: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ def add_client(
             institutions=draft.institutions,
             secrets=(kept,),
             made_at=now,
+            requests_per_second=draft.requests_per_second or pace.USUAL[draft.role],
         )
         catalogue.clients.add(client, Mark(attempt, _without_secret(client, kept.secret_id), now))
         return GrantedSecret(client, kept.secret_id, secret)
@@ -124,6 +126,28 @@ def rotate_secret(
         return GrantedSecret(after, kept.secret_id, secret)
 
     return once(marks, attempt, GrantedSecret, now, act)
+
+
+def set_pace(
+    catalogue: Catalogue,
+    marks: Marks,
+    app_key: str,
+    requests_per_second: int,
+    *,
+    actor: Actor,
+    attempt: Attempt,
+    now: datetime,
+) -> Done[Client]:
+    """Give a client another pace; it takes effect everywhere within 60 s. Raises ClientNotFound."""
+
+    def act() -> Client:
+        before = _client_in_scope(catalogue, app_key, actor)
+        after = replace(before, requests_per_second=requests_per_second, version=before.version + 1)
+        shown = replace(after, secrets=())
+        catalogue.clients.change(after, Mark(attempt, shown, now))
+        return shown
+
+    return once(marks, attempt, Client, now, act)
 
 
 def disable_client(

@@ -12,6 +12,7 @@ from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.fund import Account, Posting
 from chalicelib.domain.institution import Institution
 from chalicelib.domain.outcomes import Mark, Page
+from chalicelib.domain.pace import Pace
 from chalicelib.domain.person import Person, Profile
 from chalicelib.domain.programme import Course, Programme
 from chalicelib.domain.region import Region, RuleSet
@@ -271,6 +272,12 @@ class Continuations(Protocol):
     def ask(self, sweep: str) -> None: ...
 
 
+class Paces(Protocol):
+    def take(self, app_key: str, requests_per_second: int, now: datetime) -> Pace:
+        """Count one request of a client; the caller refuses when it is not allowed."""
+        ...
+
+
 class Checkpoints(Protocol):
     def swept_until(self, sweep: str) -> date | None: ...
 
@@ -326,6 +333,7 @@ class Platform:
     people: People
     checkpoints: Checkpoints
     continuations: Continuations
+    paces: Paces
 
     @cached_property
     def keys(self) -> Keys:

@@ -101,6 +101,18 @@ class ShardRow(Model):
     revoked = IntegerAttribute()
 
 
+class PaceRow(Model):
+    """How many requests of the running window a client's containers have leased."""
+
+    class Meta:
+        table_name = "insights"
+
+    subject = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    window = IntegerAttribute()
+    taken = IntegerAttribute()
+
+
 @cache
 def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)

@@ -13,6 +13,7 @@ from pynamodb.connection import Connection
 from pynamodb.connection.base import MetaTable
 from pynamodb.exceptions import PynamoDBException
 from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
 from pynamodb.models import Model
 
 from chalicelib.config import Settings
@@ -124,6 +125,20 @@ class Tables:
         rows = {(i["subject"]["S"], i["item"]["S"]): i for i in self.batch_get(row, keys)}
         return Found([rows[key] for key in keys if key in rows], found.cursor)
 
+    def update_if(self, row: Model, actions: Sequence[Action], condition: Condition) -> Item | None:
+        """Change one row outside a transaction, for what is no ledger: the row after it, None where refused."""
+        hash_key, range_key = key_of(row)
+        try:
+            answer = self.connection.update_item(
+                self.name(row), hash_key, range_key, actions=actions, condition=condition, return_values="ALL_NEW"
+            )
+        except PynamoDBException as failed:
+            if failed.cause_response_code == "ConditionalCheckFailedException":
+                return None
+            raise translate(failed) from failed
+        after: Item = answer["Attributes"]
+        return after
+
     def _ask(self, operation: str, *args: object, **kwargs: object) -> dict[str, Any]:
         try:
             answer: dict[str, Any] = getattr(self.connection, operation)(*args, **kwargs)
@@ -152,6 +167,13 @@ def translate(failed: PynamoDBException) -> Exception:
     if code == "ValidationException" and "xclusive" in message:
         return Invalid(pointer="cursor", reason="this cursor is not one of ours for this list")
     return failed
+
+
+def key_of(row: Model) -> tuple[str, str]:
+    """The two values by which a row is found."""
+    names = type(row)._hash_keyname, type(row)._range_keyname
+    hash_key, range_key = (getattr(row, str(name)) for name in names)
+    return hash_key, range_key
 
 
 def _meta_table(table: str, name: str) -> MetaTable:

@@ -19,7 +19,7 @@ from pynamodb.models import Model
 
 from chalicelib.domain.outcomes import WriteConflict
 from chalicelib.storage.rows import Item
-from chalicelib.storage.tables import Tables, translate
+from chalicelib.storage.tables import Tables, key_of, translate
 
 MOST_ACTIONS = 100
 TRIES = 4
@@ -93,7 +93,7 @@ class Transaction:
             raise failed
 
     def _add(self, writes: list[_Write], row: Model, otherwise: Otherwise, **kwargs: Any) -> None:
-        hash_key, range_key = _key_of(row)
+        hash_key, range_key = key_of(row)
         operation = self._tables.connection.get_operation_kwargs(
             self._tables.name(row), hash_key, range_key, return_values_on_condition_failure="ALL_OLD", **kwargs
         )
@@ -103,9 +103,3 @@ class Transaction:
 def always(error: Exception) -> Otherwise:
     """The same meaning whatever the row was."""
     return lambda _: error
-
-
-def _key_of(row: Model) -> tuple[str, str]:
-    names = type(row)._hash_keyname, type(row)._range_keyname
-    hash_key, range_key = (getattr(row, str(name)) for name in names)
-    return hash_key, range_key

@@ -13,11 +13,13 @@ from chalice.test import HTTPResponse
 from app import app
 from chalicelib import wiring
 from chalicelib.api import signing
+from chalicelib.domain import pace
 from chalicelib.domain.access import Client, Operator, Role, Secret
 from chalicelib.domain.assertion import HolderSession
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.errors import AlreadyExists, Reused
 from chalicelib.domain.outcomes import Mark, Page
+from chalicelib.domain.pace import Pace
 from chalicelib.domain.region import Region, RuleSet
 from chalicelib.integrations.assertions import SignedAssertions
 from chalicelib.integrations.chance import SeededChance
@@ -91,6 +93,18 @@ class MemoryRules:
 
     def in_force(self, region: str, day: date) -> RuleSet | None:
         return RuleSet("440300", 1, date(2021, 1, 1), help_line="0755-12333") if region == "440300" else None
+
+
+class MemoryPaces:
+    """One container that knows of no other."""
+
+    def __init__(self) -> None:
+        self._taken: dict[tuple[str, int], int] = {}
+
+    def take(self, app_key: str, requests_per_second: int, now: datetime) -> Pace:
+        key, limit = (app_key, pace.window_of(now)), pace.limit_of(requests_per_second)
+        taken = self._taken[key] = self._taken.get(key, 0) + 1
+        return Pace(taken <= limit, limit, max(0, limit - taken), pace.resets_in(now))
 
 
 class NoTemplates:
@@ -217,6 +231,7 @@ def desk() -> Iterator[Desk]:
             people=nothing,
             checkpoints=nothing,
             continuations=nothing,
+            paces=MemoryPaces(),
         )
     )
     yield Desk(clock, keys, catalogue)

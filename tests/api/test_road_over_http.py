@@ -228,6 +228,7 @@ def test_the_road(callers: tuple[RecordedWorld, Caller, Caller, Caller]) -> None
     assert rotated["secret"] != granted["secret"]
     assert len(bureau.get(f"/v1/clients/{app_key}")["secrets"]) == 2
     assert app_key in [one["app_key"] for one in bureau.get(f"/v1/clients?region={CITY}")["items"]]
+    assert bureau.post(f"/v1/clients/{app_key}/pace", {"requests_per_second": 1200})["requests_per_second"] == 1200
     assert bureau.post(f"/v1/clients/{app_key}/disable")["disabled_at"]
     person = {"name": "李四", "public_key": OperatorKey(b"o" * 32).public_key, "region": CITY}
     operator_id = bureau.post("/v1/operators", person, status=201)["operator_id"]
