@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.engines import Engine, create_tables, delete_tables, running_engines
 from tests.world import World, a_world
@@ -16,6 +17,10 @@ from tools.local_stack import LocalStack, local_stack
 
 MINISTACK, DYNAMODB_LOCAL = "ministack", "dynamodb-local"
 _missing = why_unavailable()
+# The gate sees the same examples each time; `make test-long` looks for new ones, and for many more.
+settings.register_profile("gate", deadline=None, derandomize=True, max_examples=100)
+settings.register_profile("long", deadline=None, max_examples=2_000)
+settings.load_profile("long" if os.environ.get("LONG") else "gate")
 
 
 def pytest_report_header() -> str:
