@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
+import boto3
+
 from chalicelib import wiring
 from chalicelib.config import read_settings
 from chalicelib.domain import calendar, history
@@ -77,8 +79,8 @@ class World:
     institution: Institution
     course: Course
     account_id: str
+    environment: dict[str, str]
     templates: list[str] = field(default_factory=list)
-    people: set[str] = field(default_factory=set)
     _requests: Any = field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -89,6 +91,15 @@ class World:
         """A request of its own, or the one with this key."""
         name = key or f"request-{next(self._requests)}"
         return attempt_of((actor or self.bureau).app_key, "test", name, body)
+
+    def another_container(self, *, now: datetime | None = None) -> "World":
+        """The same world from a container of its own, with its own memory; ``now``: and with its own clock."""
+        clock = self.clock if now is None else FixedClock(now)
+        return replace(self, platform=_a_platform(self.environment, clock, self.platform.chance), clock=clock)
+
+    def at(self, now: datetime) -> "World":
+        """The same world and container, asked at another instant."""
+        return replace(self, clock=FixedClock(now))
 
     def by(self, actor: Actor, key: str | None = None, body: bytes = b"{}") -> dict[str, Any]:
         """The keyword arguments that every changing service takes."""
@@ -191,6 +202,17 @@ class World:
         found = self.platform.people.voucher(*key)
         assert found is not None
         return found
+
+    def vouchers(self) -> list[Voucher]:
+        """All that were ever made, as the rows of the table say."""
+        found = [self.platform.people.from_image(row) for row in self.rows("people")]
+        return [one for one in found if one is not None]
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """Every raw row of people, catalogue, casework or insights."""
+        name = self.environment[f"{table.upper()}_TABLE"]
+        scan = boto3.client("dynamodb", endpoint_url=self.environment["AWS_ENDPOINT_URL"]).get_paginator("scan")
+        return [row for page in scan.paginate(TableName=name, ConsistentRead=True) for row in page["Items"]]
 
     def code(self, person: Profile, voucher_id: str) -> str:
         p = self.platform
@@ -302,13 +324,7 @@ class World:
 def a_world(environment: dict[str, str], chance: Chance | None = None, start: datetime = START) -> World:
     """Build the platform on these tables and everything that stands before the first template."""
     clock = FixedClock(start)
-    platform = wiring.build(
-        read_settings(environment),
-        load_keys=lambda: (KEYRING, PEPPER),
-        endpoint=environment["AWS_ENDPOINT_URL"],
-        clock=clock,
-        chance=chance,
-    )
+    platform = _a_platform(environment, clock, chance)
     catalogue = platform.catalogue
     for code, name, level, parent in (
         ("000000", "全国", "nation", None),
@@ -332,6 +348,7 @@ def a_world(environment: dict[str, str], chance: Chance | None = None, start: da
         institution=an_institution(INSTITUTION_ID, "深圳测试培训学校"),
         course=Course("C" * 16, "P" * 16, INSTITUTION_ID, CITY, "电工（初级）", "Electrician (junior)", 40),
         account_id=f"{CITY}-2021",
+        environment=environment,
     )
     catalogue.programmes.add(world.programme, None)
     catalogue.institutions.add(world.institution, None)
@@ -349,6 +366,16 @@ def a_world(environment: dict[str, str], chance: Chance | None = None, start: da
         **world.by(bureau),
     )
     return world
+
+
+def _a_platform(environment: dict[str, str], clock: FixedClock, chance: Chance | None) -> Platform:
+    return wiring.build(
+        read_settings(environment),
+        load_keys=lambda: (KEYRING, PEPPER),
+        endpoint=environment["AWS_ENDPOINT_URL"],
+        clock=clock,
+        chance=chance,
+    )
 
 
 def an_actor(app_key: str, role: Role, region: str, institution_id: str | None = None) -> Actor:

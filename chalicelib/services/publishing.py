@@ -15,7 +15,7 @@ from chalicelib.domain.access import Actor, covers, must_cover
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.errors import AccountNotFound, Contended, Invalid, TemplateNotFound
 from chalicelib.domain.fund import Account, Posting, PostingKind, reserve_legs
-from chalicelib.domain.outcomes import Done, Mark, StaleRow
+from chalicelib.domain.outcomes import Done, Mark, StaleRow, WriteConflict
 from chalicelib.domain.region import within
 from chalicelib.domain.template import (
     BusinessMode,
@@ -259,7 +259,7 @@ def settle(templates: Templates, template_id: str) -> Template:
             return template
         try:
             _settle_a_step(templates, template)
-        except StaleRow:  # another settles too, or the next act came: look again
+        except (StaleRow, WriteConflict):  # another settles too, claims are in the way, the next act came: look again
             continue
     raise Contended()
 

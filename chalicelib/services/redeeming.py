@@ -7,7 +7,7 @@ from chalicelib.domain.access import Actor, must_act_for
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.errors import Contended
 from chalicelib.domain.institution import must_be_admitted
-from chalicelib.domain.outcomes import Done, StaleRow
+from chalicelib.domain.outcomes import Done, StaleRow, WriteConflict
 from chalicelib.domain.template import check_place
 from chalicelib.domain.voucher import Receipt, Redemption, receipt
 from chalicelib.services.cataloguing import find_course, find_institution
@@ -61,6 +61,6 @@ def redeem_voucher(
         try:
             people.record_step(voucher, after)
             return Done(receipt(after))
-        except StaleRow:
+        except (StaleRow, WriteConflict):
             continue
     raise Contended()

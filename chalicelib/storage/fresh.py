@@ -29,8 +29,8 @@ class Fresh(Generic[K, V]):
         return loaded
 
     def keep(self, key: K, value: V) -> None:
+        self._kept.pop(key, None)  # the newest stands last; and no step here minds a thread that forgets meanwhile
         self._kept[key] = (self._ticks() + self._seconds, value)
-        self._kept.move_to_end(key)
         while len(self._kept) > MOST:
             self._kept.popitem(last=False)
 

@@ -1,7 +1,6 @@
 """One connection to DynamoDB and the four tables' names: reads, and what went wrong with them."""
 
 import base64
-import binascii
 import json
 import random
 import time
@@ -110,7 +109,7 @@ class Tables:
             hash_key,
             range_key_condition=range_condition,
             consistent_read=index is None,
-            exclusive_start_key=_open_cursor(cursor, row, index),
+            exclusive_start_key=_open_cursor(cursor, row, index, hash_key),
             index_name=index,
             limit=limit,
             scan_index_forward=forward,
@@ -164,7 +163,7 @@ def translate(failed: PynamoDBException) -> Exception:
     if code is None or code in _PASSING:  # None: no answer at all
         return Unavailable()
     message = failed.cause_response_message or ""
-    if code == "ValidationException" and "xclusive" in message:
+    if code == "ValidationException" and ("xclusive" in message or "starting key" in message):
         return Invalid(pointer="cursor", reason="this cursor is not one of ours for this list")
     return failed
 
@@ -207,14 +206,17 @@ def _close_cursor(last: Item) -> str:
     return base64.urlsafe_b64encode(json.dumps(flat, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
-def _open_cursor(cursor: str | None, row: type[Model], index: str | None) -> Item | None:
+def _open_cursor(cursor: str | None, row: type[Model], index: str | None, hash_key: str) -> Item | None:
     if cursor is None:
         return None
-    names = {*_KEYS[row.Meta.table_name], *(_INDEXES[row.Meta.table_name][index] if index else ())}
+    partition = _INDEXES[row.Meta.table_name][index] if index else _KEYS[row.Meta.table_name]
+    names = {*_KEYS[row.Meta.table_name], *partition}
     try:
         flat = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (binascii.Error, ValueError, UnicodeDecodeError):
+    except (ValueError, RecursionError):  # of base64, UTF-8 and JSON; or a list in a list in a list …
         flat = None
-    if not isinstance(flat, dict) or set(flat) != names or not all(isinstance(v, str) for v in flat.values()):
+    # A cursor names keys, and whoever holds one could write others into it: it goes on in the list it came from only.
+    whole = isinstance(flat, dict) and set(flat) == names and all(isinstance(v, str) for v in flat.values())
+    if not whole or flat[partition[0]] != hash_key:
         raise Invalid(pointer="cursor", reason="this cursor is not one of ours for this list")
     return {name: {"S": value} for name, value in flat.items()}
