@@ -14,6 +14,8 @@ SWEEP = "expire"
 LANES = 32
 # Each voucher is one action and may stand on a shard of its own: 50 × 2 ≤ 100 actions.
 CHUNK = 50
+# A day is begun this late: what was asked before midnight has been written, and the index has it.
+SETTLING = timedelta(minutes=4)
 # Where no checkpoint says otherwise, a first sweep looks this far back.
 LOOK_BACK = timedelta(days=31)
 
@@ -30,12 +32,12 @@ class Sweep:
 
 
 def expire_due(people: People, checkpoints: Checkpoints, *, now: datetime, may_go_on: Callable[[], bool]) -> Sweep:
-    """Expire all vouchers that are due up to today (China). ``may_go_on`` is asked before each chunk.
+    """Expire all vouchers that are due up to today (China, from 00:04 on). ``may_go_on`` is asked before each chunk.
 
     A day's rows never increase once it has come (see ``calendar.due_day``), and what was expired leaves the index: so
     a day is swept from its start again until it is empty, and only then passed.
     """
-    today = calendar.local_date(now)
+    today = calendar.local_date(now - SETTLING)
     passed = checkpoints.swept_until(SWEEP)
     since = passed + timedelta(days=1) if passed else today - LOOK_BACK
     examined = expired = 0

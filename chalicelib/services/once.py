@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from chalicelib.domain.attempt import Attempt
-from chalicelib.domain.errors import Contended
+from chalicelib.domain.errors import Contended, DomainError
 from chalicelib.domain.outcomes import Done, RequestSeen, StaleRow, WriteConflict
 from chalicelib.services.ports import Marks
 
@@ -25,10 +25,13 @@ def once(marks: Marks, attempt: Attempt, kind: type[T], now: datetime, act: Call
     for _ in range(TRIES):
         try:
             return Done(act())
-        except RequestSeen:  # a concurrent duplicate won: its answer is ours
+        except (StaleRow, WriteConflict):
+            continue
+        except (RequestSeen, DomainError) as refused:
+            # A concurrent duplicate may have won, and what it changed is why this one is refused: its answer is ours.
             winner = marks.find(attempt, kind, now)
             if winner is not None:
                 return Done(winner, hit=True)
-        except (StaleRow, WriteConflict):
-            continue
+            if isinstance(refused, DomainError):
+                raise
     raise Contended()
