@@ -181,7 +181,7 @@ def fail_first(monkeypatch: pytest.MonkeyPatch, tables: Tables, *failures: Excep
         return through(**kwargs)
 
     monkeypatch.setattr(tables.connection, "transact_write_items", call)
-    monkeypatch.setattr(transaction.time, "sleep", lambda _: None)
+    monkeypatch.setattr(f"{transaction.__name__}.time.sleep", lambda _: None)
     return lambda: len(calls) if len(set(calls)) == len(calls) else -1
 
 
