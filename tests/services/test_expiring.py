@@ -1,0 +1,324 @@
+"""The sweep: on time, twice, late, half-way, cut off anywhere. What is due expires once, and nothing else changes."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.outcomes import StaleRow, WriteConflict
+from chalicelib.domain.template import Template
+from chalicelib.domain.voucher import State
+from chalicelib.integrations.chance import SeededChance
+from chalicelib.services import expiring
+from chalicelib.services.identifying import Presented
+from chalicelib.storage import keys
+from tests.services.faults import PowerCut, Watched, cut_at, with_store
+from tests.world import FACE_VALUE, World, a_person, local
+
+LAST_DAY = date(2021, 6, 30)
+DUE_DAY = date(2021, 7, 1)
+NIGHT = local("2021-06-30T16:05:00Z")
+LANES = (3, 17)
+
+
+class TwoLanes(SeededChance):
+    """Gives ids to people who all stand in two lanes, so that a lane has several chunks."""
+
+    def person_id(self) -> str:
+        while True:
+            person_id = super().person_id()
+            if keys.due_lane(person_id) in LANES:
+                return person_id
+
+
+@pytest.fixture
+def world(strict_world: World) -> World:
+    """A world whose sweep has come to the last day of validity, and whose people stand in two lanes."""
+    strict_world.platform.checkpoints.advance(expiring.SWEEP, LAST_DAY)
+    return with_store(strict_world, "chance", TwoLanes("lanes"))
+
+
+def claims(world: World, template: Template, how_many: int) -> list[str]:
+    return [world.claim(a_person(), template).answer.voucher_id for _ in range(how_many)]
+
+
+def swept_until(world: World) -> date | None:
+    return world.platform.checkpoints.swept_until(expiring.SWEEP)
+
+
+def states(world: World) -> dict[State, int]:
+    found = [one.state for one in world.vouchers()]
+    return {state: found.count(state) for state in set(found)}
+
+
+def everything(world: World) -> dict[str, list[Any]]:
+    """All rows of all tables, but for how far the sweep has come."""
+    tables = {name: world.rows(name) for name in ("people", "catalogue", "casework", "insights")}
+    rest = [row for row in tables["insights"] if row["subject"]["S"] != f"SWEEP#{expiring.SWEEP}"]
+    return tables | {"insights": rest}
+
+
+def allow(chunks: int) -> Any:
+    """Time for so many chunks."""
+    left = iter([True] * chunks)
+    return lambda: next(left, False)
+
+
+def test_given_nothing_is_due_when_swept_then_no_row_changes_but_the_day_is_passed(world: World) -> None:
+    template = world.publish(10, valid_until=date(2021, 7, 1))
+    redeemed = world.publish(10)
+    claims(world, template, 2)
+    person = a_person()
+    used = world.claim(person, redeemed).answer.voucher_id
+    world.redeem(Presented(code=world.code(person, used)))
+    world.clock.set(NIGHT)
+    before = everything(world)
+
+    sweep = world.expire()
+
+    assert (sweep.since, sweep.until, sweep.examined, sweep.expired, sweep.finished) == (DUE_DAY, DUE_DAY, 0, 0, True)
+    assert everything(world) == before
+    assert swept_until(world) == DUE_DAY
+
+
+def test_given_120_due_in_two_lanes_when_swept_then_all_expire_in_chunks_and_their_money_waits_for_release(
+    world: World,
+) -> None:
+    template = world.publish(200, peak_claims=36)
+    claims(world, template, 120)
+    world.clock.set(NIGHT)
+    lanes = [len(world.platform.people.due(DUE_DAY, lane, 1000, None).items) for lane in LANES]
+    assert sum(lanes) == 120
+    assert min(lanes) > expiring.CHUNK  # else a lane would be one chunk
+    people = Watched(world.platform.people, "record_steps")
+
+    sweep = with_store(world, "people", people).expire()
+
+    assert (sweep.examined, sweep.expired, sweep.finished) == (120, 120, True)
+    assert people.calls == 4
+    stock = world.stock(template)
+    assert stock.counts == dict.fromkeys(State, 0) | {State.EXPIRED: 120}
+    assert (stock.to_release_fen, stock.reserved_fen) == (120 * FACE_VALUE, 80 * FACE_VALUE)
+    vouchers = world.vouchers()
+    assert {(v.version, v.due_on, v.history[-1].said["client"]) for v in vouchers} == {(2, None, None)}
+    world.check_laws(vouchers)
+
+
+def test_given_a_swept_day_when_swept_again_then_no_row_changes(world: World) -> None:
+    claims(world, world.publish(20), 6)
+    world.clock.set(NIGHT)
+    world.expire()
+    before = everything(world)
+
+    again = world.expire()
+    forgotten = Watched(world.platform.checkpoints, "none")
+    forgotten.swept_until = lambda _: LAST_DAY  # type: ignore[attr-defined]
+    from_the_start = with_store(world, "checkpoints", forgotten).expire()
+
+    assert (again.examined, again.expired) == (0, 0)
+    assert (from_the_start.since, from_the_start.examined, from_the_start.expired) == (DUE_DAY, 0, 0)
+    assert everything(world) == before
+
+
+def test_given_the_day_is_four_minutes_old_when_swept_then_it_is_begun_and_not_before(world: World) -> None:
+    claims(world, world.publish(10), 1)
+
+    early = world.at(local("2021-06-30T16:03:59.999Z")).expire()
+    in_time = world.at(local("2021-06-30T16:04:00.000Z")).expire()
+
+    assert (early.examined, early.finished, early.until) == (0, True, LAST_DAY)
+    assert (in_time.expired, in_time.until) == (1, DUE_DAY)
+
+
+def test_given_three_days_were_missed_when_swept_then_the_checkpoint_tells_where_to_go_on(world: World) -> None:
+    templates = [world.publish(10, valid_until=date(2021, 6, 30) + timedelta(days=days)) for days in range(4)]
+    for template in templates:
+        claims(world, template, 2)
+    world.clock.set(local("2021-07-03T01:00:00Z"))
+
+    sweep = world.expire()
+
+    assert (sweep.since, sweep.until, sweep.expired) == (DUE_DAY, date(2021, 7, 3), 6)
+    assert states(world) == {State.EXPIRED: 6, State.CLAIMED: 2}
+    assert world.stock(templates[3]).counts[State.CLAIMED] == 2
+    world.check_laws(world.vouchers())
+
+
+def test_given_no_checkpoint_when_swept_then_it_looks_a_month_back(strict_world: World) -> None:
+    world = strict_world
+    template = world.publish(10, claim_until=date(2021, 5, 31), valid_until=date(2021, 5, 31))
+    claims(world, template, 2)
+    world.clock.set(NIGHT)
+
+    sweep = world.expire()
+
+    assert sweep.since == DUE_DAY - expiring.LOOK_BACK
+    assert sweep.expired == 2
+
+
+@pytest.mark.parametrize("chunks", [4, 19])
+def test_given_time_runs_out_when_called_again_then_it_goes_on_where_it_was(world: World, chunks: int) -> None:
+    template = world.publish(200, peak_claims=36)
+    claims(world, template, 110)
+    world.clock.set(NIGHT)
+
+    first = world.expire(allow(chunks))
+    half_way = world.vouchers()
+    second = world.expire()
+
+    assert not first.finished
+    assert 0 < first.expired < 110
+    assert sum(one.state is State.EXPIRED for one in half_way) == first.expired
+    assert second.finished
+    assert first.expired + second.expired == 110
+    assert {one.version for one in world.vouchers()} == {2}
+    assert swept_until(world) == DUE_DAY
+    world.check_laws(world.vouchers())
+
+
+def test_given_time_runs_out_at_once_when_called_then_nothing_is_done_and_the_day_is_not_passed(world: World) -> None:
+    claims(world, world.publish(10), 1)
+    world.clock.set(NIGHT)
+
+    sweep = world.expire(allow(0))
+
+    assert (sweep.examined, sweep.expired, sweep.finished) == (0, 0, False)
+    assert swept_until(world) == LAST_DAY
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_given_a_power_cut_between_chunk_and_checkpoint_when_called_again_then_nothing_expires_twice(
+    world: World, moment: str
+) -> None:
+    template = world.publish(20)
+    claims(world, template, 5)
+    world.clock.set(NIGHT)
+    cut: Any = {moment: cut_at(1)}
+
+    with pytest.raises(PowerCut):
+        with_store(world, "checkpoints", Watched(world.platform.checkpoints, "advance", **cut)).expire()
+    again = world.expire()
+
+    assert states(world) == {State.EXPIRED: 5}
+    assert (again.expired, again.finished) == (0, True)
+    assert swept_until(world) == DUE_DAY
+    world.check_laws(world.vouchers())
+
+
+@pytest.mark.parametrize(("moment", "done"), [("before", 50), ("after", 100)])
+def test_given_a_power_cut_at_the_second_chunk_when_called_again_then_the_rest_expires(
+    world: World, moment: str, done: int
+) -> None:
+    template = world.publish(200, peak_claims=36)
+    with_one_lane = with_store(world, "chance", OneLane("lane"))
+    claims(with_one_lane, template, 104)
+    world.clock.set(NIGHT)
+    cut: Any = {moment: cut_at(2)}
+
+    with pytest.raises(PowerCut):
+        with_store(world, "people", Watched(world.platform.people, "record_steps", **cut)).expire()
+    at_the_cut = states(world)
+    again = world.expire()
+
+    assert at_the_cut == {State.EXPIRED: done, State.CLAIMED: 104 - done}
+    assert again.expired == 104 - done
+    assert states(world) == {State.EXPIRED: 104}
+    world.check_laws(world.vouchers())
+
+
+class OneLane(TwoLanes):
+    """Everybody stands in the first of them."""
+
+    def person_id(self) -> str:
+        while True:
+            person_id = super().person_id()
+            if keys.due_lane(person_id) == LANES[0]:
+                return person_id
+
+
+def test_given_a_voucher_redeemed_in_time_but_written_late_when_its_chunk_is_written_then_it_alone_is_spared(
+    world: World,
+) -> None:
+    template, person = world.publish(20), a_person()
+    one_lane = with_store(world, "chance", OneLane("lane"))
+    claims(one_lane, template, 4)
+    voucher_id = one_lane.claim(person, template).answer.voucher_id
+    world.clock.set(local("2021-06-30T15:59:59.999Z"))
+    shown = Presented(token=world.token(person, voucher_id))
+    in_time = world.at(world.now)
+    world.clock.set(NIGHT)
+
+    def redeem_first(call: int) -> None:
+        if call == 1:
+            in_time.redeem(shown)
+
+    people = Watched(world.platform.people, "record_steps", before=redeem_first)
+    sweep = with_store(world, "people", people).expire()
+
+    assert people.calls == 2
+    assert (sweep.examined, sweep.expired, sweep.finished) == (5, 4, True)
+    assert world.voucher(voucher_id).state is State.REDEEMED
+    world.check_laws(world.vouchers())
+
+
+def test_given_a_chunk_that_is_always_in_somebodys_way_when_swept_then_its_vouchers_are_taken_one_by_one(
+    world: World,
+) -> None:
+    template = world.publish(20)
+    claims(with_store(world, "chance", OneLane("lane")), template, 3)
+    world.clock.set(NIGHT)
+    people: Any = Watched(world.platform.people, "none")
+    sizes = []
+
+    def only_singly(steps: Any) -> None:
+        sizes.append(len(steps))
+        if len(steps) > 1:
+            raise StaleRow
+        world.platform.people.record_steps(steps)
+
+    people.record_steps = only_singly
+    sweep = with_store(world, "people", people).expire()
+
+    assert sizes[-3:] == [1, 1, 1]
+    assert set(sizes[:-3]) == {3}
+    assert (sweep.expired, sweep.finished) == (3, True)
+    world.check_laws(world.vouchers())
+
+
+def test_given_a_voucher_that_cannot_be_written_when_swept_then_the_run_fails_and_the_day_is_not_passed(
+    world: World,
+) -> None:
+    claims(with_store(world, "chance", OneLane("lane")), world.publish(20), 2)
+    world.clock.set(NIGHT)
+
+    def in_the_way(_: int) -> None:
+        raise WriteConflict
+
+    people = Watched(world.platform.people, "record_steps", before=in_the_way)
+    with pytest.raises(WriteConflict):
+        with_store(world, "people", people).expire()
+
+    assert swept_until(world) == LAST_DAY
+    assert states(world) == {State.CLAIMED: 2}
+    assert world.expire().expired == 2
+
+
+def test_given_a_redemption_reversed_after_the_last_day_when_the_next_night_comes_then_it_expires(world: World) -> None:
+    template, person = world.publish(20), a_person()
+    voucher_id = world.claim(person, template).answer.voucher_id
+    world.clock.set(local("2021-06-30T08:00:00Z"))
+    world.redeem(Presented(code=world.code(person, voucher_id)))
+    world.clock.set(NIGHT)
+    first_night = world.expire()
+    world.clock.set(local("2021-07-01T02:00:00Z"))
+    world.reverse(voucher_id)
+
+    same_day = world.expire()
+    world.clock.set(local("2021-07-01T16:05:00Z"))
+    next_night = world.expire()
+
+    assert [one.expired for one in (first_night, same_day, next_night)] == [0, 0, 1]
+    assert world.voucher(voucher_id).state is State.EXPIRED
+    stock = world.stock(template)
+    assert (stock.ever_claimed, stock.ever_redeemed, stock.to_release_fen) == (1, 0, FACE_VALUE)
+    world.check_laws(world.vouchers())
