@@ -1,11 +1,11 @@
-"""The sweep: on time, twice, late, half-way, cut off anywhere. What is due expires once, and nothing else changes."""
+"""The sweep in the way of others: steps written meanwhile, edges of its night, what comes to it late."""
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import pytest
 
-from chalicelib.domain.outcomes import StaleRow, WriteConflict
+from chalicelib.domain.outcomes import StaleRow
 from chalicelib.domain.template import Template
 from chalicelib.domain.voucher import State
 from chalicelib.integrations.chance import SeededChance
@@ -18,24 +18,23 @@ from tests.world import FACE_VALUE, World, a_person, local
 LAST_DAY = date(2021, 6, 30)
 DUE_DAY = date(2021, 7, 1)
 NIGHT = local("2021-06-30T16:05:00Z")
-LANES = (3, 17)
 
 
-class TwoLanes(SeededChance):
-    """Gives ids to people who all stand in two lanes, so that a lane has several chunks."""
+class OneLane(SeededChance):
+    """Gives ids to people who all stand in one lane, so that a few of them make a chunk."""
 
     def person_id(self) -> str:
         while True:
             person_id = super().person_id()
-            if keys.due_lane(person_id) in LANES:
+            if keys.due_lane(person_id) == 3:
                 return person_id
 
 
 @pytest.fixture
 def world(strict_world: World) -> World:
-    """A world whose sweep has come to the last day of validity, and whose people stand in two lanes."""
+    """A world whose sweep has come to the last day of validity, and whose people stand in one lane."""
     strict_world.platform.checkpoints.advance(expiring.SWEEP, LAST_DAY)
-    return with_store(strict_world, "chance", TwoLanes("lanes"))
+    return with_store(strict_world, "chance", OneLane("lane"))
 
 
 def claims(world: World, template: Template, how_many: int) -> list[str]:
@@ -56,52 +55,6 @@ def everything(world: World) -> dict[str, list[Any]]:
     tables = {name: world.rows(name) for name in ("people", "catalogue", "casework", "insights")}
     rest = [row for row in tables["insights"] if row["subject"]["S"] != f"SWEEP#{expiring.SWEEP}"]
     return tables | {"insights": rest}
-
-
-def allow(chunks: int) -> Any:
-    """Time for so many chunks."""
-    left = iter([True] * chunks)
-    return lambda: next(left, False)
-
-
-def test_given_nothing_is_due_when_swept_then_no_row_changes_but_the_day_is_passed(world: World) -> None:
-    template = world.publish(10, valid_until=date(2021, 7, 1))
-    redeemed = world.publish(10)
-    claims(world, template, 2)
-    person = a_person()
-    used = world.claim(person, redeemed).answer.voucher_id
-    world.redeem(Presented(code=world.code(person, used)))
-    world.clock.set(NIGHT)
-    before = everything(world)
-
-    sweep = world.expire()
-
-    assert (sweep.since, sweep.until, sweep.examined, sweep.expired, sweep.finished) == (DUE_DAY, DUE_DAY, 0, 0, True)
-    assert everything(world) == before
-    assert swept_until(world) == DUE_DAY
-
-
-def test_given_120_due_in_two_lanes_when_swept_then_all_expire_in_chunks_and_their_money_waits_for_release(
-    world: World,
-) -> None:
-    template = world.publish(200, peak_claims=36)
-    claims(world, template, 120)
-    world.clock.set(NIGHT)
-    lanes = [len(world.platform.people.due(DUE_DAY, lane, 1000, None).items) for lane in LANES]
-    assert sum(lanes) == 120
-    assert min(lanes) > expiring.CHUNK  # else a lane would be one chunk
-    people = Watched(world.platform.people, "record_steps")
-
-    sweep = with_store(world, "people", people).expire()
-
-    assert (sweep.examined, sweep.expired, sweep.finished) == (120, 120, True)
-    assert people.calls == 4
-    stock = world.stock(template)
-    assert stock.counts == dict.fromkeys(State, 0) | {State.EXPIRED: 120}
-    assert (stock.to_release_fen, stock.reserved_fen) == (120 * FACE_VALUE, 80 * FACE_VALUE)
-    vouchers = world.vouchers()
-    assert {(v.version, v.due_on, v.history[-1].said["client"]) for v in vouchers} == {(2, None, None)}
-    world.check_laws(vouchers)
 
 
 def test_given_a_swept_day_when_swept_again_then_no_row_changes(world: World) -> None:
@@ -130,20 +83,6 @@ def test_given_the_day_is_four_minutes_old_when_swept_then_it_is_begun_and_not_b
     assert (in_time.expired, in_time.until) == (1, DUE_DAY)
 
 
-def test_given_three_days_were_missed_when_swept_then_the_checkpoint_tells_where_to_go_on(world: World) -> None:
-    templates = [world.publish(10, valid_until=date(2021, 6, 30) + timedelta(days=days)) for days in range(4)]
-    for template in templates:
-        claims(world, template, 2)
-    world.clock.set(local("2021-07-03T01:00:00Z"))
-
-    sweep = world.expire()
-
-    assert (sweep.since, sweep.until, sweep.expired) == (DUE_DAY, date(2021, 7, 3), 6)
-    assert states(world) == {State.EXPIRED: 6, State.CLAIMED: 2}
-    assert world.stock(templates[3]).counts[State.CLAIMED] == 2
-    world.check_laws(world.vouchers())
-
-
 def test_given_no_checkpoint_when_swept_then_it_looks_a_month_back(strict_world: World) -> None:
     world = strict_world
     template = world.publish(10, claim_until=date(2021, 5, 31), valid_until=date(2021, 5, 31))
@@ -154,36 +93,6 @@ def test_given_no_checkpoint_when_swept_then_it_looks_a_month_back(strict_world:
 
     assert sweep.since == DUE_DAY - expiring.LOOK_BACK
     assert sweep.expired == 2
-
-
-@pytest.mark.parametrize("chunks", [4, 19])
-def test_given_time_runs_out_when_called_again_then_it_goes_on_where_it_was(world: World, chunks: int) -> None:
-    template = world.publish(200, peak_claims=36)
-    claims(world, template, 110)
-    world.clock.set(NIGHT)
-
-    first = world.expire(allow(chunks))
-    half_way = world.vouchers()
-    second = world.expire()
-
-    assert not first.finished
-    assert 0 < first.expired < 110
-    assert sum(one.state is State.EXPIRED for one in half_way) == first.expired
-    assert second.finished
-    assert first.expired + second.expired == 110
-    assert {one.version for one in world.vouchers()} == {2}
-    assert swept_until(world) == DUE_DAY
-    world.check_laws(world.vouchers())
-
-
-def test_given_time_runs_out_at_once_when_called_then_nothing_is_done_and_the_day_is_not_passed(world: World) -> None:
-    claims(world, world.publish(10), 1)
-    world.clock.set(NIGHT)
-
-    sweep = world.expire(allow(0))
-
-    assert (sweep.examined, sweep.expired, sweep.finished) == (0, 0, False)
-    assert swept_until(world) == LAST_DAY
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
@@ -205,44 +114,12 @@ def test_given_a_power_cut_between_chunk_and_checkpoint_when_called_again_then_n
     world.check_laws(world.vouchers())
 
 
-@pytest.mark.parametrize(("moment", "done"), [("before", 50), ("after", 100)])
-def test_given_a_power_cut_at_the_second_chunk_when_called_again_then_the_rest_expires(
-    world: World, moment: str, done: int
-) -> None:
-    template = world.publish(200, peak_claims=36)
-    with_one_lane = with_store(world, "chance", OneLane("lane"))
-    claims(with_one_lane, template, 104)
-    world.clock.set(NIGHT)
-    cut: Any = {moment: cut_at(2)}
-
-    with pytest.raises(PowerCut):
-        with_store(world, "people", Watched(world.platform.people, "record_steps", **cut)).expire()
-    at_the_cut = states(world)
-    again = world.expire()
-
-    assert at_the_cut == {State.EXPIRED: done, State.CLAIMED: 104 - done}
-    assert again.expired == 104 - done
-    assert states(world) == {State.EXPIRED: 104}
-    world.check_laws(world.vouchers())
-
-
-class OneLane(TwoLanes):
-    """Everybody stands in the first of them."""
-
-    def person_id(self) -> str:
-        while True:
-            person_id = super().person_id()
-            if keys.due_lane(person_id) == LANES[0]:
-                return person_id
-
-
 def test_given_a_voucher_redeemed_in_time_but_written_late_when_its_chunk_is_written_then_it_alone_is_spared(
     world: World,
 ) -> None:
     template, person = world.publish(20), a_person()
-    one_lane = with_store(world, "chance", OneLane("lane"))
-    claims(one_lane, template, 4)
-    voucher_id = one_lane.claim(person, template).answer.voucher_id
+    claims(world, template, 4)
+    voucher_id = world.claim(person, template).answer.voucher_id
     world.clock.set(local("2021-06-30T15:59:59.999Z"))
     shown = Presented(token=world.token(person, voucher_id))
     in_time = world.at(world.now)
@@ -265,7 +142,7 @@ def test_given_a_chunk_that_is_always_in_somebodys_way_when_swept_then_its_vouch
     world: World,
 ) -> None:
     template = world.publish(20)
-    claims(with_store(world, "chance", OneLane("lane")), template, 3)
+    claims(world, template, 3)
     world.clock.set(NIGHT)
     people: Any = Watched(world.platform.people, "none")
     sizes = []
@@ -283,24 +160,6 @@ def test_given_a_chunk_that_is_always_in_somebodys_way_when_swept_then_its_vouch
     assert set(sizes[:-3]) == {3}
     assert (sweep.expired, sweep.finished) == (3, True)
     world.check_laws(world.vouchers())
-
-
-def test_given_a_voucher_that_cannot_be_written_when_swept_then_the_run_fails_and_the_day_is_not_passed(
-    world: World,
-) -> None:
-    claims(with_store(world, "chance", OneLane("lane")), world.publish(20), 2)
-    world.clock.set(NIGHT)
-
-    def in_the_way(_: int) -> None:
-        raise WriteConflict
-
-    people = Watched(world.platform.people, "record_steps", before=in_the_way)
-    with pytest.raises(WriteConflict):
-        with_store(world, "people", people).expire()
-
-    assert swept_until(world) == LAST_DAY
-    assert states(world) == {State.CLAIMED: 2}
-    assert world.expire().expired == 2
 
 
 def test_given_a_redemption_reversed_after_the_last_day_when_the_next_night_comes_then_it_expires(world: World) -> None:
