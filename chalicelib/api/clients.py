@@ -136,7 +136,7 @@ def get_client(call: Plain, app_key: str) -> ClientWithSecrets:
     tag="access",
     zh="轮换密钥",
     en="Rotate the secret",
-    errors=(ClientNotFound, ClientDisabled, TooManySecrets, ConcurrentChange),
+    errors=(ClientDisabled, OutOfScope, ClientNotFound, TooManySecrets, ConcurrentChange),
 )
 def post_secret(call: Call[SecretRequest, Nothing], app_key: str) -> Done[GrantedSecretAnswer]:
     p, overlap = call.platform, timedelta(seconds=call.body.overlap_seconds)
@@ -152,7 +152,7 @@ def post_secret(call: Call[SecretRequest, Nothing], app_key: str) -> Done[Grante
     tag="access",
     zh="调整应用的请求速率",
     en="Give a client another pace",
-    errors=(ClientNotFound, ConcurrentChange),
+    errors=(OutOfScope, ClientNotFound, ConcurrentChange),
 )
 def set_pace(call: Call[PaceRequest, Nothing], app_key: str) -> Done[ClientAnswer]:
     p, wanted = call.platform, call.body.requests_per_second
@@ -167,7 +167,7 @@ def set_pace(call: Call[PaceRequest, Nothing], app_key: str) -> Done[ClientAnswe
     tag="access",
     zh="停用应用",
     en="Disable a client",
-    errors=(ClientNotFound, ConcurrentChange),
+    errors=(OutOfScope, ClientNotFound, ConcurrentChange),
 )
 def disable_client(call: Plain, app_key: str) -> Done[ClientAnswer]:
     p = call.platform

@@ -99,7 +99,7 @@ def get_operator(call: Plain, operator_id: str) -> OperatorAnswer:
     tag="access",
     zh="停用经办人",
     en="Disable an operator",
-    errors=(OperatorNotFound, ConcurrentChange),
+    errors=(OutOfScope, OperatorNotFound, ConcurrentChange),
 )
 def disable_operator(call: Plain, operator_id: str) -> Done[OperatorAnswer]:
     p = call.platform

@@ -9,13 +9,13 @@ from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.errors import (
     AssertionKeyNotFound,
     ClientNotFound,
-    InstitutionNotFound,
     Invalid,
     OperatorNotFound,
     OutOfScope,
 )
 from chalicelib.domain.identifiers import mask_name
 from chalicelib.domain.outcomes import Done, Mark
+from chalicelib.services.cataloguing import find_institution
 from chalicelib.services.once import once
 from chalicelib.services.ports import Catalogue, Chance, Marks, Sealer
 
@@ -68,19 +68,13 @@ def add_client(
 
     Raises OutOfScope, InstitutionNotFound, Invalid (an institution's client names its institutions, others none).
     """
-    if _RANK.get(draft.role, 0) > _RANK[actor.client.role]:
-        raise OutOfScope()
     if (draft.role is Role.INSTITUTION) != bool(draft.institutions):
         raise Invalid(
             pointer="/institutions", reason="institutions are named for the role institution, and only for it"
         )
-    for region in draft.regions:
-        must_cover(actor, region)
     for institution_id in draft.institutions:
-        institution = catalogue.institutions.get(institution_id)
-        if institution is None:
-            raise InstitutionNotFound()
-        must_cover(actor, institution.region)
+        find_institution(catalogue, institution_id)
+    _must_govern(catalogue, actor, draft.regions, draft.institutions, draft.role)
 
     def act() -> GrantedSecret:
         app_key = chance.short_id()
@@ -115,11 +109,11 @@ def rotate_secret(
 ) -> Done[GrantedSecret]:
     """Make a new secret; the present one ends after the overlap.
 
-    Raises ClientNotFound, ClientDisabled, TooManySecrets.
+    Raises ClientNotFound, OutOfScope, ClientDisabled, TooManySecrets.
     """
 
     def act() -> GrantedSecret:
-        before = _client_in_scope(catalogue, app_key, actor)
+        before = _client_to_change(catalogue, app_key, actor)
         secret, kept = _fresh_secret(sealer, chance, app_key, now)
         after = access.rotate(before, kept, old_ends_at=now + overlap, now=now)
         catalogue.clients.change(after, Mark(attempt, _without_secret(after, kept.secret_id), now))
@@ -138,10 +132,10 @@ def set_pace(
     attempt: Attempt,
     now: datetime,
 ) -> Done[Client]:
-    """Give a client another pace; it takes effect everywhere within 60 s. Raises ClientNotFound."""
+    """Give a client another pace; it takes effect everywhere within 60 s. Raises ClientNotFound, OutOfScope."""
 
     def act() -> Client:
-        before = _client_in_scope(catalogue, app_key, actor)
+        before = _client_to_change(catalogue, app_key, actor)
         after = replace(before, requests_per_second=requests_per_second, version=before.version + 1)
         shown = replace(after, secrets=())
         catalogue.clients.change(after, Mark(attempt, shown, now))
@@ -153,10 +147,10 @@ def set_pace(
 def disable_client(
     catalogue: Catalogue, marks: Marks, app_key: str, *, actor: Actor, attempt: Attempt, now: datetime
 ) -> Done[Client]:
-    """Takes effect everywhere within 60 s. Raises ClientNotFound."""
+    """Takes effect everywhere within 60 s. Raises ClientNotFound, OutOfScope."""
 
     def act() -> Client:
-        before = _client_in_scope(catalogue, app_key, actor)
+        before = _client_to_change(catalogue, app_key, actor)
         after = replace(before, disabled_at=before.disabled_at or now, version=before.version + 1)
         shown = replace(after, secrets=())
         catalogue.clients.change(after, Mark(attempt, shown, now))
@@ -184,12 +178,10 @@ def add_operator(
 
     Raises OutOfScope, InstitutionNotFound.
     """
-    must_cover(actor, draft.region)
-    if draft.institution_id is not None:
-        institution = catalogue.institutions.get(draft.institution_id)
-        if institution is None:
-            raise InstitutionNotFound()
-        must_cover(actor, institution.region)
+    institutions = (draft.institution_id,) if draft.institution_id is not None else ()
+    for institution_id in institutions:
+        find_institution(catalogue, institution_id)
+    _must_govern(catalogue, actor, (draft.region,), institutions)
 
     def act() -> Operator:
         operator = Operator(
@@ -209,12 +201,13 @@ def add_operator(
 def disable_operator(
     catalogue: Catalogue, marks: Marks, operator_id: str, *, actor: Actor, attempt: Attempt, now: datetime
 ) -> Done[Operator]:
-    """Takes effect everywhere within 60 s. Raises OperatorNotFound."""
+    """Takes effect everywhere within 60 s. Raises OperatorNotFound, OutOfScope."""
 
     def act() -> Operator:
         before = catalogue.operators.read(operator_id)
         if before is None or not access.covers(actor, before.region):
             raise OperatorNotFound()
+        _must_govern(catalogue, actor, (before.region,), (before.institution_id,) if before.institution_id else ())
         after = replace(before, disabled_at=before.disabled_at or now, version=before.version + 1)
         catalogue.operators.change(after, Mark(attempt, after, now))
         return after
@@ -266,6 +259,34 @@ def _client_in_scope(catalogue: Catalogue, app_key: str, actor: Actor) -> Client
     if client is None or not all(access.covers(actor, region) for region in client.regions):
         raise ClientNotFound()
     return client
+
+
+def _client_to_change(catalogue: Catalogue, app_key: str, actor: Actor) -> Client:
+    client = _client_in_scope(catalogue, app_key, actor)
+    _must_govern(catalogue, actor, client.regions, client.institutions, client.role)
+    return client
+
+
+def _must_govern(
+    catalogue: Catalogue,
+    actor: Actor,
+    regions: tuple[str, ...],
+    institutions: tuple[str, ...],
+    role: Role | None = None,
+) -> None:
+    """Check that who grants or changes this access holds all of it: the client that asks and the operator who signed.
+
+    What the client may see is not enough: who gets another's secret acts as that other. Raises OutOfScope.
+    """
+    if role is not None and _RANK.get(role, 0) > _RANK[actor.client.role]:
+        raise OutOfScope()
+    for region in regions:
+        must_cover(actor, region)
+    for institution_id in institutions:
+        institution = catalogue.institutions.get(institution_id)
+        if institution is None:
+            raise OutOfScope()
+        must_cover(actor, institution.region)
 
 
 def _fresh_secret(sealer: Sealer, chance: Chance, app_key: str, now: datetime) -> tuple[str, Secret]:

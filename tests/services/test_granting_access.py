@@ -1,0 +1,142 @@
+"""Who may grant, renew and withdraw whose access; what a lost answer costs."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.access import Actor, Client, Operator, Role
+from chalicelib.domain.errors import (
+    OutOfScope,
+)
+from chalicelib.domain.region import Region
+from chalicelib.services import granting_access
+from chalicelib.services.granting_access import ClientDraft
+from tests.world import CITY, INSTITUTION_ID, OTHER_CITY, PROVINCE, START, World, an_actor, an_institution
+
+COUNTY = "440304"
+DAY = timedelta(days=1)
+
+
+def rotate(world: World, app_key: str, actor: Actor, overlap: timedelta = DAY, key: str | None = None) -> Any:
+    p = world.platform
+    return granting_access.rotate_secret(
+        p.catalogue, p.marks, p.keys.sealer, p.chance, app_key, overlap, **world.by(actor, key)
+    )
+
+
+def set_pace(world: World, app_key: str, actor: Actor) -> Any:
+    p = world.platform
+    return granting_access.set_pace(p.catalogue, p.marks, app_key, 7, **world.by(actor))
+
+
+def disable(world: World, app_key: str, actor: Actor) -> Any:
+    p = world.platform
+    return granting_access.disable_client(p.catalogue, p.marks, app_key, **world.by(actor))
+
+
+def disable_operator(world: World, operator_id: str, actor: Actor) -> Any:
+    p = world.platform
+    return granting_access.disable_operator(p.catalogue, p.marks, operator_id, **world.by(actor))
+
+
+def register(world: World, draft: ClientDraft, actor: Actor | None = None, key: str | None = None) -> Any:
+    p = world.platform
+    by = world.by(actor or world.bureau, key)
+    return granting_access.add_client(p.catalogue, p.marks, p.keys.sealer, p.chance, draft, **by)
+
+
+def a_client(world: World, role: Role = Role.CITY, regions: tuple[str, ...] = (CITY,), **more: Any) -> Client:
+    """A registered client, as it stands in the table."""
+    granted = register(world, ClientDraft("a client", role, regions, **more)).answer
+    return kept(world, granted.client.app_key)
+
+
+def kept(world: World, app_key: str) -> Client:
+    client = world.platform.catalogue.clients.read(app_key)
+    assert client is not None
+    return client
+
+
+def an_operator(world: World, region: str, institution_id: str | None = None) -> Operator:
+    name = world.platform.chance.short_id()
+    operator = Operator(name, "经*", "unused", region, institution_id, START)
+    world.platform.catalogue.operators.add(operator, None)
+    return operator
+
+
+def city(operator_region: str = CITY) -> Actor:
+    """The city's client, signed by somebody of this region's authority."""
+    actor = an_actor("CITYBUREAU", Role.CITY, CITY)
+    assert actor.operator is not None
+    return replace(actor, operator=replace(actor.operator, region=operator_region))
+
+
+CHANGES = [rotate, set_pace, disable]
+
+
+class TestWhoseAccess:
+    @pytest.mark.parametrize("change", CHANGES)
+    def test_given_a_county_operator_on_the_citys_client_when_changing_that_client_then_out_of_scope(
+        self, town: World, change: Callable[..., Any]
+    ) -> None:
+        client = a_client(town)
+
+        with pytest.raises(OutOfScope):
+            change(town, client.app_key, city(COUNTY))
+
+        assert kept(town, client.app_key) == client
+        assert change(town, client.app_key, city()).answer
+
+    @pytest.mark.parametrize("change", CHANGES)
+    @pytest.mark.parametrize("role", [Role.PROVINCE, Role.MINISTRY])
+    def test_given_a_client_of_a_higher_rank_when_a_city_changes_it_then_out_of_scope(
+        self, town: World, change: Callable[..., Any], role: Role
+    ) -> None:
+        client = a_client(town, role)
+
+        with pytest.raises(OutOfScope):
+            change(town, client.app_key, city())
+
+        assert kept(town, client.app_key) == client
+        assert change(town, client.app_key, town.bureau).answer
+
+    @pytest.mark.parametrize("change", CHANGES)
+    def test_given_a_client_of_another_citys_institution_when_a_city_changes_it_then_out_of_scope(
+        self, town: World, change: Callable[..., Any]
+    ) -> None:
+        elsewhere = replace(an_institution(f"X{next(town._requests)}", "广州机构"), region=OTHER_CITY)
+        town.platform.catalogue.institutions.add(elsewhere, None)
+        client = a_client(town, Role.INSTITUTION, institutions=(INSTITUTION_ID, elsewhere.institution_id))
+
+        with pytest.raises(OutOfScope):
+            change(town, client.app_key, city())
+
+        assert change(town, client.app_key, an_actor("GUANGDONG", Role.PROVINCE, PROVINCE)).answer
+
+    def test_given_an_operator_above_ones_own_region_when_disabled_then_out_of_scope(self, town: World) -> None:
+        colleague = an_operator(town, CITY)
+
+        with pytest.raises(OutOfScope):
+            disable_operator(town, colleague.operator_id, city(COUNTY))
+
+        assert town.platform.catalogue.operators.read(colleague.operator_id) == colleague
+        assert disable_operator(town, colleague.operator_id, city()).answer.disabled_at == START
+
+    def test_given_an_operator_of_another_citys_institution_when_disabled_then_out_of_scope(self, town: World) -> None:
+        elsewhere = replace(an_institution(f"X{next(town._requests)}", "广州机构"), region=OTHER_CITY)
+        town.platform.catalogue.institutions.add(elsewhere, None)
+        teacher = an_operator(town, CITY, elsewhere.institution_id)
+
+        with pytest.raises(OutOfScope):
+            disable_operator(town, teacher.operator_id, city())
+
+    def test_given_a_county_operator_when_changing_what_is_the_countys_then_done(self, town: World) -> None:
+        if town.platform.catalogue.regions.read(COUNTY) is None:
+            town.platform.catalogue.regions.add(Region(COUNTY, "福田区", "Futian", "county", CITY), None)
+        client = a_client(town, Role.COUNTY, (COUNTY,))
+
+        assert rotate(town, client.app_key, city(COUNTY)).answer.secret
+        assert disable_operator(town, an_operator(town, COUNTY).operator_id, city(COUNTY)).answer.disabled_at
