@@ -84,7 +84,9 @@ class TestCaps:
     def test_given_a_programme_without_an_occupation_when_wanted_then_the_cap_by_occupation_waits(self) -> None:
         holder = a_holder({UNBOUND: 5, THIS: 5})
 
-        person.check_caps(holder, some_rules(a_cap(CapBy.OCCUPATION_LEVEL, Window.LIFETIME)), UNBOUND)
+        for limit in (0, 1):
+            rules = some_rules(a_cap(CapBy.OCCUPATION_LEVEL, Window.LIFETIME, limit))
+            person.check_caps(holder, rules, UNBOUND)
 
     def test_given_nobody_yet_when_wanted_then_only_a_cap_of_none_refuses(self) -> None:
         person.check_caps(None, some_rules(a_cap(limit=1)), THIS)
