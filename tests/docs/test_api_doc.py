@@ -1,0 +1,64 @@
+"""docs/api.md draws what the rules say: steps, states, and what is looked at with --check."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from chalicelib.domain.template import TemplateState
+from chalicelib.domain.voucher import FOLLOWS, State
+from tools import reference_docs
+from tools.reference_docs import DOCS
+
+API = DOCS / "api.md"
+
+
+def arrows(states: set[str]) -> list[tuple[str, str]]:
+    """The arrows of the diagram that draws these states."""
+    diagrams = re.findall(r"stateDiagram-v2\n(.*?)```", API.read_text("utf-8"), re.DOTALL)
+    drawn = [re.findall(r"^ +(\S+) --> ([^\s:]+)", diagram, re.MULTILINE) for diagram in diagrams]
+    return next(found for found in drawn if states & {end for _, end in found})
+
+
+def test_given_the_life_of_a_voucher_when_drawn_then_every_arrow_is_a_lawful_step() -> None:
+    found = arrows({"redeemed"})
+
+    steps = [(None if before == "[*]" else State(before), State(after)) for before, after in found if after != "[*]"]
+    assert len(steps) > 5
+    assert all(after in FOLLOWS[before] for before, after in steps)
+    assert all(not FOLLOWS[State(before)] for before, after in found if after == "[*]")
+
+
+def test_given_the_life_of_a_voucher_when_drawn_then_every_step_of_an_operation_or_job_is_there() -> None:
+    # States that no operation leads to yet stand in the document's last section instead.
+    reached = {State.CLAIMED, State.REDEEMED, State.RETURNED, State.EXPIRED, State.REVOKED}
+    lawful = {(b, a) for b, ends in FOLLOWS.items() for a in ends if a in reached and (b is None or b in reached)}
+
+    found = arrows({"redeemed"})
+
+    drawn = {(None if before == "[*]" else before, after) for before, after in found if after != "[*]"}
+    assert drawn == lawful
+
+
+def test_given_the_life_of_a_template_when_drawn_then_it_shows_every_state() -> None:
+    found = arrows({"draft"})
+
+    assert {end for arrow in found for end in arrow} - {"[*]"} == set(TemplateState)
+
+
+def test_given_a_stale_document_when_checked_then_the_exit_code_says_so_and_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("old", "utf-8")
+    monkeypatch.setattr(reference_docs, "ROOT", tmp_path)
+    monkeypatch.setattr(reference_docs, "documents", lambda: {page: "new"})
+
+    assert reference_docs.main(["--check"]) == 1
+    assert page.read_text("utf-8") == "old"
+    assert "page.md" in (said := capsys.readouterr().err)
+    assert reference_docs.COMMAND in said
+
+    assert reference_docs.main([]) == 0
+    assert page.read_text("utf-8") == "new"
+    assert reference_docs.main(["--check"]) == 0
