@@ -17,6 +17,7 @@ from chalicelib.domain.errors import (
     InstitutionNotFound,
     Invalid,
     OutOfScope,
+    RegionNotFound,
     TooManySecrets,
 )
 from chalicelib.domain.outcomes import Done, Page
@@ -89,7 +90,7 @@ class GrantedSecretAnswer(Shown):
     tag="access",
     zh="登记应用",
     en="Register a client",
-    errors=(Invalid, OutOfScope, InstitutionNotFound),
+    errors=(Invalid, OutOfScope, RegionNotFound, InstitutionNotFound),
 )
 def post_client(call: Call[ClientRequest, Nothing]) -> Done[GrantedSecretAnswer]:
     p, draft = call.platform, ClientDraft(**call.body.model_dump())

@@ -17,7 +17,13 @@ from chalicelib.api.shapes import (
     Shown,
 )
 from chalicelib.domain.access import Act, must_cover
-from chalicelib.domain.errors import ConcurrentChange, InstitutionNotFound, OperatorNotFound, OutOfScope
+from chalicelib.domain.errors import (
+    ConcurrentChange,
+    InstitutionNotFound,
+    OperatorNotFound,
+    OutOfScope,
+    RegionNotFound,
+)
 from chalicelib.domain.outcomes import Done, Page
 from chalicelib.services import granting_access
 from chalicelib.services.granting_access import OperatorDraft
@@ -54,7 +60,7 @@ class OperatorAnswer(Shown):
     tag="access",
     zh="登记经办人",
     en="Register an operator",
-    errors=(OutOfScope, InstitutionNotFound),
+    errors=(OutOfScope, RegionNotFound, InstitutionNotFound),
 )
 def post_operator(call: Call[OperatorRequest, Nothing]) -> Done[OperatorAnswer]:
     p, draft = call.platform, OperatorDraft(**call.body.model_dump())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from chalicelib.domain.identifiers import region_ancestors
+from chalicelib.domain.identifiers import InvalidIdentifier, region_ancestors
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,12 @@ class Region:
 
 
 def within(code: str, scope: Iterable[str]) -> bool:
-    """Whether a region lies in, or is, one of the scope's regions."""
-    return not {code, *region_ancestors(code)}.isdisjoint(scope)
+    """Whether a region lies in, or is, one of the scope's regions; what is no region's code lies in none."""
+    try:
+        around = {code, *region_ancestors(code)}
+    except InvalidIdentifier:
+        return False
+    return not around.isdisjoint(scope)
 
 
 class Window(StrEnum):

@@ -15,7 +15,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.identifiers import mask_name
 from chalicelib.domain.outcomes import Done, Mark
-from chalicelib.services.cataloguing import find_institution
+from chalicelib.services.cataloguing import find_institution, find_region
 from chalicelib.services.once import once
 from chalicelib.services.ports import Catalogue, Chance, Marks, Sealer
 
@@ -66,17 +66,17 @@ def add_client(
 ) -> Done[GrantedSecret]:
     """Register a client within the actor's own scope and not above its rank.
 
-    Raises OutOfScope, InstitutionNotFound, Invalid (an institution's client names its institutions, others none).
+    Raises Invalid (an institution's client names its institutions, others none), OutOfScope, RegionNotFound,
+    InstitutionNotFound.
     """
-    if (draft.role is Role.INSTITUTION) != bool(draft.institutions):
-        raise Invalid(
-            pointer="/institutions", reason="institutions are named for the role institution, and only for it"
-        )
-    for institution_id in draft.institutions:
-        find_institution(catalogue, institution_id)
-    _must_govern(catalogue, actor, draft.regions, draft.institutions, draft.role)
 
     def act() -> GrantedSecret:
+        if (draft.role is Role.INSTITUTION) != bool(draft.institutions):
+            raise Invalid(
+                pointer="/institutions", reason="institutions are named for the role institution, and only for it"
+            )
+        _must_be_known(catalogue, draft.regions, draft.institutions)
+        _must_govern(catalogue, actor, draft.regions, draft.institutions, draft.role)
         app_key = chance.short_id()
         secret, kept = _fresh_secret(sealer, chance, app_key, now)
         client = Client(
@@ -176,14 +176,13 @@ def add_operator(
 ) -> Done[Operator]:
     """Register a person who acts for a region's authority or for an institution.
 
-    Raises OutOfScope, InstitutionNotFound.
+    Raises OutOfScope, RegionNotFound, InstitutionNotFound.
     """
     institutions = (draft.institution_id,) if draft.institution_id is not None else ()
-    for institution_id in institutions:
-        find_institution(catalogue, institution_id)
-    _must_govern(catalogue, actor, (draft.region,), institutions)
 
     def act() -> Operator:
+        _must_be_known(catalogue, (draft.region,), institutions)
+        _must_govern(catalogue, actor, (draft.region,), institutions)
         operator = Operator(
             operator_id=chance.short_id(),
             name=mask_name(draft.name),
@@ -227,9 +226,9 @@ def add_assertion_key(
     catalogue: Catalogue, marks: Marks, kid: str, public_key: str, *, actor: Actor, attempt: Attempt, now: datetime
 ) -> Done[AssertionKey]:
     """Trust a public key of the e-SSC platform; the ministry alone does. Raises OutOfScope, AlreadyExists."""
-    must_cover(actor, "000000")
 
     def act() -> AssertionKey:
+        must_cover(actor, "000000")
         key = AssertionKey(kid=kid, public_key=public_key, made_at=now)
         catalogue.assertion_keys.add(key, Mark(attempt, key, now))
         return key
@@ -241,9 +240,9 @@ def disable_assertion_key(
     catalogue: Catalogue, marks: Marks, kid: str, *, actor: Actor, attempt: Attempt, now: datetime
 ) -> Done[AssertionKey]:
     """Takes effect everywhere within 60 s. Raises AssertionKeyNotFound, OutOfScope."""
-    must_cover(actor, "000000")
 
     def act() -> AssertionKey:
+        must_cover(actor, "000000")
         before = catalogue.assertion_keys.read(kid)
         if before is None:
             raise AssertionKeyNotFound()
@@ -265,6 +264,13 @@ def _client_to_change(catalogue: Catalogue, app_key: str, actor: Actor) -> Clien
     client = _client_in_scope(catalogue, app_key, actor)
     _must_govern(catalogue, actor, client.regions, client.institutions, client.role)
     return client
+
+
+def _must_be_known(catalogue: Catalogue, regions: tuple[str, ...], institutions: tuple[str, ...]) -> None:
+    for region in regions:
+        find_region(catalogue, region)
+    for institution_id in institutions:
+        find_institution(catalogue, institution_id)
 
 
 def _must_govern(

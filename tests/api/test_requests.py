@@ -7,6 +7,8 @@ import pytest
 
 from chalicelib.api.refusals import MalformedJson
 from chalicelib.api.requests import MOST_BYTES, read_json
+from chalicelib.domain.access import Role
+from chalicelib.integrations.essc_platform import OperatorKey
 from tests.api.conftest import Desk
 
 PROGRAMME = {
@@ -197,3 +199,28 @@ def test_given_no_fields_when_the_body_is_left_out_or_empty_then_both_are_read(d
         assert answer.json_body["code"] == "client_not_found"
     answer = desk.send("POST", target, {"force": True}, client=client, operator=operator, key="k3")
     assert answer.json_body["code"] == "invalid_fields"
+
+
+@pytest.mark.parametrize("region", ["990000", "441901", "440001"])
+@pytest.mark.parametrize("listing", ["accounts", "clients", "operators"])
+def test_given_a_code_of_no_region_when_a_list_is_asked_then_refused_as_out_of_scope(
+    desk: Desk, listing: str, region: str
+) -> None:
+    answer = desk.send("GET", f"/v1/{listing}?region={region}", client=desk.a_client(Role.MINISTRY, region="000000"))
+
+    assert (answer.status_code, answer.json_body["code"]) == (403, "out_of_scope")
+
+
+@pytest.mark.parametrize(
+    ("target", "body"),
+    [
+        ("/v1/clients", {"name": "渠道", "role": "channel", "regions": ["440300", "440399"]}),
+        ("/v1/operators", {"name": "张三", "public_key": OperatorKey(b"o" * 32).public_key, "region": "440399"}),
+    ],
+)
+def test_given_a_region_that_does_not_exist_when_access_is_granted_then_not_found(
+    desk: Desk, target: str, body: dict[str, object]
+) -> None:
+    answer = desk.send("POST", target, body, client=desk.a_client(), operator=desk.an_operator(), key="k1")
+
+    assert (answer.status_code, answer.json_body["code"]) == (404, "region_not_found")

@@ -3,20 +3,24 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from chalicelib.domain.access import Actor, Client, Operator, Role
 from chalicelib.domain.errors import (
     OutOfScope,
+    RegionNotFound,
 )
 from chalicelib.domain.region import Region
+from chalicelib.integrations.essc_platform import OperatorKey
 from chalicelib.services import granting_access
-from chalicelib.services.granting_access import ClientDraft
+from chalicelib.services.granting_access import ClientDraft, OperatorDraft
 from tests.world import CITY, INSTITUTION_ID, OTHER_CITY, PROVINCE, START, World, an_actor, an_institution
 
 COUNTY = "440304"
+A_KEY = OperatorKey(b"o" * 32).public_key
 DAY = timedelta(days=1)
 
 
@@ -46,6 +50,19 @@ def register(world: World, draft: ClientDraft, actor: Actor | None = None, key: 
     p = world.platform
     by = world.by(actor or world.bureau, key)
     return granting_access.add_client(p.catalogue, p.marks, p.keys.sealer, p.chance, draft, **by)
+
+
+def register_operator(world: World, draft: OperatorDraft, key: str | None = None) -> Any:
+    p = world.platform
+    return granting_access.add_operator(p.catalogue, p.marks, p.chance, draft, **world.by(world.bureau, key))
+
+
+def without_reference_data(world: World) -> World:
+    """The same world, where no region and no institution is to be found."""
+    nothing = world.another_container().platform.catalogue
+    empty = SimpleNamespace(get=lambda _: None)
+    catalogue = replace(nothing, regions=cast(Any, empty), institutions=cast(Any, empty))
+    return replace(world, platform=replace(world.platform, catalogue=catalogue))
 
 
 def a_client(world: World, role: Role = Role.CITY, regions: tuple[str, ...] = (CITY,), **more: Any) -> Client:
@@ -140,3 +157,35 @@ class TestWhoseAccess:
 
         assert rotate(town, client.app_key, city(COUNTY)).answer.secret
         assert disable_operator(town, an_operator(town, COUNTY).operator_id, city(COUNTY)).answer.disabled_at
+
+
+class TestPlaces:
+    @pytest.mark.parametrize("region", ["990000", "440001", "441901", COUNTY.replace("304", "399")])
+    def test_given_a_region_that_does_not_exist_when_granted_then_not_found(self, town: World, region: str) -> None:
+        with pytest.raises(RegionNotFound):
+            register(town, ClientDraft("nowhere", Role.CHANNEL, (CITY, region)))
+        with pytest.raises(RegionNotFound):
+            register_operator(town, OperatorDraft("张三", A_KEY, region))
+
+
+class TestTheSameRequestAgain:
+    def test_given_a_client_registered_when_its_institution_is_gone_then_the_repeat_has_the_answer(
+        self, town: World
+    ) -> None:
+        draft = ClientDraft("desk", Role.INSTITUTION, (CITY,), (INSTITUTION_ID,))
+        first = register(town, draft, key="desk")
+
+        again = register(without_reference_data(town), draft, key="desk")
+
+        assert again.hit
+        assert again.answer == replace(first.answer, secret=None, client=replace(first.answer.client, secrets=()))
+
+    def test_given_an_operator_registered_when_the_region_is_gone_then_the_repeat_has_the_answer(
+        self, town: World
+    ) -> None:
+        draft = OperatorDraft("张三", A_KEY, CITY)
+        first = register_operator(town, draft, key="operator")
+
+        again = register_operator(without_reference_data(town), draft, key="operator")
+
+        assert (again.hit, again.answer) == (True, first.answer)
