@@ -102,12 +102,12 @@ def decide_rules(
     catalogue: Catalogue, marks: Marks, region: str, draft: RulesDraft, *, actor: Actor, attempt: Attempt, now: datetime
 ) -> Done[RuleSet]:
     """Add the next version of a region's rule set. Raises RegionNotFound, OutOfScope, Invalid (date in the past)."""
-    find_region(catalogue, region)
-    must_cover(actor, region)
-    if draft.effective_from < calendar.local_date(now):
-        raise Invalid(pointer="/effective_from", reason="a rule set cannot begin in the past")
 
     def act() -> RuleSet:
+        find_region(catalogue, region)
+        must_cover(actor, region)
+        if draft.effective_from < calendar.local_date(now):
+            raise Invalid(pointer="/effective_from", reason="a rule set cannot begin in the past")
         latest = catalogue.rule_sets.latest(region)
         rules = RuleSet(
             region=region,
@@ -137,10 +137,10 @@ def add_programme(
     now: datetime,
 ) -> Done[Programme]:
     """Raises RegionNotFound, OutOfScope."""
-    find_region(catalogue, draft.region)
-    must_cover(actor, draft.region)
 
     def act() -> Programme:
+        find_region(catalogue, draft.region)
+        must_cover(actor, draft.region)
         programme = Programme(
             programme_id=chance.short_id(),
             region=draft.region,
@@ -161,18 +161,18 @@ def add_institution(
     catalogue: Catalogue, marks: Marks, draft: InstitutionDraft, *, actor: Actor, attempt: Attempt, now: datetime
 ) -> Done[Institution]:
     """Admit an institution. Raises RegionNotFound, OutOfScope, Invalid (code or coordinates), AlreadyExists."""
-    find_region(catalogue, draft.region)
-    must_cover(actor, draft.region)
-    try:
-        institution_id = parse_uscc(draft.institution_id)
-    except InvalidIdentifier as refused:
-        raise Invalid(pointer="/institution_id", reason=refused.hint_en, reason_zh=refused.hint_zh) from None
-    try:
-        check_point(float(draft.latitude), float(draft.longitude), draft.datum)
-    except InvalidPoint as refused:
-        raise Invalid(pointer="/coordinates", reason=refused.hint_en, reason_zh=refused.hint_zh) from None
 
     def act() -> Institution:
+        find_region(catalogue, draft.region)
+        must_cover(actor, draft.region)
+        try:
+            institution_id = parse_uscc(draft.institution_id)
+        except InvalidIdentifier as refused:
+            raise Invalid(pointer="/institution_id", reason=refused.hint_en, reason_zh=refused.hint_zh) from None
+        try:
+            check_point(float(draft.latitude), float(draft.longitude), draft.datum)
+        except InvalidPoint as refused:
+            raise Invalid(pointer="/coordinates", reason=refused.hint_en, reason_zh=refused.hint_zh) from None
         institution = Institution(
             institution_id=institution_id,
             region=draft.region,
@@ -226,12 +226,12 @@ def add_course(
     Raises ProgrammeNotFound, InstitutionNotFound, InstitutionNotAdmitted, OutOfScope. The programme may be of another
     region: people train across regions (跨区域培训), and the region that issued the voucher pays.
     """
-    programme = find_programme(catalogue, draft.programme_id)
-    institution = find_institution(catalogue, draft.institution_id)
-    must_cover(actor, institution.region)
-    must_be_admitted(institution)
 
     def act() -> Course:
+        programme = find_programme(catalogue, draft.programme_id)
+        institution = find_institution(catalogue, draft.institution_id)
+        must_cover(actor, institution.region)
+        must_be_admitted(institution)
         course = Course(
             course_id=chance.short_id(),
             programme_id=programme.programme_id,

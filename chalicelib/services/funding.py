@@ -34,10 +34,10 @@ def open_account(
     now: datetime,
 ) -> Done[Account]:
     """Open the region's account of a year with a budget in fen. Raises RegionNotFound, OutOfScope, AlreadyExists."""
-    find_region(catalogue, region)
-    must_cover(actor, region)
 
     def act() -> Account:
+        find_region(catalogue, region)
+        must_cover(actor, region)
         empty = Account(account_id=account_id_of(region, year), region=region, year=year)
         account, posting = fund.post(
             empty,
