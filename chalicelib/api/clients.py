@@ -18,7 +18,6 @@ from chalicelib.domain.errors import (
     Invalid,
     OutOfScope,
     RegionNotFound,
-    TooManySecrets,
 )
 from chalicelib.domain.outcomes import Done, Page
 from chalicelib.services import granting_access
@@ -44,7 +43,12 @@ class PaceRequest(Asked):
 
 
 class SecretRequest(Asked):
-    """For how long the present secret still signs."""
+    """For how long the present secret still signs.
+
+    Where two sign, the new one replaces the newer, and the older ends as it would have, or after ``overlap_seconds`` if
+    that is sooner. Whoever lost an answer rotates again under another key, signing with the older secret. With 0 the
+    old secret is dead at once, the client's own too: nothing but this answer carries the new one.
+    """
 
     overlap_seconds: Annotated[int, Field(ge=0, le=30 * 24 * 3600)] = 24 * 3600
 
@@ -137,7 +141,7 @@ def get_client(call: Plain, app_key: str) -> ClientWithSecrets:
     tag="access",
     zh="轮换密钥",
     en="Rotate the secret",
-    errors=(ClientDisabled, OutOfScope, ClientNotFound, TooManySecrets, ConcurrentChange),
+    errors=(ClientDisabled, OutOfScope, ClientNotFound, ConcurrentChange),
 )
 def post_secret(call: Call[SecretRequest, Nothing], app_key: str) -> Done[GrantedSecretAnswer]:
     p, overlap = call.platform, timedelta(seconds=call.body.overlap_seconds)

@@ -10,7 +10,6 @@ from chalicelib.domain.errors import (
     OperatorNotAccepted,
     OperatorRequired,
     OutOfScope,
-    TooManySecrets,
 )
 from chalicelib.domain.region import within
 
@@ -177,9 +176,12 @@ def secrets_in_force(client: Client, now: datetime) -> tuple[Secret, ...]:
 
 
 def rotate(client: Client, fresh: Secret, *, old_ends_at: datetime, now: datetime) -> Client:
-    """Add a secret; the present one ends at ``old_ends_at``. Raises ClientDisabled, TooManySecrets (two in force)."""
+    """Add a secret; the present one ends at ``old_ends_at``. Raises ClientDisabled.
+
+    Where two are in force, the newer was perhaps never received: it gives way to the fresh one, and the older goes on
+    to the end that it has, or to ``old_ends_at`` if that comes first. So two are in force at most.
+    """
     alive = secrets_in_force(client, now)
-    if len(alive) > 1:
-        raise TooManySecrets()
-    ending = tuple(replace(s, ends_at=old_ends_at) for s in alive)
-    return replace(client, secrets=(*ending, fresh), version=client.version + 1)
+    older = [s for s in alive if s.ends_at is not None] or alive
+    kept = tuple(replace(s, ends_at=min(s.ends_at or old_ends_at, old_ends_at)) for s in older)
+    return replace(client, secrets=(*kept, fresh), version=client.version + 1)

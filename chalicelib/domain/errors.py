@@ -246,12 +246,6 @@ class BudgetExceeded(Refused):
     en = "The account's free budget is not enough: {needed_fen} fen needed, {free_fen} fen free."
 
 
-class TooManySecrets(Refused):
-    code = "too_many_secrets"
-    zh = "已有两个有效密钥；请等旧密钥失效后再轮换。"
-    en = "Two secrets are in force; rotate again when the older one has ended."
-
-
 # --- claiming ------------------------------------------------------------------------------------------------------
 
 

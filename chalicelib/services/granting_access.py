@@ -109,7 +109,10 @@ def rotate_secret(
 ) -> Done[GrantedSecret]:
     """Make a new secret; the present one ends after the overlap.
 
-    Raises ClientNotFound, OutOfScope, ClientDisabled, TooManySecrets.
+    Where two are in force the new one replaces the newer, and the older ends as it would have, or after the overlap if
+    that is sooner: so an answer that was lost is made up for by rotating once more, with another key. A client may
+    rotate its own secret with no overlap: only the answer carries the one that signs from then on, and if that is lost
+    somebody else must rotate for it. Raises ClientNotFound, OutOfScope, ClientDisabled.
     """
 
     def act() -> GrantedSecret:

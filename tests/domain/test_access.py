@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -14,7 +14,6 @@ from chalicelib.domain.errors import (
     OperatorNotAccepted,
     OperatorRequired,
     OutOfScope,
-    TooManySecrets,
 )
 from tests.domain.builders import (
     CITY,
@@ -226,12 +225,25 @@ class TestSecrets:
     def test_given_a_rotation_when_the_overlap_ends_then_the_old_secret_ends_at_that_very_instant(self) -> None:
         assert [secret.secret_id for secret in access.secrets_in_force(self.rotated(), self.OLD_ENDS)] == ["S2"]
 
-    def test_given_two_secrets_in_force_when_rotated_then_it_is_refused_until_the_older_has_ended(self) -> None:
+    @pytest.mark.parametrize("made_at", [NOW, NOW + timedelta(hours=1)])
+    def test_given_two_secrets_in_force_when_rotated_then_the_newer_is_replaced_and_the_older_keeps_its_end(
+        self, made_at: datetime
+    ) -> None:
+        third, ends = a_secret("S3", made_at=made_at), made_at + timedelta(hours=24)
+
+        again = access.rotate(self.rotated(), third, old_ends_at=ends, now=made_at)
+
+        assert [(one.secret_id, one.ends_at) for one in again.secrets] == [("S1", self.OLD_ENDS), ("S3", None)]
+
+    def test_given_two_secrets_in_force_when_rotated_with_a_shorter_overlap_then_the_older_ends_sooner(self) -> None:
+        again = access.rotate(self.rotated(), a_secret("S3", made_at=NOW), old_ends_at=NOW, now=NOW)
+
+        assert [secret.secret_id for secret in access.secrets_in_force(again, NOW)] == ["S3"]
+
+    def test_given_two_secrets_when_rotated_after_the_older_has_ended_then_the_newer_overlaps(self) -> None:
         client, third = self.rotated(), a_secret("S3", made_at=self.OLD_ENDS)
         ends = self.OLD_ENDS + timedelta(hours=1)
 
-        with pytest.raises(TooManySecrets):
-            access.rotate(client, third, old_ends_at=ends, now=self.OLD_ENDS - MICROSECOND)
         again = access.rotate(client, third, old_ends_at=ends, now=self.OLD_ENDS)
 
         assert [(secret.secret_id, secret.ends_at) for secret in again.secrets] == [("S2", ends), ("S3", None)]

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from chalicelib.domain.access import Actor, Client, Operator, Role
+from chalicelib.domain.access import Actor, Client, Operator, Role, secrets_in_force
 from chalicelib.domain.errors import (
     OutOfScope,
     RegionNotFound,
@@ -16,7 +16,7 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.region import Region
 from chalicelib.integrations.essc_platform import OperatorKey
 from chalicelib.services import granting_access
-from chalicelib.services.granting_access import ClientDraft, OperatorDraft
+from chalicelib.services.granting_access import ClientDraft, OperatorDraft, secret_context
 from tests.world import CITY, INSTITUTION_ID, OTHER_CITY, PROVINCE, START, World, an_actor, an_institution
 
 COUNTY = "440304"
@@ -189,3 +189,33 @@ class TestTheSameRequestAgain:
         again = register_operator(without_reference_data(town), draft, key="operator")
 
         assert (again.hit, again.answer) == (True, first.answer)
+
+
+class TestLostAnswers:
+    def test_given_a_rotation_whose_answer_was_lost_when_rotated_again_then_the_newer_is_replaced(
+        self, town: World
+    ) -> None:
+        client = a_client(town)
+        rotate(town, client.app_key, town.bureau, key="lost")
+        assert rotate(town, client.app_key, town.bureau, key="lost").answer.secret is None
+
+        granted = rotate(town, client.app_key, town.bureau).answer
+
+        assert granted.secret
+        alive = secrets_in_force(kept(town, client.app_key), town.now)
+        assert {(one.secret_id, one.ends_at) for one in alive} == {
+            (client.secrets[0].secret_id, START + DAY),
+            (granted.secret_id, None),
+        }
+
+    def test_given_a_client_when_it_rotates_its_own_secret_without_overlap_then_the_answer_carries_the_only_one(
+        self, town: World
+    ) -> None:
+        client = a_client(town)
+        itself = Actor(client, city().operator)
+
+        granted = rotate(town, client.app_key, itself, timedelta(0)).answer
+
+        (only,) = secrets_in_force(kept(town, client.app_key), town.now)
+        sealer = town.platform.keys.sealer
+        assert sealer.unseal(only.sealed, secret_context(client.app_key, only.secret_id)) == granted.secret
