@@ -59,10 +59,30 @@ Instant = Annotated[
     PlainSerializer(to_text, return_type=str),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2021-06-30T15:59:59.999Z"]}),
 ]
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2100, 12, 31)
+
+
+def _day(text: str) -> date:
+    """Nobody means other days, and the calendar's own last one has no end."""
+    day = date.fromisoformat(text)
+    if day < FIRST_DAY:
+        raise PydanticCustomError("greater_than_equal", "too early", {"ge": FIRST_DAY.isoformat()})
+    if day > LAST_DAY:
+        raise PydanticCustomError("less_than_equal", "too late", {"le": LAST_DAY.isoformat()})
+    return day
+
+
 Day = Annotated[
     date,
-    _text_that_reads(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", date.fromisoformat),
-    WithJsonSchema({"type": "string", "format": "date", "examples": ["2021-06-30"]}),
+    _text_that_reads(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", _day),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "date",
+            "description": f"from {FIRST_DAY} to {LAST_DAY}",
+            "examples": ["2021-06-30"],
+        }
+    ),
 ]
 """A local date."""
 

@@ -1,12 +1,15 @@
 """How strictly requests are read."""
 
 import json
+from datetime import date
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from chalicelib.api.refusals import MalformedJson
 from chalicelib.api.requests import MOST_BYTES, read_json
+from chalicelib.api.shapes import Day
 from chalicelib.domain.access import Role
 from chalicelib.integrations.essc_platform import OperatorKey
 from tests.api.conftest import Desk
@@ -114,6 +117,48 @@ def test_given_an_unknown_long_name_when_posted_then_it_is_not_repeated_in_full(
     answer = post(desk, PROGRAMME | {"x" * 500: 1}, key="k1")
 
     assert answer.json_body["errors"][0]["pointer"] == "/" + "x" * 40
+
+
+@pytest.mark.parametrize(
+    ("day", "said"),
+    [
+        ("1999-12-31", ("不能小于 2000-01-01", "must be 2000-01-01 or more")),
+        ("0001-01-01", ("不能小于 2000-01-01", "must be 2000-01-01 or more")),
+        ("2101-01-01", ("不能大于 2100-12-31", "must be 2100-12-31 or less")),
+        ("9999-12-31", ("不能大于 2100-12-31", "must be 2100-12-31 or less")),
+        ("2021-02-29", ("内容不符合要求", "does not have the right form")),
+    ],
+)
+def test_given_a_day_that_nobody_means_when_posted_then_refused_in_both_languages(
+    desk: Desk, day: str, said: tuple[str, str]
+) -> None:
+    client, operator, answers = desk.a_client(), desk.an_operator(), []
+
+    for language in ("zh", "en"):
+        answers += desk.send(
+            "POST",
+            "/v1/regions/440300/rules",
+            {"effective_from": day},
+            client=client,
+            operator=operator,
+            key="k1",
+            headers={"Accept-Language": language},
+        ).json_body["errors"]
+
+    assert answers == [{"pointer": "/effective_from", "detail": detail} for detail in said]
+
+
+@pytest.mark.parametrize("day", ["2000-01-01", "2100-12-31"])
+def test_given_the_first_or_last_day_when_read_then_taken(day: str) -> None:
+    assert TypeAdapter(Day).validate_python(day) == date.fromisoformat(day)
+
+
+@pytest.mark.parametrize("year", [1999, 2101, 20210])
+def test_given_a_year_that_nobody_means_when_an_account_is_opened_then_refused(desk: Desk, year: int) -> None:
+    body = {"region": "440300", "year": year, "budget_fen": 1}
+    answer = desk.send("POST", "/v1/accounts", body, client=desk.a_client(), operator=desk.an_operator(), key="k1")
+
+    assert (answer.status_code, answer.json_body["errors"][0]["pointer"]) == (400, "/year")
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "", "application/jsonp", "image/png", "multipart/form-data"])
