@@ -192,7 +192,6 @@ ADVICE: Mapping[str, tuple[str, str]] = {
         "More is to be reserved, or taken back, than is free.",
         "Raise the budget or ask for less; the same key may be used.",
     ),
-    "too_many_secrets": ("Two secrets sign already.", "Wait until the older one ends (`ends_at`)."),
     # claiming
     "template_not_open": ("Not published, suspended or closed.", "Take the voucher out of what is offered."),
     "directed_only": ("Directed vouchers (定向券) are issued from a roster, not claimed freely.", "Do not offer it."),
