@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.domain import pace
+from chalicelib.domain.access import Role
 from chalicelib.domain.template import TemplateState
 from chalicelib.domain.voucher import FOLLOWS, State
 from tools import reference_docs
@@ -62,3 +64,19 @@ def test_given_a_stale_document_when_checked_then_the_exit_code_says_so_and_noth
     assert reference_docs.main([]) == 0
     assert page.read_text("utf-8") == "new"
     assert reference_docs.main(["--check"]) == 0
+
+
+def test_given_usual_paces_when_the_document_tells_them_then_they_are_those_of_the_code() -> None:
+    usual = re.sub(r"\s+", " ", API.read_text("utf-8").partition("## How fast")[2]).partition("changes it")[0]
+
+    told = {
+        Role.CHANNEL: "channels 500",
+        Role.INSTITUTION: "institutions, counties and auditors 20",
+        Role.COUNTY: "institutions, counties and auditors 20",
+        Role.AUDITOR: "institutions, counties and auditors 20",
+        Role.CITY: "cities 50",
+        Role.PROVINCE: "provinces 100",
+        Role.MINISTRY: "the ministry 200",
+    }
+    assert all(words in usual for words in told.values())
+    assert {role: int(words.rpartition(" ")[2]) for role, words in told.items()} == pace.USUAL
