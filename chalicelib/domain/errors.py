@@ -344,6 +344,14 @@ class NotYetValid(Refused):
     en = "This voucher can be used from {valid_from}."
 
 
+class UsedTooOften(Refused):
+    """A voucher's history keeps room for the steps that end it; nobody mistakes a scan this often."""
+
+    code = "used_too_often"
+    zh = "该券使用与撤销已达 {limit} 次记录，不能再用；请联系发券单位。"
+    en = "This voucher has {limit} entries of use and reversal and cannot be used again; ask the issuing authority."
+
+
 class WrongInstitution(Refused):
     code = "wrong_institution"
     zh = "该券不能在此机构使用。"

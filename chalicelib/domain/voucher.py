@@ -21,6 +21,7 @@ from chalicelib.domain.errors import (
     NotYetValid,
     Reused,
     ReversalWindowOver,
+    UsedTooOften,
     VoucherEnded,
 )
 from chalicelib.domain.history import Entry
@@ -40,6 +41,8 @@ class State(StrEnum):
 
 
 ENDED = frozenset({State.WRITTEN_OFF, State.RETURNED, State.EXPIRED, State.FORFEITED, State.REVOKED})
+MOST_ENTRIES = 40
+"""Redeemed and reversed again and again, a row would outgrow DynamoDB's 400 KB and could not even expire any more."""
 STATE_ZH = {
     State.ISSUED: "发放",
     State.CLAIMED: "领取",
@@ -148,7 +151,7 @@ def redeem(
 ) -> Voucher:
     """Use a claimed voucher once, for one course of one institution.
 
-    Raises AlreadyRedeemed, Expired, VoucherEnded, NotClaimed, NotYetValid.
+    Raises AlreadyRedeemed, Expired, VoucherEnded, NotClaimed, NotYetValid, UsedTooOften.
     """
     must_be_usable(voucher, redemption.redeemed_at)
     said = {
@@ -209,7 +212,7 @@ def effective_state(voucher: Voucher, now: datetime) -> State:
 
 
 def must_be_usable(voucher: Voucher, now: datetime) -> None:
-    """Raises AlreadyRedeemed, Expired, VoucherEnded, NotClaimed, NotYetValid: the first that holds, in this order."""
+    """Raises the first that holds: AlreadyRedeemed, Expired, VoucherEnded, NotClaimed, NotYetValid, UsedTooOften."""
     if voucher.state in (State.REDEEMED, State.APPLIED) and voucher.redemption:
         raise AlreadyRedeemed(
             redeemed_at=calendar.to_text(voucher.redemption.redeemed_at),
@@ -225,6 +228,8 @@ def must_be_usable(voucher: Voucher, now: datetime) -> None:
         raise NotClaimed()
     if calendar.in_force(voucher.valid_from, voucher.valid_until, now) == "not_yet":
         raise NotYetValid(valid_from=voucher.valid_from.isoformat())
+    if len(voucher.history) >= MOST_ENTRIES:
+        raise UsedTooOften(limit=MOST_ENTRIES)
 
 
 def earlier_answer(voucher: Voucher, attempt: Attempt, now: datetime) -> Entry | None:

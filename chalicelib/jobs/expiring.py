@@ -1,5 +1,6 @@
 """Run the expiry sweep: by the schedule at 00:05 China, and by message when a run before it ran out of time."""
 
+from dataclasses import asdict
 from typing import Any, Protocol
 
 from chalicelib.observability import count_outcome, log_outcome
@@ -8,6 +9,10 @@ from chalicelib.wiring import platform
 
 # What the function keeps for itself: a chunk in flight, the message that hands the rest on, the log line.
 RESERVE_MILLISECONDS = 30_000
+
+
+class VouchersLeft(Exception):
+    """All others were expired; for these the function fails, so that the alarm rings until somebody mended them."""
 
 
 class Context(Protocol):
@@ -27,16 +32,21 @@ def run(context: Context) -> dict[str, Any]:
     )
     if not sweep.finished:
         parts.continuations.ask(expiring.SWEEP)
-    outcome = "finished" if sweep.finished else "handed_on"
+    for failure in sweep.failures:
+        log_outcome("expire", failed=True, outcome="failed", **asdict(failure))
+    outcome = ("failed" if sweep.failures else "finished") if sweep.finished else "handed_on"
     report: dict[str, Any] = {
         "since": sweep.since.isoformat(),
         "until": sweep.until.isoformat(),
         "examined": sweep.examined,
         "expired": sweep.expired,
         "finished": sweep.finished,
+        "left": len(sweep.failures),
     }
-    log_outcome("expire", outcome=outcome, **report)
+    log_outcome("expire", failed=outcome == "failed", outcome=outcome, **report)
     count_outcome("expire", outcome)
+    if outcome == "failed":
+        raise VouchersLeft(f"{len(sweep.failures)} could not be expired; the log names them")
     return report
 
 

@@ -7,10 +7,11 @@ from datetime import datetime
 from chalicelib.domain import assertion as assertions
 from chalicelib.domain import calendar, person, voucher
 from chalicelib.domain.access import Actor
-from chalicelib.domain.assertion import Purpose
+from chalicelib.domain.assertion import Assertion, Purpose
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.errors import (
     AlreadyClaimed,
+    CapReached,
     ChannelNotOpen,
     Contended,
     HoldsAnother,
@@ -68,7 +69,36 @@ def claim_voucher(
     if template is None or template.state is TemplateState.DRAFT:
         raise TemplateNotFound()
     rules = rules_in_force(catalogue, template.region, now)
+    try:
+        return _claim(
+            templates, people, keys, chance, template, rules, named, assertion,
+            actor=actor, attempt=attempt, entrance=asked.entrance, now=now,
+        )  # fmt: skip
+    except (SoldOut, CapReached, HoldsAnother):
+        # A concurrent duplicate may have taken what this one lacked: then its answer is ours.
+        person_id = people.find(named.identity_keys)
+        there = people.voucher(person_id, template.template_id) if person_id else None
+        earlier = voucher.earlier_answer(there, attempt, now) if there else None
+        if there is None or earlier is None:
+            raise
+        return Done(receipt(there, earlier), hit=True)
 
+
+def _claim(
+    templates: Templates,
+    people: People,
+    keys: Keys,
+    chance: Chance,
+    template: Template,
+    rules: RuleSet,
+    named: Named,
+    assertion: Assertion,
+    *,
+    actor: Actor,
+    attempt: Attempt,
+    entrance: str | None,
+    now: datetime,
+) -> Done[Receipt]:
     for _ in range(TRIES):
         person_id = people.find(named.identity_keys)
         holder, vouchers = people.read(person_id, [template.template_id]) if person_id else (None, {})
@@ -87,13 +117,15 @@ def claim_voucher(
         wanted = _counted_as(template, terms, now)
         person.check_caps(holder, rules, wanted)
         _check_hands(people, holder, rules, now)
+        if templates.is_sold_out(template):
+            raise SoldOut()
         known = holder or new_person(keys, chance, named)
         taken = person.take(known, template.template_id, wanted)
         blank = _blank_voucher(keys, chance, known, template, terms, wanted, now)
         try:
             made = _take_from_stock(
                 templates, people, chance, template, blank, taken, named if holder is None else None,
-                attempt=attempt, actor=actor, entrance=asked.entrance, now=now,
+                attempt=attempt, actor=actor, entrance=entrance, now=now,
             )  # fmt: skip
             return Done(receipt(made))
         except (VoucherExists, StaleRow):
@@ -169,13 +201,13 @@ def _take_from_stock(
     now: datetime,
 ) -> Voucher:
     """Try shards until one gives a unit. A conflict is never "empty": sold out is only what every shard refused."""
-    identity_key = newcomer.identity_keys[0] if newcomer else None
-    for numbers in _rounds(templates, chance, template):
+    identity_keys = newcomer.identity_keys if newcomer else ()
+    for seen, numbers in _rounds(templates, chance, template):
         for number in numbers:
             unclaimed = replace(blank, shard=number)
             made = voucher.claim(unclaimed, attempt=attempt, actor=actor, entrance=entrance, now=now)
             try:
-                people.record_claim(made, taken, identity_key)
+                people.record_claim(made, taken, identity_keys)
                 return made
             except WriteConflict:
                 continue
@@ -185,6 +217,7 @@ def _take_from_stock(
                     continue  # empty by now
                 template = _why_shut(templates, template)
         if not numbers:
+            templates.note_sold_out(seen)
             raise SoldOut()
     raise Contended()
 
@@ -198,13 +231,13 @@ def _why_shut(templates: Templates, template: Template) -> Template:
     return fresh
 
 
-def _rounds(templates: Templates, chance: Chance, template: Template) -> Iterator[list[int]]:
-    """First one random shard, unread; then those that show stock, read anew each round."""
+def _rounds(templates: Templates, chance: Chance, template: Template) -> Iterator[tuple[Template, list[int]]]:
+    """First two random shards, unread; then those that show stock, read anew each round."""
     if template.shards:
-        yield chance.order(template.shards)[:2]
+        yield template, chance.order(template.shards)[:2]
     for _ in range(ROUNDS_OF_STOCK):
         fresh = settle(templates, template.template_id)
         if fresh.state is not TemplateState.PUBLISHED:
             raise TemplateNotOpen(state=fresh.state)
         full = [shard.number for shard in templates.shards(fresh) if shard.remaining > 0]
-        yield [full[i] for i in chance.order(len(full))]
+        yield fresh, [full[i] for i in chance.order(len(full))]

@@ -196,6 +196,14 @@ class Templates(Protocol):
 
     def terms(self, template_id: str, version: int) -> Terms: ...
 
+    def note_sold_out(self, template: Template) -> None:
+        """Every shard of this version was found empty: remembered for a second."""
+        ...
+
+    def is_sold_out(self, template: Template) -> bool:
+        """Whether that was noted here within the last second, and no later version is known."""
+        ...
+
     def page(self, region: str, limit: int, cursor: str | None) -> Page[Template]: ...
 
     def add(self, template: Template, terms: Terms, mark: Mark) -> None:
@@ -225,7 +233,7 @@ class Templates(Protocol):
 
 class People(Protocol):
     def find(self, identity_keys: Sequence[str]) -> str | None:
-        """The person that any of the numbers leads to: one call."""
+        """The person that any of the numbers leads to, the first of them if they should differ: one call."""
         ...
 
     def read(self, person_id: str, template_ids: Sequence[str]) -> tuple[Person | None, dict[str, Voucher]]:
@@ -240,8 +248,8 @@ class People(Protocol):
 
     def wallet(self, person_id: str, limit: int, cursor: str | None) -> Page[Voucher]: ...
 
-    def record_claim(self, voucher: Voucher, person: Person, identity_key: str | None) -> None:
-        """One transaction: voucher, shard, person (+ identity when given: the person is new then).
+    def record_claim(self, voucher: Voucher, person: Person, identity_keys: Sequence[str]) -> None:
+        """One transaction: voucher, shard, person (+ identities when given: the person is new then).
 
         Raises VoucherExists, ShardRefused, StaleRow, WriteConflict.
         """

@@ -13,9 +13,11 @@ from chalicelib.domain import fund
 from chalicelib.domain import template as rules
 from chalicelib.domain.access import Actor, covers, must_cover
 from chalicelib.domain.attempt import Attempt
-from chalicelib.domain.errors import AccountNotFound, Contended, Invalid, TemplateNotFound
+from chalicelib.domain.calendar import local_date
+from chalicelib.domain.errors import AccountNotFound, Contended, Invalid, TemplateNotFound, TemplateStateRefused
 from chalicelib.domain.fund import Account, Posting, PostingKind, reserve_legs
 from chalicelib.domain.outcomes import Done, Mark, StaleRow, WriteConflict
+from chalicelib.domain.programme import Programme
 from chalicelib.domain.region import within
 from chalicelib.domain.template import (
     BusinessMode,
@@ -35,8 +37,9 @@ from chalicelib.services.once import once
 from chalicelib.services.ports import Accounts, Catalogue, Chance, Marks, Templates
 
 # One transaction holds 100 actions: the template's head row and this many shards, with room to spare.
-SHARDS_AT_ONCE = 90
-SETTLE_TRIES = 40
+# New shards are in nobody's way; those that people claim from are dealt to a few at a time, so that few conflict.
+NEW_SHARDS_AT_ONCE, BUSY_SHARDS_AT_ONCE = 90, 4
+SETTLE_TRIES = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,37 +79,9 @@ def draft_template(
 
     Raises RegionNotFound, OutOfScope, ProgrammeNotFound, CourseNotFound, InstitutionNotFound, AccountNotFound, Invalid.
     """
-    find_region(catalogue, draft.region)
-    must_cover(actor, draft.region)
-    programme = find_programme(catalogue, draft.programme_id)
-    if not within(draft.region, (programme.region,)):
-        raise Invalid(pointer="/programme_id", reason="the programme is not one of this region or of one above it")
-    _check_dates(draft)
-    if draft.function_mode is FunctionMode.FACE_VALUE:
-        if draft.attendance_only:
-            raise Invalid(pointer="/attendance_only", reason="a face-value voucher is not for attendance only")
-        if not 0 < draft.face_value_fen <= programme.standard_fen:
-            raise Invalid(
-                pointer="/face_value_fen",
-                reason=f"must be from 1 fen to the programme's {programme.standard_fen} fen",
-                reason_zh=f"面值须在 1 分至该项目补贴标准 {programme.standard_fen} 分之间",
-            )
-    elif draft.face_value_fen:
-        raise Invalid(pointer="/face_value_fen", reason="a voucher without face value carries none")
-    for course_id in draft.courses:
-        if find_course(catalogue, course_id).programme_id != programme.programme_id:
-            raise Invalid(
-                pointer="/courses",
-                reason=f"course {course_id} is not of this programme",
-                reason_zh=f"课程 {course_id} 不属于该培训项目",
-            )
-    for institution_id in draft.institutions:
-        find_institution(catalogue, institution_id)
-    account = accounts.read(draft.account_id)
-    if account is None or account.region != draft.region:
-        raise AccountNotFound()
 
     def act() -> Template:
+        programme = _check_draft(catalogue, accounts, draft, actor, now)
         template_id = chance.short_id()
         ceiling = ceiling_of(
             draft.function_mode, draft.face_value_fen, programme.standard_fen, attendance_only=draft.attendance_only
@@ -270,7 +245,7 @@ def _settle_a_step(templates: Templates, template: Template) -> None:
     if behind:
         templates.set_gate(template, behind)
     if template.unallotted:
-        deals = rules.allotments(template, shards, SHARDS_AT_ONCE)
+        deals = rules.allotments(template, shards, BUSY_SHARDS_AT_ONCE if shards else NEW_SHARDS_AT_ONCE)
         known = {shard.number for shard in shards}
         new = [rules.new_shard(template, number, deals[number]) for number in deals if number not in known]
         more = {number: quantity for number, quantity in deals.items() if number in known}
@@ -304,7 +279,12 @@ def _act(
         templates.change(after, Mark(attempt, after, now), _reserve(accounts, after, vouchers, actor, now))
         return after
 
-    done = once(marks, attempt, Template, now, act)
+    try:
+        done = once(marks, attempt, Template, now, act)
+    except TemplateStateRefused:
+        # The act before this one may have been cut off before its shards were settled: finish it all the same.
+        settle(templates, template_id)
+        raise
     settle(templates, template_id)
     return done
 
@@ -327,6 +307,56 @@ def _reserve(
         operator_id=actor.operator_id,
         now=now,
     )
+
+
+def _check_draft(
+    catalogue: Catalogue, accounts: Accounts, draft: TemplateDraft, actor: Actor, now: datetime
+) -> Programme:
+    find_region(catalogue, draft.region)
+    must_cover(actor, draft.region)
+    programme = find_programme(catalogue, draft.programme_id)
+    if not within(draft.region, (programme.region,)):
+        raise Invalid(pointer="/programme_id", reason="the programme is not one of this region or of one above it")
+    _check_dates(draft)
+    today = local_date(now)
+    for pointer, last in (("/valid_until", draft.valid_until), ("/claim_until", draft.claim_until)):
+        if last < today:
+            raise Invalid(
+                pointer=pointer,
+                reason=f"{last} is over already; it must be today ({today}) or later",
+                reason_zh=f"{last} 已过，不能早于今天（{today}）",
+            )
+    if draft.function_mode is FunctionMode.FACE_VALUE:
+        if draft.attendance_only:
+            raise Invalid(pointer="/attendance_only", reason="a face-value voucher is not for attendance only")
+        if not 0 < draft.face_value_fen <= programme.standard_fen:
+            raise Invalid(
+                pointer="/face_value_fen",
+                reason=f"must be from 1 fen to the programme's {programme.standard_fen} fen",
+                reason_zh=f"面值须在 1 分至该项目补贴标准 {programme.standard_fen} 分之间",
+            )
+    elif draft.face_value_fen:
+        raise Invalid(pointer="/face_value_fen", reason="a voucher without face value carries none")
+    for course_id in draft.courses:
+        course = find_course(catalogue, course_id)
+        if course.programme_id != programme.programme_id:
+            raise Invalid(
+                pointer="/courses",
+                reason=f"course {course_id} is not of this programme",
+                reason_zh=f"课程 {course_id} 不属于该培训项目",
+            )
+        if draft.institutions and course.institution_id not in draft.institutions:
+            raise Invalid(
+                pointer="/courses",
+                reason=f"course {course_id} is of an institution that is not among the institutions",
+                reason_zh=f"课程 {course_id} 的机构不在所列机构之中",
+            )
+    for institution_id in draft.institutions:
+        find_institution(catalogue, institution_id)
+    account = accounts.read(draft.account_id)
+    if account is None or account.region != draft.region:
+        raise AccountNotFound()
+    return programme
 
 
 def _check_dates(draft: TemplateDraft) -> None:

@@ -33,7 +33,7 @@ def redeem_voucher(
 
     Raises OutOfScope, TokenNotAccepted, CodeNotAccepted, AssertionNotAccepted, VoucherNotFound, Reused,
     InstitutionNotFound, InstitutionNotAdmitted, CourseNotFound, AlreadyRedeemed, VoucherEnded, NotClaimed, NotYetValid,
-    Expired, WrongCourse, WrongInstitution, Contended.
+    Expired, UsedTooOften, WrongCourse, WrongInstitution, Contended.
     """
     must_act_for(actor, institution_id)
     for _ in range(TRIES):

@@ -78,10 +78,12 @@ class RuleSetStore:
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        self._fresh: Fresh[tuple[str, date], RuleSet] = Fresh()
+        # In a tuple, since that a region decided nothing is worth remembering too.
+        self._fresh: Fresh[tuple[str, date], tuple[RuleSet | None]] = Fresh()
 
     def in_force(self, region: str, day: date) -> RuleSet | None:
-        return self._fresh.get((region, day), lambda: self._in_force(region, day))
+        found = self._fresh.get((region, day), lambda: (self._in_force(region, day),))
+        return found[0] if found else None
 
     def latest(self, region: str) -> RuleSet | None:
         return next(iter(self._newest_first(region, 1)), None)

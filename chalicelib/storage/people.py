@@ -21,8 +21,9 @@ class PeopleStore:
         self._tables = tables
 
     def find(self, identity_keys: Sequence[str]) -> str | None:
-        found = self._tables.batch_get(PeopleRow, [(key, keys.IDENTITY) for key in identity_keys])
-        return text(found[0], "person_id") if found else None
+        rows = self._tables.batch_get(PeopleRow, [(key, keys.IDENTITY) for key in identity_keys])
+        found = {text(row, "person"): text(row, "person_id") for row in rows}
+        return next((found[key] for key in identity_keys if key in found), None)
 
     def read(self, person_id: str, template_ids: Sequence[str]) -> tuple[Person | None, dict[str, Voucher]]:
         wanted = [(person_id, keys.PERSON), *((person_id, keys.voucher_item(t)) for t in template_ids)]
@@ -56,12 +57,14 @@ class PeopleStore:
         found = self._tables.query(PeopleRow, person_id, condition, limit=limit, cursor=cursor)
         return Page(tuple(from_body(Voucher, text(item, "body")) for item in found.items), found.cursor)
 
-    def record_claim(self, voucher: Voucher, person: Person, identity_key: str | None) -> None:
+    def record_claim(self, voucher: Voucher, person: Person, identity_keys: Sequence[str]) -> None:
         tx = Transaction(self._tables)
         tx.put(_voucher_row(voucher), PeopleRow.person.does_not_exist(), always(VoucherExists()))
-        if identity_key is not None:
+        # Under every pepper that is known: containers of before and after a rotation meet in one of them.
+        for identity_key in identity_keys:
             identity = PeopleRow(identity_key, keys.IDENTITY, version=1, person_id=person.person_id)
             tx.put(identity, PeopleRow.person.does_not_exist(), always(StaleRow()))
+        if identity_keys:
             tx.put(_person_row(person), PeopleRow.person.does_not_exist(), always(StaleRow()))
         else:
             tx.put(_person_row(person), PeopleRow.version == person.version - 1, always(StaleRow()))

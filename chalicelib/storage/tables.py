@@ -115,7 +115,7 @@ class Tables:
             scan_index_forward=forward,
         )
         last = answer.get("LastEvaluatedKey")
-        return Found(answer["Items"], _close_cursor(last) if last else None)
+        return Found(answer["Items"], _close_cursor(last, index) if last else None)
 
     def listed(self, row: type[Model], list_key: str, limit: int, cursor: str | None) -> Found:
         """A page of base rows that the index ``by_list`` found, in its order, read consistently."""
@@ -201,8 +201,12 @@ def _meta_table(table: str, name: str) -> MetaTable:
     )
 
 
-def _close_cursor(last: Item) -> str:
-    flat = {name: value["S"] for name, value in last.items()}
+# A person's own partition is read by who holds their session; a cursor must not carry the person's id out of here.
+_UNSAID = "person"
+
+
+def _close_cursor(last: Item, index: str | None) -> str:
+    flat = {name: value["S"] for name, value in last.items() if index or name != _UNSAID}
     return base64.urlsafe_b64encode(json.dumps(flat, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
@@ -211,12 +215,16 @@ def _open_cursor(cursor: str | None, row: type[Model], index: str | None, hash_k
         return None
     partition = _INDEXES[row.Meta.table_name][index] if index else _KEYS[row.Meta.table_name]
     names = {*_KEYS[row.Meta.table_name], *partition}
+    unsaid = {_UNSAID: hash_key} if index is None and _UNSAID in names else {}
     try:
         flat = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, RecursionError):  # of base64, UTF-8 and JSON; or a list in a list in a list …
         flat = None
     # A cursor names keys, and whoever holds one could write others into it: it goes on in the list it came from only.
-    whole = isinstance(flat, dict) and set(flat) == names and all(isinstance(v, str) for v in flat.values())
-    if not whole or flat[partition[0]] != hash_key:
+    whole = isinstance(flat, dict) and set(flat) == names - unsaid.keys()
+    if not whole or not all(isinstance(v, str) for v in flat.values()):
         raise Invalid(pointer="cursor", reason="this cursor is not one of ours for this list")
+    flat |= unsaid
+    if flat[partition[0]] != hash_key:
+        raise Invalid(pointer="cursor", reason="this cursor is of another list")
     return {name: {"S": value} for name, value in flat.items()}

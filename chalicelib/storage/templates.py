@@ -24,6 +24,8 @@ class TemplateStore:
         self._tables = tables
         self._fresh: Fresh[str, Template] = Fresh()
         self._terms: Fresh[tuple[str, int], Terms] = Fresh(seconds=float("inf"))  # terms never change
+        # What is asked for a thousand times a second after the last one is gone costs a look a second, not a thousand.
+        self._sold_out: Fresh[str, int] = Fresh(seconds=1)
 
     def get(self, template_id: str) -> Template | None:
         return self._fresh.get(template_id, lambda: self._read(template_id))
@@ -39,6 +41,14 @@ class TemplateStore:
         if terms is None:
             raise LookupError(f"template {template_id} has no terms {version}")
         return terms
+
+    def note_sold_out(self, template: Template) -> None:
+        self._sold_out.keep(template.template_id, template.version)
+
+    def is_sold_out(self, template: Template) -> bool:
+        # Stock comes only with a later version of the template.
+        version = self._sold_out.get(template.template_id, lambda: None)
+        return version is not None and template.version <= version
 
     def page(self, region: str, limit: int, cursor: str | None) -> Page[Template]:
         found = self._tables.listed(ListedRow, keys.template(region), limit, cursor)

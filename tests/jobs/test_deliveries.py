@@ -52,7 +52,7 @@ def test_given_time_enough_when_the_schedule_fires_then_all_is_done_and_reported
 
     report = job.run(Time(PLENTY))
 
-    said = {"since": "2021-07-01", "until": "2021-07-01", "examined": 3, "expired": 3, "finished": True}
+    said = {"since": "2021-06-29", "until": "2021-07-01", "examined": 3, "expired": 3, "finished": True, "left": 0}
     assert report == said
     assert reports.lines == [{"message": "expire", "failed": False, "outcome": "finished", **said}]
     assert reports.counts == [("expire", "finished")]

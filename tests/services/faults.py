@@ -7,7 +7,7 @@ from typing import Any
 from tests.world import World
 
 
-class PowerCut(Exception):
+class PowerCut(BaseException):
     """The machine stops here. Nobody catches it."""
 
 

@@ -89,7 +89,11 @@ class TestCaps:
         self, world: World
     ) -> None:
         world.rules(caps=(ONE_A_LIFE,))
-        late: dict[str, Any] = {"claim_until": date(2023, 6, 30), "valid_until": date(2023, 6, 30), "occupation": "6-31-01-03"}
+        late: dict[str, Any] = {
+            "claim_until": date(2023, 6, 30),
+            "valid_until": date(2023, 6, 30),
+            "occupation": "6-31-01-03",
+        }
         person = a_person()
         world.claim(person, a_template(world, level=5, **late))
         world.clock.set(local("2023-05-01T04:00:00Z"))

@@ -93,7 +93,7 @@ def its_holder(voucher: Voucher, **changes: Any) -> Person:
 def claimed(stores: Platform, template: Template, **changes: Any) -> Voucher:
     """A claimed voucher of somebody new, in the table."""
     voucher = a_claim(template, **changes)
-    stores.people.record_claim(voucher, its_holder(voucher), f"IDENTITY#{an_id()}")
+    stores.people.record_claim(voucher, its_holder(voucher), (f"IDENTITY#{an_id()}",))
     return voucher
 
 
