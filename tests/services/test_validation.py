@@ -1,5 +1,6 @@
 """What cannot be right is refused, and only then: a repeated request has its first answer all the same."""
 
+import itertools
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -10,7 +11,7 @@ from chalicelib.domain.errors import InstitutionNotAdmitted, Invalid
 from chalicelib.domain.institution import Admission
 from chalicelib.services import cataloguing
 from chalicelib.services.cataloguing import CourseDraft, RulesDraft
-from tests.world import CITY, OTHER_CITY, World, an_institution, local
+from tests.world import CITY, INSTITUTION_ID, OTHER_CITY, OTHER_INSTITUTION_ID, World, an_institution, local
 
 
 def decide(world: World, effective_from: date, region: str = CITY, key: str | None = None, **changes: Any) -> Any:
@@ -60,3 +61,70 @@ class TestTheSameRequestAgain:
         assert (again.hit, again.answer) == (True, first.answer)
         with pytest.raises(InstitutionNotAdmitted):
             add_course(town, "SCHOOL", "another course")
+
+    def test_given_a_draft_when_repeated_after_its_window_was_over_then_the_same_answer(self, town: World) -> None:
+        one_request = replace(town, _requests=itertools.repeat("draft"))
+        today = date(2021, 5, 1)
+        first = one_request.draft(claim_until=today, valid_until=today)
+
+        town.clock.set(local("2021-05-01T16:00:00.000Z"))
+
+        assert one_request.draft(claim_until=today, valid_until=today) == first
+        with pytest.raises(Invalid):
+            town.draft(claim_until=today, valid_until=today)
+
+
+class TestDrafts:
+    @pytest.mark.parametrize(
+        ("changes", "pointer", "en", "zh"),
+        [
+            (
+                {"claim_until": date(2021, 4, 30)},
+                "/claim_until",
+                "2021-04-30 is over already; it must be today (2021-05-01) or later",
+                "2021-04-30 已过，不能早于今天（2021-05-01）",
+            ),
+            (
+                {"claim_until": date(2021, 4, 30), "valid_until": date(2021, 4, 30)},
+                "/valid_until",
+                "2021-04-30 is over already; it must be today (2021-05-01) or later",
+                "2021-04-30 已过，不能早于今天（2021-05-01）",
+            ),
+            (
+                {"courses": ("D" * 16,), "institutions": (INSTITUTION_ID,)},
+                "/courses",
+                "course DDDDDDDDDDDDDDDD is of an institution that is not among the institutions",
+                "课程 DDDDDDDDDDDDDDDD 的机构不在所列机构之中",
+            ),
+            ({"claim_from": date(2021, 7, 1)}, "/claim_until", "claiming cannot end before it begins", None),
+            ({"valid_from": date(2021, 7, 1)}, "/valid_until", "validity cannot end before it begins", None),
+            (
+                {"claim_until": date(2021, 7, 1)},
+                "/claim_until",
+                "nobody can claim a voucher that is no longer valid",
+                None,
+            ),
+        ],
+    )
+    def test_given_a_draft_that_nobody_could_use_when_written_then_refused_with_the_reason(
+        self, town: World, changes: dict[str, Any], pointer: str, en: str, zh: str | None
+    ) -> None:
+        with pytest.raises(Invalid) as refused:
+            town.draft(**changes)
+
+        assert refused.value.pointer == pointer
+        assert (refused.value.facts["reason"], refused.value.facts.get("reason_zh")) == (en, zh)
+
+    def test_given_a_draft_of_its_last_day_and_of_courses_of_its_institutions_when_written_then_done(
+        self, town: World
+    ) -> None:
+        today = date(2021, 5, 1)
+
+        draft = town.draft(
+            claim_until=today,
+            valid_until=today,
+            courses=("C" * 16, "D" * 16),
+            institutions=(INSTITUTION_ID, OTHER_INSTITUTION_ID),
+        )
+
+        assert draft.quantity == 100
