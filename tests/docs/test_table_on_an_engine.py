@@ -1,0 +1,257 @@
+"""What docs/table.md says of rows and of the cost of steps is so on an engine."""
+
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from chalicelib.domain import voucher as voucher_rules
+from chalicelib.domain.attempt import attempt_of
+from chalicelib.domain.person import Profile
+from chalicelib.services import changing_vouchers, publishing, showing
+from chalicelib.services.identifying import Presented
+from chalicelib.storage.checkpoints import MovedClock
+from tests.world import World, a_person, local
+from tools.reference_docs import DOCS
+
+TEXT = (DOCS / "table.md").read_text("utf-8")
+TABLES = ("people", "catalogue", "casework", "insights")
+Key = tuple[str, str, str]
+Row = dict[str, Any]
+
+
+def section(heading: str) -> str:
+    """A heading's text, up to the next heading of its own level or above."""
+    level = len(heading) - len(heading.lstrip("#"))
+    _, found, rest = TEXT.partition(f"\n{heading}\n")
+    assert found, f"docs/table.md has no {heading}"
+    return re.split(rf"^#{{1,{level}}} ", rest, maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def section_of(table: str) -> str:
+    heading = re.search(rf"^## [0-9]+\. {table}$", TEXT, re.MULTILINE)
+    assert heading, table
+    return section(heading[0])
+
+
+def cells(text: str) -> Iterator[list[str]]:
+    """The rows of all tables in a text."""
+    for line in re.findall(r"^\|(.*)\|$", text, re.MULTILINE):
+        yield [cell.strip() for cell in line.split("|")]
+
+
+# --- rows ------------------------------------------------------------------------------------------------------------
+
+
+def shape(partition: str, sort: str) -> tuple[str, ...]:
+    """What kind of row a key names: its fixed words, without the ids between them."""
+    return tuple(part if part in _WORDS else "…" for part in f"{partition}#{sort}".split("#"))
+
+
+_WORDS = {
+    "IDENTITY", "PERSON", "VOUCHER", "REGION", "RULES", "PROGRAMME", "COURSE", "INSTITUTION", "CLIENT", "OPERATOR",
+    "ASSERTION_KEY", "TEMPLATE", "TERMS", "SHARD", "ACCOUNT", "POSTING", "MARK", "SWEEP", "PACE", "CLOCK", "HEAD",
+}  # fmt: skip
+
+
+def a_told_world(world: World) -> World:
+    """A world in which every kind of row that we write was written."""
+    p = world.platform
+    p.catalogue.clients.add(world.channel.client, None)
+    assert world.bureau.operator is not None
+    p.catalogue.operators.add(world.bureau.operator, None)
+    world.rules(one_at_a_time=False)
+    template = world.publish(20)
+    people = [a_person() for _ in range(3)]
+    first, second, _ = (world.claim(person, template).answer.voucher_id for person in people)
+    world.redeem(Presented(token=world.token(people[0], first)))
+    world.give_back(people[1], second)
+    world.clock.set(local("2021-06-30T16:05:00Z"))
+    world.expire()
+    for _ in range(6):
+        p.paces.take(world.channel.app_key, 100, world.now)
+    MovedClock(_tables_of(world)).move(timedelta(hours=1))
+    return world
+
+
+def test_given_every_kind_of_row_when_written_then_the_document_shows_its_like_and_names_its_attributes(
+    strict_world: World,
+) -> None:
+    told = a_told_world(strict_world)
+
+    for table in TABLES:
+        text = section_of(table)
+        partition = "person" if table == "people" else "subject"
+        examples = [re.fullmatch(r"`(.+)`\|`(.+)`", f"{row[1]}|{row[2]}") for row in cells(text) if len(row) > 2]
+        shown = {shape(found[1], found[2]) for found in examples if found}
+        written = {shape(item[partition]["S"], item["item"]["S"]) for item in told.rows(table)}
+
+        assert written == {one for one in shown if not _WORDS.isdisjoint(one)}, table
+        attributes = {name for item in told.rows(table) for name in item}
+        assert attributes <= set(re.findall(r"`([^`\n]+)`", text)), table
+
+
+# --- costs -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Spy:
+    """Counts what a step asks of the tables: calls that read, and the items of its first transaction."""
+
+    world: World
+    reads: int = 0
+    transactions: list[list[Key]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        client = _tables_of(self.world).connection.client
+        through = client._make_api_call
+
+        def call(operation: str, asked: dict[str, Any]) -> Any:
+            if operation == "TransactWriteItems":
+                self.transactions.append([_key_of(action) for action in asked["TransactItems"]])
+            elif not self.transactions and operation in ("GetItem", "BatchGetItem", "Query"):
+                self.reads += 1
+            return through(operation, asked)
+
+        client._make_api_call = call
+
+    def count(self, step: Callable[[], object]) -> tuple[int, int, int]:
+        """Reads before the transaction, its items (0: none), its write units."""
+        self.reads, self.transactions = 0, []
+        before = self._rows()
+        step()
+        items = self.transactions[0] if self.transactions else []
+        if len(self.transactions) > 1:  # what follows an act is another's: its units are not told apart
+            return self.reads, len(items), 0
+        after = self._rows()
+        units = sum(2 * math.ceil(max(_size(before.get(key)), _size(after.get(key))) / 1024) for key in items)
+        return self.reads, len(items), units + sum(_index_units(before.get(key), after.get(key)) for key in items)
+
+    def _rows(self) -> dict[Key, Row]:
+        found = {}
+        for table in TABLES:
+            name = self.world.environment[f"{table.upper()}_TABLE"]
+            for item in self.world.rows(table):
+                found[name, item["person" if table == "people" else "subject"]["S"], item["item"]["S"]] = item
+        return found
+
+
+def _key_of(action: dict[str, Any]) -> Key:
+    (said,) = action.values()
+    names = said.get("Item") or said["Key"]
+    partition = names.get("person") or names["subject"]
+    return said["TableName"], partition["S"], names["item"]["S"]
+
+
+def _size(item: Row | None) -> int:
+    """Bytes as DynamoDB counts them: names, UTF-8, numbers at two digits a byte and one more, booleans 1."""
+    return sum(len(name.encode()) + _size_of(value) for name, value in (item or {}).items())
+
+
+def _size_of(value: dict[str, Any]) -> int:
+    ((kind, said),) = value.items()
+    if kind == "BOOL":
+        return 1
+    return len(said.encode()) if kind == "S" else len(said) // 2 + 2
+
+
+def _index_units(before: Row | None, after: Row | None) -> int:
+    """A unit for each entry that an index of keys only loses or gains."""
+    pairs = (((before or {}).get(name), (after or {}).get(name)) for name in ("code_key", "due", "list_key"))
+    return sum((old is not None) + (new is not None) for old, new in pairs if old != new)
+
+
+def _tables_of(world: World) -> Any:
+    people: Any = world.platform.people
+    return people._tables
+
+
+def steps_of(world: World) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Each step of the document on a voucher of its own, in a container that has seen the catalogue before."""
+    p = world.platform
+    world.rules()
+    template, other = world.publish(20), world.publish(20)
+    known = a_person()
+    for one in (template, other):
+        world.claim(a_person(), one)
+    voucher = world.claim(known, other).answer.voucher_id
+    world.verify(Presented(token=world.token(known, voucher)))
+    session, channel = world.session(known), world.channel
+
+    def another() -> tuple[Profile, str]:
+        person = a_person()
+        return person, world.claim(person, template).answer.voucher_id
+
+    def show() -> object:
+        return showing.show_token(p.people, p.keys, p.chance, voucher, session=session, actor=channel, now=world.now)
+
+    yield "claim, person's first", lambda: world.claim(a_person(), template)
+    yield "claim, known person", lambda: world.claim(known, template)
+    yield "open a session", lambda: world.session(known)
+    yield "wallet", lambda: showing.open_wallet(p.templates, p.people, session, 50, None, world.now)
+    yield "QR code", show
+    yield "history", lambda: showing.tell_history(p.people, p.keys, voucher, actor=channel, session=session)
+    token, code = world.token(known, voucher), world.code(known, voucher)
+    yield "verify by token", lambda: world.verify(Presented(token=token))
+    yield "verify by code", lambda: world.verify(Presented(code=code))
+    yield "redeem by token", lambda: world.redeem(Presented(token=token))
+    yield "reverse", lambda: world.reverse(voucher)
+    typed = world.code(*another())
+    yield "redeem by code", lambda: world.redeem(Presented(code=typed))
+    person, _ = another()
+    assertion = world.assertion(person, "redeem", template.template_id, actor=world.desk)
+    shown = Presented(assertion=assertion, template_id=template.template_id)
+    yield "redeem by assertion", lambda: world.redeem(shown)
+    _, revoked = another()
+    yield "revoke", lambda: world.revoke(revoked)
+    person, returned = another()
+    theirs, attempt = world.session(person), attempt_of("CHANNEL", "POST", "k", b"{}")
+    yield (
+        "give back",
+        lambda: changing_vouchers.give_back(
+            p.catalogue, p.people, p.keys, returned, session=theirs, actor=channel, attempt=attempt, now=world.now
+        ),
+    )
+    due = [another() for _ in range(3)]
+    world.clock.set(local("2021-06-30T16:05:00Z"))
+    chunk = [(key[0], key[1]) for _, one in due if (key := p.keys.voucher_ids.decode(one))]
+    steps = [
+        (before, after) for before in p.people.vouchers(chunk) if (after := voucher_rules.expire(before, now=world.now))
+    ]
+    yield "expire, 3 vouchers of one shard", lambda: p.people.record_steps(steps)
+
+
+def test_given_a_step_when_carried_out_then_it_costs_what_the_document_says(strict_world: World) -> None:
+    rows = [row for row in cells(section("### What a step costs")) if row[1].isdigit()]
+    told = {row[0]: tuple(int(cell) for cell in row[1:4]) for row in rows}
+    spy = Spy(strict_world)
+
+    measured = {name: spy.count(step) for name, step in steps_of(strict_world)}
+
+    assert measured == told
+
+
+def test_given_an_act_on_a_template_when_carried_out_then_its_transaction_has_the_documented_items(
+    strict_world: World,
+) -> None:
+    world = strict_world
+    rows = {row[0].replace("*", ""): row[2] for row in cells(section("### Steps"))}
+    spy = Spy(world)
+    template = world.publish(20)
+
+    def items_of(step: Callable[[], object]) -> int:
+        return spy.count(step)[1]
+
+    assert items_of(lambda: world.draft(20)) == rows["a template is drafted"].count(",") + 1 == 3
+    draft = world.draft(20)
+    acts: list[tuple[str, Callable[[], object]]] = [
+        ("publish, add more", lambda: world.act(publishing.publish_template, draft)),
+        ("publish, add more", lambda: world.act(publishing.add_quantity, template, 5)),
+        ("suspend, resume, close", lambda: world.act(publishing.suspend_template, template)),
+        ("suspend, resume, close", lambda: world.act(publishing.resume_template, template)),
+        ("suspend, resume, close", lambda: world.act(publishing.close_template, template)),
+    ]
+    for name, act in acts:
+        assert items_of(act) == rows[name].count(",") + 1, name
