@@ -23,10 +23,11 @@ from chalicelib.domain.errors import (
     NotYetValid,
     Reused,
     ReversalWindowOver,
+    UsedTooOften,
     VoucherEnded,
     every_error,
 )
-from chalicelib.domain.voucher import ENDED, FOLLOWS, STATE_ZH, State, Voucher
+from chalicelib.domain.voucher import ENDED, FOLLOWS, MOST_ENTRIES, STATE_ZH, State, Voucher
 from tests.domain.builders import (
     CLAIMED_AT,
     COURSE,
@@ -325,11 +326,35 @@ class TestRedeem:
 
         assert refused.value.facts["institution_name"] == "深圳技师学院"
 
+    def test_given_a_voucher_used_and_reversed_on_and_on_when_its_history_is_full_then_it_can_still_end(self) -> None:
+        one = a_claimed_voucher()
+        while len(one.history) < MOST_ENTRIES:
+            one = reverse(redeem(one, NOW), NOW)
+
+        with pytest.raises(UsedTooOften) as refused:
+            redeem(one, NOW)
+
+        assert refused.value.facts == {"limit": MOST_ENTRIES}
+        assert give_back(one, NOW).state is State.RETURNED
+        assert revoke(one, NOW).state is State.REVOKED
+        swept = expire(one, OVER)
+        assert swept is not None
+        assert swept.state is State.EXPIRED
+
+    def test_given_a_full_history_when_the_validity_is_over_then_that_is_told_first(self) -> None:
+        entry = a_claimed_voucher().history[0]
+
+        with pytest.raises(Expired):
+            redeem(a_voucher(history=(entry,) * (MOST_ENTRIES - 1)), OVER)
+        assert redeem(a_voucher(history=(entry,) * (MOST_ENTRIES - 2)), NOW).state is State.REDEEMED
+        with pytest.raises(UsedTooOften):
+            redeem(a_voucher(history=(entry,) * (MOST_ENTRIES - 1)), NOW)
+
     def test_given_several_reasons_when_refused_then_the_one_of_precedence_is_told(self) -> None:
         order = every_error()
+        told = (AlreadyRedeemed, Expired, VoucherEnded, NotClaimed, NotYetValid, UsedTooOften)
 
-        assert order.index(AlreadyRedeemed) < order.index(Expired) < order.index(VoucherEnded)
-        assert order.index(VoucherEnded) < order.index(NotClaimed) < order.index(NotYetValid)
+        assert [kind for kind in order if kind in told] == [*told]
 
 
 class TestReverse:
