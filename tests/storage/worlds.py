@@ -41,3 +41,27 @@ def all_rows(world: World) -> dict[str, dict[str, Any]]:
         for table in TABLES
         for row in world.rows(table)
     }
+
+
+@contextmanager
+def no_writes(world: World) -> Iterator[None]:
+    """Fails if the world's own container sends any write within."""
+    stores: Any = world.platform.templates
+    connection, sent = stores._tables.connection, list[str]()
+
+    def forbidden(name: str) -> Any:
+        def write(*_: Any, **__: Any) -> Any:
+            sent.append(name)
+            raise AssertionError(f"{name} where nothing may be written")
+
+        return write
+
+    writes = {name: getattr(connection, name) for name in ("transact_write_items", "update_item", "put_item")}
+    for name in writes:
+        setattr(connection, name, forbidden(name))
+    try:
+        yield
+    finally:
+        for name, through in writes.items():
+            setattr(connection, name, through)
+    assert not sent
