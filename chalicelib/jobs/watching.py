@@ -17,7 +17,8 @@ def run(event: dict[str, Any]) -> dict[str, Any]:
             before, after = (
                 people.from_image(change[image]) if change.get(image) else None for image in ("OldImage", "NewImage")
             )
-            fault = find_fault(before, after) if before or after else None
+            gone = change.get("OldImage") and not change.get("NewImage")
+            fault = "deleted" if gone else find_fault(before, after) if after else None
         except (KeyError, ValueError) as unreadable:
             log_outcome("follow_people", failed=True, outcome="unreadable", error=type(unreadable).__name__)
             count_outcome("follow_people", "unreadable")
@@ -26,7 +27,13 @@ def run(event: dict[str, Any]) -> dict[str, Any]:
         if fault:
             faults += 1
             voucher = after or before
-            log_outcome("follow_people", failed=True, outcome=fault, voucher_id=voucher.voucher_id if voucher else None)
+            log_outcome(
+                "follow_people",
+                failed=True,
+                outcome=fault,
+                item=change["Keys"]["item"]["S"],
+                voucher_id=voucher.voucher_id if voucher else None,
+            )
             count_outcome("follow_people", fault)
             count_outcome("follow_people", "unlawful_change")  # the one that the alarm watches
     log_outcome("follow_people", outcome="ok", watched=watched, faults=faults)

@@ -9,10 +9,8 @@ from chalicelib.domain.history import BrokenChain
 from chalicelib.domain.voucher import FOLLOWS, Voucher
 
 
-def find_fault(before: Voucher | None, after: Voucher | None) -> str | None:
-    """What is wrong with a change: deleted, rewritten, broken_chain, impossible_step; None when nothing is."""
-    if after is None:
-        return "deleted"
+def find_fault(before: Voucher | None, after: Voucher) -> str | None:
+    """What is wrong with a change: rewritten, broken_chain, impossible_step; None when nothing is."""
     told = before.history if before else ()
     if after.version != len(after.history) or not history.extends(after.history, told):
         return "rewritten"

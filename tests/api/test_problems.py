@@ -5,13 +5,15 @@ import json
 import logging
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from chalice.app import Response
 
 from app import app
 from chalicelib import observability
-from chalicelib.api import refusals, words
+from chalicelib.api import gateway, refusals, words
 from chalicelib.api.answers import OPERATIONS
 from chalicelib.api.problems import STATUS_BY_BASE, TITLES, problem, status_of, wants_chinese
 from chalicelib.domain import errors
@@ -152,6 +154,21 @@ def test_given_a_wrong_method_when_sent_then_405_as_a_problem(desk: Desk) -> Non
     assert (answer.status_code, answer.json_body["code"]) == (405, "method_not_allowed")
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.headers["Allow"] == "GET"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(400, refusals.BadRequest), (415, refusals.UnsupportedMediaType), (502, refusals.InternalError)],
+)
+def test_given_chalice_refuses_by_itself_when_answered_then_as_a_problem(status: int, kind: type[DomainError]) -> None:
+    request: Any = SimpleNamespace(path="/v1/time", headers={}, context={"requestId": "R1"}, lambda_context=None)
+    own = Response({"Code": "BadRequestError", "Message": "in no language of ours"}, status_code=status)
+
+    answer = gateway._as_problem(app, request, lambda _: own)
+
+    body = json.loads(answer.body)
+    assert (answer.status_code, body["code"], body["request_id"]) == (status_of(kind), kind.code, "R1")
+    assert "in no language" not in answer.body
 
 
 def test_given_an_unknown_route_when_lambda_gets_it_then_404_as_a_problem() -> None:

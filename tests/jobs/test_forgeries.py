@@ -62,7 +62,9 @@ def a_record(before: Image | None, after: Image | None, number: int = 1) -> dict
     kept = {name: image for name, image in images.items() if image is not None}
     change = {name: said for name, said in record["dynamodb"].items() if name not in images}
     name = "MODIFY" if len(kept) == 2 else "INSERT" if after else "REMOVE"
-    return {**record, "eventName": name, "dynamodb": {**change, **kept, "SequenceNumber": f"{number:024}"}}
+    row = after or before or {}
+    change |= {"Keys": {key: row[key] for key in ("person", "item")}, "SequenceNumber": f"{number:024}"}
+    return {**record, "eventName": name, "dynamodb": {**change, **kept}}
 
 
 def deliver(*records: dict[str, Any]) -> dict[str, Any]:
@@ -121,6 +123,18 @@ def test_given_rows_of_another_kind_when_delivered_then_they_are_not_watched(
     assert [(line["outcome"], line["watched"]) for line in reports.lines] == [("ok", 0)]
 
 
+def test_given_a_deleted_row_of_any_kind_when_delivered_then_it_is_reported(
+    wired: World, life: Life, reports: Reports
+) -> None:
+    others = [row for row in wired.rows("people") if not row["item"]["S"].startswith("1#VOUCHER#")]
+
+    deliver(*[a_record(row, None) for row in others])
+
+    faults = [(line["outcome"], line["item"]) for line in reports.lines[:-1]]
+    assert sorted(faults) == [("deleted", "0#IDENTITY"), ("deleted", "0#PERSON")]
+    assert reports.counts.count(("follow_people", "unlawful_change")) == 2
+
+
 def test_given_a_deleted_voucher_when_delivered_then_it_is_reported_with_its_id_and_nothing_else(
     life: Life, reports: Reports
 ) -> None:
@@ -130,6 +144,7 @@ def test_given_a_deleted_voucher_when_delivered_then_it_is_reported_with_its_id_
         "message": "follow_people",
         "failed": True,
         "outcome": "deleted",
+        "item": life.images[1]["item"]["S"],
         "voucher_id": life.voucher_id,
     }
     assert reports.lines[1]["faults"] == 1
