@@ -33,6 +33,7 @@ PHRASES: Mapping[str, str] = {
     "a rule set cannot begin in the past": "规则的生效日期不能早于今天",
     "one of token, code, or assertion with template_id is needed": "须提供 token、code，或 assertion 连同 template_id",
     "this cursor is not one of ours for this list": "cursor 不是本列表给出的",
+    "this cursor is of another list": "该游标属于另一个列表",
     "claiming cannot end before it begins": "领取结束日期不能早于开始日期",
     "validity cannot end before it begins": "有效期结束日期不能早于开始日期",
     "nobody can claim a voucher that is no longer valid": "领取结束日期不能晚于有效期结束日期",
