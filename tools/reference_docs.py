@@ -205,7 +205,10 @@ ADVICE: Mapping[str, tuple[str, str]] = {
         "One more would break a cap of the region.",
         "Show it to the person; a yearly cap ends with the year.",
     ),
-    "holds_another": ("The region allows one at a time, and another is held.", "Show that voucher (`voucher_id`)."),
+    "holds_another": (
+        "The region allows one at a time, and another is held; also when a use is to be reversed.",
+        "At a claim show that voucher (`voucher_id`); at a desk the person knows which.",
+    ),
     "sold_out": (
         "Every part of the stock was seen empty.",
         "Show it; more may be added, then the same key may be used.",
