@@ -509,3 +509,20 @@ def test_given_claims_in_the_way_of_every_shard_write_when_suspending_then_it_is
 
     assert (store.calls, done.hit) == (4, False)
     assert {shard.open for shard in town.platform.templates.shards(template)} == {False}
+
+
+def test_given_a_closing_that_was_cut_off_when_closed_under_another_key_then_refused_and_yet_finished(
+    strict_world: World,
+) -> None:
+    template = strict_world.publish(300, peak_claims=30)
+    cut = with_store(strict_world, "templates", Watched(strict_world.platform.templates, "release", before=cut_at(1)))
+    with pytest.raises(PowerCut):
+        cut.act(publishing.close_template, template, key="first")
+    assert strict_world.stock(template).remaining == 300
+
+    with pytest.raises(TemplateStateRefused):
+        strict_world.act(publishing.close_template, template, key="second")
+
+    stock = strict_world.stock(template)
+    assert (stock.remaining, stock.released, stock.to_release_fen) == (0, 300, 300 * FACE_VALUE)
+    strict_world.check_laws()
