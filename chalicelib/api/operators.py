@@ -10,6 +10,7 @@ from chalicelib.api.shapes import (
     Asked,
     Identifier,
     Instant,
+    Line,
     Nothing,
     PublicKey,
     RegionCode,
@@ -34,7 +35,7 @@ routes = Blueprint(__name__)
 class OperatorRequest(Asked):
     """Someone of a region's authority, or of an institution when one is named. The name is kept masked."""
 
-    name: Annotated[str, Field(min_length=1, max_length=60)]
+    name: Annotated[Line, Field(max_length=60)]
     public_key: PublicKey
     region: RegionCode
     institution_id: Identifier | None = None

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from chalicelib.domain.calendar import to_text
@@ -88,9 +88,12 @@ Day = Annotated[
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Z0-9-]{1,80}$")]
 RegionCode = Annotated[str, Field(pattern=r"^[0-9]{6}$", examples=["440300"])]
-Line = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
-"""One line of plain text."""
-Reason = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+# No control characters, line ends, zero-width or bidi marks: what is read is what is stored, and one name is one name.
+_VISIBLE = r"^[^\x00-\x1F\x7F-\x9F\u061C\u180E\u200B-\u200F\u2028-\u202E\u2060-\u2069\uFEFF]*$"
+_Visible = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=_VISIBLE)]
+Line = Annotated[_Visible, Field(max_length=100)]
+"""One line of plain text, without the spaces around it."""
+Reason = Annotated[_Visible, Field(max_length=200)]
 AmountFen = Annotated[int, Field(ge=0, le=MOST_FEN, description="fen")]
 SignedFen = Annotated[int, Field(ge=-MOST_FEN, le=MOST_FEN, description="fen")]
 Quantity = Annotated[int, Field(ge=1, le=100_000_000)]

@@ -5,11 +5,11 @@ from datetime import date
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from chalicelib.api.refusals import MalformedJson
 from chalicelib.api.requests import MOST_BYTES, read_json
-from chalicelib.api.shapes import Day
+from chalicelib.api.shapes import Day, Reason
 from chalicelib.domain.access import Role
 from chalicelib.integrations.essc_platform import OperatorKey
 from tests.api.conftest import Desk
@@ -21,6 +21,8 @@ PROGRAMME = {
     "programme_type": "enterprise_staff",
     "standard_fen": 100_000,
 }
+# Controls, zero-width characters, line ends, bidi marks.
+UNSEEN = (0x00, 0x1B, 0x7F, 0x86, 0x061C, 0x200B, 0x200F, 0x2028, 0x202A, 0x202E, 0x2060, 0x2066, 0x2069, 0xFEFF)
 
 
 def post(desk: Desk, body: object = None, **more: Any) -> Any:
@@ -101,6 +103,10 @@ def test_given_another_body_under_the_same_key_when_posted_then_422(desk: Desk) 
         ({"name_zh": ""}, "/name_zh"),
         ({"name_zh": "两\n行"}, "/name_zh"),
         ({"name_zh": None}, "/name_zh"),
+        ({"name_zh": " \u3000\t"}, "/name_zh"),
+        ({"name_zh": "券" * 101}, "/name_zh"),
+        *(({"name_zh": f"深{chr(mark)}圳"}, "/name_zh") for mark in UNSEEN),
+        *(({"name_zh": chr(mark)}, "/name_zh") for mark in UNSEEN),
         ({"a/b~c": 1}, "/a~1b~0c"),
     ],
 )
@@ -111,6 +117,27 @@ def test_given_an_unfit_field_when_posted_then_the_problem_points_at_it(
 
     assert (answer.status_code, answer.json_body["code"]) == (400, "invalid_fields")
     assert [error["pointer"] for error in answer.json_body["errors"]] == [pointer]
+
+
+def test_given_spaces_around_a_name_when_posted_then_they_are_cut(desk: Desk) -> None:
+    answer = post(desk, PROGRAMME | {"name_zh": "  企业 培训\u3000", "name_en": "券" * 100 + " "}, key="k1")
+
+    assert (answer.status_code, answer.json_body["name_zh"]) == (201, "企业 培训")
+
+
+@pytest.mark.parametrize("unfit", ["", "  ", "张\u200b三", "张\n三", "\u202e三张", "张" * 61])
+def test_given_an_unfit_name_of_an_operator_when_registered_then_refused(desk: Desk, unfit: str) -> None:
+    body = {"name": unfit, "public_key": OperatorKey(b"o" * 32).public_key, "region": "440300"}
+    answer = desk.send("POST", "/v1/operators", body, client=desk.a_client(), operator=desk.an_operator(), key="k1")
+
+    assert (answer.status_code, answer.json_body["errors"][0]["pointer"]) == (400, "/name")
+
+
+@pytest.mark.parametrize("unfit", ["", " \u3000", "扫\u200b错", "扫\u2066错", "扫" * 201])
+def test_given_an_unfit_reason_when_read_then_refused(unfit: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(Reason).validate_python(unfit)
+    assert TypeAdapter(Reason).validate_python(" 扫错了 ") == "扫错了"
 
 
 def test_given_an_unknown_long_name_when_posted_then_it_is_not_repeated_in_full(desk: Desk) -> None:
