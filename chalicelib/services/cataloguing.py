@@ -101,7 +101,12 @@ def rules_in_force(catalogue: Catalogue, region: str, now: datetime) -> RuleSet:
 def decide_rules(
     catalogue: Catalogue, marks: Marks, region: str, draft: RulesDraft, *, actor: Actor, attempt: Attempt, now: datetime
 ) -> Done[RuleSet]:
-    """Add the next version of a region's rule set. Raises RegionNotFound, OutOfScope, Invalid (date in the past)."""
+    """Add the next version of a region's rule set; from its date on it stands instead of all before it.
+
+    A version that waits for its date is replaced by one of the same date or a later one, never passed over by an
+    earlier one, which would cancel it without a word. Raises RegionNotFound, OutOfScope, Invalid (date in the past, or
+    before that of the version decided last).
+    """
 
     def act() -> RuleSet:
         find_region(catalogue, region)
@@ -109,6 +114,12 @@ def decide_rules(
         if draft.effective_from < calendar.local_date(now):
             raise Invalid(pointer="/effective_from", reason="a rule set cannot begin in the past")
         latest = catalogue.rule_sets.latest(region)
+        if latest is not None and draft.effective_from < latest.effective_from:
+            raise Invalid(
+                pointer="/effective_from",
+                reason=f"the rule set decided last begins on {latest.effective_from}; the next cannot begin before it",
+                reason_zh=f"上一版规则自 {latest.effective_from} 起生效，新版规则不能早于该日期生效",
+            )
         rules = RuleSet(
             region=region,
             version=latest.version + 1 if latest else 1,

@@ -11,7 +11,7 @@ from chalicelib.domain.errors import InstitutionNotAdmitted, Invalid
 from chalicelib.domain.institution import Admission
 from chalicelib.services import cataloguing
 from chalicelib.services.cataloguing import CourseDraft, RulesDraft
-from tests.world import CITY, INSTITUTION_ID, OTHER_CITY, OTHER_INSTITUTION_ID, World, an_institution, local
+from tests.world import CITY, INSTITUTION_ID, OTHER_CITY, OTHER_INSTITUTION_ID, PROVINCE, World, an_institution, local
 
 
 def decide(world: World, effective_from: date, region: str = CITY, key: str | None = None, **changes: Any) -> Any:
@@ -128,3 +128,33 @@ class TestDrafts:
         )
 
         assert draft.quantity == 100
+
+
+class TestRuleSets:
+    def test_given_a_rule_set_that_waits_when_an_earlier_one_is_decided_then_refused_with_the_date(
+        self, town: World
+    ) -> None:
+        catalogue = town.platform.catalogue
+        waiting = decide(town, date(2021, 7, 1), PROVINCE).answer
+
+        with pytest.raises(Invalid) as refused:
+            decide(town, date(2021, 6, 30), PROVINCE)
+
+        assert refused.value.pointer == "/effective_from"
+        assert refused.value.facts == {
+            "reason": "the rule set decided last begins on 2021-07-01; the next cannot begin before it",
+            "reason_zh": "上一版规则自 2021-07-01 起生效，新版规则不能早于该日期生效",
+        }
+        assert catalogue.rule_sets.latest(PROVINCE) == waiting
+        assert cataloguing.rules_in_force(catalogue, PROVINCE, local("2021-07-01T00:00:00Z")) == waiting
+
+    def test_given_a_rule_set_that_waits_when_another_of_its_date_is_decided_then_it_replaces_it(
+        self, town: World
+    ) -> None:
+        catalogue = town.platform.catalogue
+        decide(town, date(2021, 7, 1), "000000")
+
+        better = decide(town, date(2021, 7, 1), "000000", one_at_a_time=True).answer
+
+        assert (better.version, better.one_at_a_time) == (2, True)
+        assert cataloguing.rules_in_force(catalogue, "000000", local("2021-07-01T00:00:00Z")) == better
