@@ -50,12 +50,12 @@ def test_given_a_full_budget_when_another_client_asks_then_it_has_its_own(tables
 
 
 def test_given_many_containers_at_once_when_all_ask_then_together_they_keep_the_limit(tables: dict[str, str]) -> None:
-    containers = [a_container(tables) for _ in range(16)]
+    containers = [a_container(tables) for _ in range(8)]
 
-    with ThreadPoolExecutor(16) as threads:
+    with ThreadPoolExecutor(8) as threads:
         allowed = sum(threads.map(lambda one: passed(one, LIMIT), containers))
 
-    assert allowed == LIMIT + 16 * pace.FREE
+    assert allowed == LIMIT + 8 * pace.FREE
 
 
 def test_given_a_quiet_client_when_it_asks_then_no_row_is_written(tables: dict[str, str]) -> None:
