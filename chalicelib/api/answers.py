@@ -51,6 +51,7 @@ from chalicelib.domain.errors import (
     SessionRequired,
     StaleTimestamp,
     Unauthenticated,
+    Unavailable,
     UnknownClient,
 )
 from chalicelib.domain.outcomes import Done, Page
@@ -166,6 +167,8 @@ class Operation:
             found.append(NotFound)
         if self.changes:
             found += [Reused, Contended]
+        if self.act is not None:
+            found.append(Unavailable)
         return tuple(dict.fromkeys([*found, *self.errors, InternalError]))
 
 
