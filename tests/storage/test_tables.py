@@ -174,6 +174,17 @@ def test_given_whatever_text_when_taken_for_a_cursor_then_it_is_refused_before_a
     assert refused.value.pointer == "cursor"
 
 
+def test_given_a_well_formed_cursor_of_another_list_when_used_then_it_is_refused_before_any_call() -> None:
+    """The engines would refuse it too; whether they do is not what keeps one list's cursor out of another."""
+    of_a_partition = forged({"subject": "OTHER", "item": "I"})
+    of_an_index = forged({"subject": "S", "item": "I", "list_key": "OTHER", "list_order": "O"})
+
+    with pytest.raises(Invalid):
+        OFFLINE.query(CaseworkRow, "SUBJECT", limit=1, cursor=of_a_partition)
+    with pytest.raises(Invalid):
+        OFFLINE.query(CaseworkRow, "SUBJECT", limit=1, cursor=of_an_index, index="by_list")
+
+
 @pytest.mark.parametrize("said", [None, [], "text", 7, {}, {"subject": "SUBJECT"}, [["subject", "SUBJECT"]]])
 def test_given_json_that_is_no_cursor_when_taken_for_one_then_it_is_refused(said: object) -> None:
     with pytest.raises(Invalid):
