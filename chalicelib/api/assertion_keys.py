@@ -8,7 +8,7 @@ from pydantic import Field
 from chalicelib.api.answers import Call, Plain, answers
 from chalicelib.api.shapes import Asked, Instant, Listing, Nothing, PublicKey, Shown
 from chalicelib.domain.access import Act
-from chalicelib.domain.errors import AlreadyExists, AssertionKeyNotFound, ConcurrentChange, OutOfScope
+from chalicelib.domain.errors import AlreadyExists, AssertionKeyNotFound, ConcurrentChange, Invalid, OutOfScope
 from chalicelib.domain.outcomes import Done, Page
 from chalicelib.services import granting_access
 
@@ -37,10 +37,11 @@ class AssertionKeyAnswer(Shown):
     tag="access",
     zh="信任断言公钥",
     en="Trust an assertion key",
-    errors=(OutOfScope, AlreadyExists),
+    errors=(Invalid, OutOfScope, AlreadyExists),
 )
 def post_assertion_key(call: Call[AssertionKeyRequest, Nothing]) -> Done[AssertionKeyAnswer]:
     p, asked = call.platform, call.body
+    granting_access.check_public_key(p.keys.operator_signatures, asked.public_key)
     done = granting_access.add_assertion_key(p.catalogue, p.marks, asked.kid, asked.public_key, **call.acting)
     return AssertionKeyAnswer.done(done)
 

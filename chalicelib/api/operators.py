@@ -21,6 +21,7 @@ from chalicelib.domain.access import Act, must_cover
 from chalicelib.domain.errors import (
     ConcurrentChange,
     InstitutionNotFound,
+    Invalid,
     OperatorNotFound,
     OutOfScope,
     RegionNotFound,
@@ -61,10 +62,11 @@ class OperatorAnswer(Shown):
     tag="access",
     zh="登记经办人",
     en="Register an operator",
-    errors=(OutOfScope, RegionNotFound, InstitutionNotFound),
+    errors=(Invalid, OutOfScope, RegionNotFound, InstitutionNotFound),
 )
 def post_operator(call: Call[OperatorRequest, Nothing]) -> Done[OperatorAnswer]:
     p, draft = call.platform, OperatorDraft(**call.body.model_dump())
+    granting_access.check_public_key(p.keys.operator_signatures, draft.public_key)
     return OperatorAnswer.done(granting_access.add_operator(p.catalogue, p.marks, p.chance, draft, **call.acting))
 
 

@@ -57,6 +57,12 @@ def is_signed_by(jws: CompactJws, public_key: str) -> bool:
     return True
 
 
+def is_binding_key(text: str) -> bool:
+    """Whether this is an Ed25519 public key (raw, base64url) under which its owner, and nobody else, can sign."""
+    raw = from_base64url(text)
+    return raw is not None and _public_key(text) is not None and _is_on_curve(raw)
+
+
 def sign_jws(private_key: Ed25519PrivateKey, header: Mapping[str, Any], claims: Mapping[str, Any]) -> str:
     """Sign claims as a compact JWS; ``header`` may change everything, the algorithm's name too."""
     from jwt.api_jws import PyJWS
@@ -90,6 +96,8 @@ def read_instant(seconds: object) -> datetime | None:
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _YEAR_9999 = 253_370_764_800
+_P = 2**255 - 19
+_D = -121665 * pow(121666, -1, _P) % _P
 # The points of small order, as encoded without the sign bit (the last two write 0 and 1 as p and p + 1). Under such a
 # key anyone can sign nearly anything, so its owner could deny every signature; OpenSSL does not refuse them.
 _SMALL_ORDER = frozenset((
@@ -108,6 +116,14 @@ def _public_key(text: str) -> Ed25519PublicKey | None:
     if raw is None or len(raw) != 32 or (raw[:31] + bytes([raw[31] & 0x7F])).hex() in _SMALL_ORDER:
         return None
     return Ed25519PublicKey.from_public_bytes(raw)
+
+
+def _is_on_curve(raw: bytes) -> bool:
+    # OpenSSL takes any 32 bytes as a key, and finds out at each signature. A point is its y and the sign of its x
+    # (RFC 8032 5.1.3), and there is an x when (y² - 1) / (d y² + 1) is a square.
+    y = int.from_bytes(raw, "little") & (1 << 255) - 1
+    numerator, denominator = y * y - 1, _D * y * y + 1
+    return y < _P and pow(numerator * pow(denominator, -1, _P), (_P - 1) // 2, _P) == 1
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from chalicelib.domain.errors import OperatorNotAccepted
 from chalicelib.integrations.compact_jws import (
     ALGORITHM,
     CompactJws,
+    is_binding_key,
     is_signed_by,
     open_jws,
     read_instant,
@@ -29,6 +30,10 @@ class JwsOperatorSignatures:
     def signer(self, jws: str) -> str:
         """The operator id that the signature claims, nothing checked yet. Raises OperatorNotAccepted (malformed)."""
         return _open(jws)[1]
+
+    def can_sign(self, public_key: str) -> bool:
+        """Whether a signature under this key (raw, base64url) could ever be accepted."""
+        return is_binding_key(public_key)
 
     def check(
         self, jws: str, public_key: str, *, app_key: str, method: str, path: str, body: bytes, key: str, now: datetime

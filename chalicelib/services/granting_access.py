@@ -17,9 +17,11 @@ from chalicelib.domain.identifiers import mask_name
 from chalicelib.domain.outcomes import Done, Mark
 from chalicelib.services.cataloguing import find_institution, find_region
 from chalicelib.services.once import once
-from chalicelib.services.ports import Catalogue, Chance, Marks, Sealer
+from chalicelib.services.ports import Catalogue, Chance, Marks, OperatorSignatures, Sealer
 
 _RANK = {Role.COUNTY: 1, Role.CITY: 2, Role.PROVINCE: 3, Role.MINISTRY: 4}
+
+_NO_KEY_EN, _NO_KEY_ZH = "no Ed25519 signature can be verified by this key", "该公钥不能用于验证 Ed25519 签名"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,15 @@ def disable_client(
 def find_client(catalogue: Catalogue, app_key: str, actor: Actor) -> Client:
     """Raises ClientNotFound."""
     return _client_in_scope(catalogue, app_key, actor)
+
+
+def check_public_key(signatures: OperatorSignatures, public_key: str) -> None:
+    """Check a key before it is registered, an operator's or the e-SSC platform's: it is Ed25519 and binds its owner.
+
+    Raises Invalid.
+    """
+    if not signatures.can_sign(public_key):
+        raise Invalid(pointer="/public_key", reason=_NO_KEY_EN, reason_zh=_NO_KEY_ZH)
 
 
 def add_operator(

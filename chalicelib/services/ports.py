@@ -121,6 +121,10 @@ class OperatorSignatures(Protocol):
         """The operator id that the signature claims, nothing checked yet. Raises OperatorNotAccepted (malformed)."""
         ...
 
+    def can_sign(self, public_key: str) -> bool:
+        """Whether a signature under this Ed25519 key (raw, base64url) could ever be accepted."""
+        ...
+
     def check(
         self, jws: str, public_key: str, *, app_key: str, method: str, path: str, body: bytes, key: str, now: datetime
     ) -> None:

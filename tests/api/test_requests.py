@@ -11,6 +11,7 @@ from chalicelib.api.refusals import MalformedJson
 from chalicelib.api.requests import MOST_BYTES, read_json
 from chalicelib.api.shapes import Day, Reason
 from chalicelib.domain.access import Role
+from chalicelib.integrations.alphabets import to_base64url
 from chalicelib.integrations.essc_platform import OperatorKey
 from tests.api.conftest import Desk
 
@@ -296,3 +297,22 @@ def test_given_a_region_that_does_not_exist_when_access_is_granted_then_not_foun
     answer = desk.send("POST", target, body, client=desk.a_client(), operator=desk.an_operator(), key="k1")
 
     assert (answer.status_code, answer.json_body["code"]) == (404, "region_not_found")
+
+
+@pytest.mark.parametrize(
+    ("target", "body"),
+    [
+        ("/v1/operators", {"name": "张三", "region": "440300"}),
+        ("/v1/assertion-keys", {"kid": "essc-bad"}),
+    ],
+)
+@pytest.mark.parametrize("raw", [bytes(32), b"\x02" + bytes(31)], ids=["small order", "no point"])
+def test_given_a_key_that_can_verify_nothing_when_registered_then_refused(
+    desk: Desk, target: str, body: dict[str, object], raw: bytes
+) -> None:
+    asked = body | {"public_key": to_base64url(raw)}
+    client, operator = desk.a_client(Role.MINISTRY, region="000000"), desk.an_operator(region="000000")
+    answer = desk.send("POST", target, asked, client=client, operator=operator, key="k1")
+
+    assert (answer.status_code, answer.json_body["code"]) == (400, "invalid_request")
+    assert answer.json_body["errors"][0]["pointer"] == "/public_key"

@@ -10,10 +10,14 @@ import pytest
 
 from chalicelib.domain.access import Actor, Client, Operator, Role, secrets_in_force
 from chalicelib.domain.errors import (
+    AssertionKeyNotFound,
+    Invalid,
+    OperatorNotFound,
     OutOfScope,
     RegionNotFound,
 )
 from chalicelib.domain.region import Region
+from chalicelib.integrations.alphabets import to_base64url
 from chalicelib.integrations.essc_platform import OperatorKey
 from chalicelib.services import granting_access
 from chalicelib.services.granting_access import ClientDraft, OperatorDraft, secret_context
@@ -219,3 +223,40 @@ class TestLostAnswers:
         (only,) = secrets_in_force(kept(town, client.app_key), town.now)
         sealer = town.platform.keys.sealer
         assert sealer.unseal(only.sealed, secret_context(client.app_key, only.secret_id)) == granted.secret
+
+
+class TestKeys:
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            bytes(32),
+            b"\x01" + bytes(31),
+            b"\xec" + b"\xff" * 30 + b"\x7f",
+            bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"),
+            b"\x02" + bytes(31),  # no point has this y
+            b"\xf0" + b"\xff" * 30 + b"\x7f",  # 3, written as p + 3
+            b"\xff" * 32,
+            b"short",
+        ],
+        ids=lambda raw: str(raw[:1].hex()),
+    )
+    def test_given_a_key_that_verifies_nothing_when_registered_then_refused(self, town: World, raw: bytes) -> None:
+        with pytest.raises(Invalid) as refused:
+            granting_access.check_public_key(town.platform.keys.operator_signatures, to_base64url(raw))
+
+        assert refused.value.pointer == "/public_key"
+        assert set(refused.value.facts) == {"reason", "reason_zh"}
+
+    def test_given_proper_keys_when_checked_then_taken(self, town: World) -> None:
+        for number in range(100):
+            public_key = OperatorKey(bytes([number]) * 32).public_key
+
+            granting_access.check_public_key(town.platform.keys.operator_signatures, public_key)
+
+    def test_given_nobody_of_that_name_when_withdrawn_then_not_found(self, town: World) -> None:
+        p = town.platform
+
+        with pytest.raises(OperatorNotFound):
+            disable_operator(town, "NOBODY", town.bureau)
+        with pytest.raises(AssertionKeyNotFound):
+            granting_access.disable_assertion_key(p.catalogue, p.marks, "nothing", **town.by(town.bureau))
