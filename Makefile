@@ -38,11 +38,11 @@ demo: $(READY) ## the main job, then exit
 
 test: $(READY) ## everything that proves the project
 	@$(RUN) -m tools.dynamodb_local
-	@$(RUN) -m pytest $(ARGUMENTS)
+	@$(RUN) -m pytest -n 2 --dist loadfile $(ARGUMENTS)
 
 test-long: $(READY) ## with more examples and longer races
 	@$(RUN) -m tools.dynamodb_local
-	@LONG=1 $(RUN) -m pytest $(ARGUMENTS)
+	@LONG=1 $(RUN) -m pytest -n 2 --dist loadfile $(ARGUMENTS)
 
 lint: $(READY) ## ruff and mypy
 	@$(RUN) -m ruff check

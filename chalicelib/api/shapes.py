@@ -94,6 +94,8 @@ _Visible = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1,
 Line = Annotated[_Visible, Field(max_length=100)]
 """One line of plain text, without the spaces around it."""
 Reason = Annotated[_Visible, Field(max_length=200)]
+Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=_VISIBLE)]
+"""A line that may be left empty."""
 AmountFen = Annotated[int, Field(ge=0, le=MOST_FEN, description="fen")]
 SignedFen = Annotated[int, Field(ge=-MOST_FEN, le=MOST_FEN, description="fen")]
 Quantity = Annotated[int, Field(ge=1, le=100_000_000)]

@@ -14,6 +14,7 @@ from chalicelib.api.shapes import (
     Identifier,
     Instant,
     Line,
+    Note,
     Nothing,
     Quantity,
     RegionCode,
@@ -60,7 +61,7 @@ class LookRequest(Asked):
     colour: Colour = "#B01E23"
     text_colour: Colour = "#FFFFFF"
     image_key: Annotated[str, Field(pattern=r"^[A-Za-z0-9/_.-]{1,200}$")] | None = None
-    note: Annotated[str, Field(max_length=500)] = ""
+    note: Note = ""
 
 
 class TemplateRequest(Asked):
