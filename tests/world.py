@@ -107,7 +107,8 @@ class World:
 
     # --- templates ---
 
-    def draft(self, quantity: int = 100, **changes: Any) -> Template:
+    def a_draft(self, quantity: int = 100, **changes: Any) -> publishing.TemplateDraft:
+        """What a bureau asks for when it drafts a template."""
         draft = publishing.TemplateDraft(
             region=CITY,
             account_id=self.account_id,
@@ -124,9 +125,18 @@ class World:
             valid_from=date(2021, 4, 1),
             valid_until=date(2021, 6, 30),
         )
+        return replace(draft, **changes)
+
+    def draft(self, quantity: int = 100, **changes: Any) -> Template:
         p = self.platform
         done = publishing.draft_template(
-            p.catalogue, p.accounts, p.templates, p.marks, p.chance, replace(draft, **changes), **self.by(self.bureau)
+            p.catalogue,
+            p.accounts,
+            p.templates,
+            p.marks,
+            p.chance,
+            self.a_draft(quantity, **changes),
+            **self.by(self.bureau),
         )
         self.templates.append(done.answer.template_id)
         return done.answer

@@ -3,14 +3,12 @@
 import itertools
 import json
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
-from chalicelib import wiring
 from chalicelib.config import read_settings
 from chalicelib.domain.outcomes import StaleRow, WriteConflict
 from chalicelib.domain.voucher import State, Voucher
@@ -20,6 +18,7 @@ from chalicelib.storage.people import _voucher_row
 from chalicelib.storage.rows import PeopleRow, to_body
 from chalicelib.storage.tables import Tables
 from chalicelib.storage.transaction import Transaction, always
+from tests.jobs.conftest import RememberedQueue
 from tests.services.faults import PowerCut
 from tests.world import FACE_VALUE, World, a_person, local
 from tools.package import ROOT
@@ -38,16 +37,6 @@ class Time:
         return 300_000 if self._left >= 0 else expiring.RESERVE_MILLISECONDS
 
 
-class Asked:
-    """Where messages to go on are counted."""
-
-    def __init__(self) -> None:
-        self.sweeps: list[str] = []
-
-    def ask(self, sweep: str) -> None:
-        self.sweeps.append(sweep)
-
-
 def claimed(world: World, count: int, **terms: Any) -> list[str]:
     template = world.publish(count, peak_claims=60, **terms)
     return [world.claim(a_person(), template).answer.voucher_id for _ in range(count)]
@@ -55,16 +44,6 @@ def claimed(world: World, count: int, **terms: Any) -> list[str]:
 
 def states(world: World) -> list[State]:
     return sorted({voucher.state for voucher in world.vouchers()})
-
-
-@pytest.fixture
-def wired(strict_world: World) -> Iterator[tuple[World, Asked]]:
-    """The world as the functions find it."""
-    asked = Asked()
-    object.__setattr__(strict_world.platform, "continuations", asked)
-    wiring.use(strict_world.platform)
-    yield strict_world, asked
-    wiring.use(None)
 
 
 def test_given_120_vouchers_due_when_swept_then_all_expire_once_and_their_money_waits(world: World) -> None:
@@ -178,9 +157,9 @@ def test_given_a_voucher_that_cannot_be_written_when_swept_then_the_run_fails_an
 
 
 def test_given_one_voucher_that_no_longer_fits_its_row_when_swept_then_all_others_expire_and_the_function_fails(
-    wired: tuple[World, Asked],
+    wired: World, queue: RememberedQueue
 ) -> None:
-    world, _ = wired
+    world = wired
     ids = claimed(world, 60)
     victim = world.voucher(ids[7])
     # As no step of ours leaves it: a row so full that no entry more goes in.
@@ -204,28 +183,30 @@ def test_given_one_voucher_that_no_longer_fits_its_row_when_swept_then_all_other
 
 
 def test_given_time_runs_out_when_the_schedule_fires_then_a_message_hands_the_rest_on(
-    wired: tuple[World, Asked],
+    wired: World, queue: RememberedQueue
 ) -> None:
-    world, asked = wired
+    world = wired
     claimed(world, 30)
     world.clock.set(MIDNIGHT_JOB)
-    # Thirty-one days of 32 lanes are looked through first; then time runs out in the day that is due.
-    report = expiring.run(Time(31 * 32 + 20))
+    # Two days of 32 lanes are looked through once more; then time runs out in the day that is due.
+    report = expiring.run(Time(2 * 32 + 20))
     assert report["finished"] is False
-    assert asked.sweeps == [SWEEP]
+    assert queue.asked == [SWEEP]
     assert 0 < report["expired"] < 30
 
     event = json.loads((ROOT / "events" / "continue_expiry.sweeps.json").read_text(encoding="utf-8"))
     answer = expiring.go_on(event, Time(100_000))
 
     assert answer == {"batchItemFailures": []}
-    assert asked.sweeps == [SWEEP]
+    assert queue.asked == [SWEEP]
     assert states(world) == [State.EXPIRED]
     world.check_laws(world.vouchers())
 
 
-def test_given_the_same_message_twice_when_delivered_then_nothing_more_happens(wired: tuple[World, Asked]) -> None:
-    world, asked = wired
+def test_given_the_same_message_twice_when_delivered_then_nothing_more_happens(
+    wired: World, queue: RememberedQueue
+) -> None:
+    world = wired
     claimed(world, 5)
     world.clock.set(MIDNIGHT_JOB)
     event = json.loads((ROOT / "events" / "continue_expiry.sweeps.json").read_text(encoding="utf-8"))
@@ -235,7 +216,7 @@ def test_given_the_same_message_twice_when_delivered_then_nothing_more_happens(w
     expiring.go_on(event, Time(100_000))
 
     assert world.vouchers() == before
-    assert asked.sweeps == []
+    assert queue.asked == []
 
 
 def test_given_a_chunk_of_many_shards_when_swept_then_it_fits_one_transaction(world: World) -> None:

@@ -13,8 +13,8 @@ from chalicelib.integrations.identities import HashedIdentities
 from chalicelib.integrations.keyring import Keyring
 from chalicelib.services import publishing
 from chalicelib.services.identifying import Presented
+from tests.services.crowd import at_once
 from tests.services.faults import Watched, with_store
-from tests.services.test_races import at_once
 from tests.world import KEYRING, World, a_person
 
 OLD, NEW = b"identity pepper before the rotation, 32", b"identity pepper after the rotation, 32 b"

@@ -27,7 +27,7 @@ from chalicelib.domain.institution import Admission, Kind
 from chalicelib.domain.outcomes import Done
 from chalicelib.domain.person import Profile
 from chalicelib.domain.region import Cap, CapBy, Window
-from chalicelib.domain.template import BusinessMode, DistributionMode, FunctionMode, Look, Template
+from chalicelib.domain.template import Template
 from chalicelib.domain.voucher import State
 from chalicelib.services import (
     cataloguing,
@@ -139,22 +139,7 @@ def revoke(world: World) -> tuple[str, Ask]:
 
 
 def draft(world: World) -> tuple[str, Ask]:
-    wanted = publishing.TemplateDraft(
-        region=CITY,
-        account_id=world.account_id,
-        quantity=5,
-        look=Look("券"),
-        business_mode=BusinessMode.FOUNDATION,
-        function_mode=FunctionMode.FACE_VALUE,
-        distribution_mode=DistributionMode.OPEN,
-        programme_id=world.programme.programme_id,
-        face_value_fen=FACE_VALUE,
-        attendance_only=False,
-        claim_from=date(2021, 4, 1),
-        claim_until=date(2021, 6, 30),
-        valid_from=date(2021, 4, 1),
-        valid_until=date(2021, 6, 30),
-    )
+    wanted = world.a_draft(5)
 
     def ask(now: World, by: By) -> Done[Any]:
         p = now.platform

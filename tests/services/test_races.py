@@ -1,19 +1,16 @@
 """Sixty-four at once, on a real engine: what may happen once happens once, and every counter is exact afterwards."""
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
 from chalicelib.domain.errors import (
     AlreadyClaimed,
     AlreadyRedeemed,
-    DomainError,
     HoldsAnother,
     SoldOut,
     TemplateNotOpen,
@@ -24,25 +21,10 @@ from chalicelib.domain.template import Template, TemplateState
 from chalicelib.domain.voucher import Receipt, State
 from chalicelib.services import publishing
 from chalicelib.services.identifying import Presented
+from tests.services.crowd import at_once
 from tests.world import FACE_VALUE, World, a_person, local
 
 CROWD = 64
-T = TypeVar("T")
-
-
-def at_once(acts: Sequence[Callable[[], T]]) -> list[T | DomainError]:
-    """Start all acts at the same moment, each in a thread of its own; answers and refusals in the order of the acts."""
-    start = threading.Barrier(len(acts))
-
-    def one(act: Callable[[], T]) -> T | DomainError:
-        start.wait()
-        try:
-            return act()
-        except DomainError as refused:
-            return refused
-
-    with ThreadPoolExecutor(len(acts)) as threads:
-        return list(threads.map(one, acts))
 
 
 def claim(world: World, template: Template, person: Profile | None = None) -> Callable[[], Any]:
