@@ -132,7 +132,7 @@ class Tables:
                 self.name(row), hash_key, range_key, actions=actions, condition=condition, return_values="ALL_NEW"
             )
         except PynamoDBException as failed:
-            if failed.cause_response_code == "ConditionalCheckFailedException":
+            if said_by(failed)[0] == "ConditionalCheckFailedException":
                 return None
             raise translate(failed) from failed
         after: Item = answer["Attributes"]
@@ -159,13 +159,21 @@ _PASSING = {
 
 def translate(failed: PynamoDBException) -> Exception:
     """What a failed call means: Unavailable when repeating may help, a bad cursor, else the failure itself."""
-    code = failed.cause_response_code
+    code, message = said_by(failed)
     if code is None or code in _PASSING:  # None: no answer at all
         return Unavailable()
-    message = failed.cause_response_message or ""
     if code == "ValidationException" and ("xclusive" in message or "starting key" in message):
         return Invalid(pointer="cursor", reason="this cursor is not one of ours for this list")
     return failed
+
+
+def said_by(failed: PynamoDBException) -> tuple[str | None, str]:
+    """The code and message of DynamoDB's answer; (None, "") when none came.
+
+    PynamoDB's own ``cause_response_code`` raises then: botocore's errors of the network have a response that is None.
+    """
+    said = (getattr(failed.cause, "response", None) or {}).get("Error", {})
+    return said.get("Code"), said.get("Message", "")
 
 
 def key_of(row: Model) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from pynamodb.models import Model
 
 from chalicelib.domain.outcomes import WriteConflict
 from chalicelib.storage.rows import Item
-from chalicelib.storage.tables import Tables, key_of, translate
+from chalicelib.storage.tables import Tables, key_of, said_by, translate
 
 MOST_ACTIONS = 100
 TRIES = 4
@@ -75,7 +75,7 @@ class Transaction:
                 )
                 return
             except TransactWriteError as failed:
-                if failed.cause_response_code != "TransactionCanceledException":
+                if said_by(failed)[0] != "TransactionCanceledException":
                     raise translate(failed) from failed
                 self._raise_refusal(failed)
         raise WriteConflict
