@@ -6,7 +6,7 @@ from chalice.app import Blueprint
 from pydantic import Field
 
 from chalicelib.api.answers import Call, Plain, answers
-from chalicelib.api.shapes import Asked, Instant, Listing, Nothing, PublicKey, Shown
+from chalicelib.api.shapes import NO_NUMBER, Asked, Instant, Listing, Nothing, PublicKey, Shown
 from chalicelib.domain.access import Act
 from chalicelib.domain.errors import AlreadyExists, AssertionKeyNotFound, ConcurrentChange, Invalid, OutOfScope
 from chalicelib.domain.outcomes import Done, Page
@@ -16,7 +16,7 @@ routes = Blueprint(__name__)
 
 
 class AssertionKeyRequest(Asked):
-    kid: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    kid: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$"), NO_NUMBER]
     public_key: PublicKey
 
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from chalicelib.api.answers import Call, answers
 from chalicelib.api.receipts import ReceiptAnswer
-from chalicelib.api.shapes import Asked, Identifier, Jws, Nothing
+from chalicelib.api.shapes import NO_NUMBER, Asked, Identifier, Jws, Nothing
 from chalicelib.domain.access import Act
 from chalicelib.domain.errors import (
     AlreadyClaimed,
@@ -34,7 +34,7 @@ class ClaimRequest(Asked):
 
     template_id: Identifier
     assertion: Jws
-    entrance: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,40}$", examples=["home_card"])] | None = None
+    entrance: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,40}$", examples=["home_card"]), NO_NUMBER] | None = None
 
 
 @answers(

@@ -6,7 +6,7 @@ from chalice.app import Blueprint
 from pydantic import Field
 
 from chalicelib.api.answers import Call, Plain, answers
-from chalicelib.api.shapes import AmountFen, Asked, Line, Nothing, RegionCode, RegionListing, Shown
+from chalicelib.api.shapes import NO_NUMBER, AmountFen, Asked, Line, Nothing, RegionCode, RegionListing, Shown
 from chalicelib.domain.access import Act
 from chalicelib.domain.errors import OutOfScope, ProgrammeNotFound, RegionNotFound
 from chalicelib.domain.outcomes import Done, Page
@@ -15,8 +15,8 @@ from chalicelib.services.cataloguing import ProgrammeDraft
 
 routes = Blueprint(__name__)
 
-ProgrammeType = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}$", examples=["enterprise_staff"])]
-Occupation = Annotated[str, Field(pattern=r"^[0-9A-Z-]{1,20}$", examples=["4-02-02-01"])]
+ProgrammeType = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}$", examples=["enterprise_staff"]), NO_NUMBER]
+Occupation = Annotated[str, Field(pattern=r"^[0-9A-Z-]{1,20}$", examples=["4-02-02-01"]), NO_NUMBER]
 
 
 class ProgrammeRequest(Asked):

@@ -6,7 +6,7 @@ from chalice.app import Blueprint
 from pydantic import Field
 
 from chalicelib.api.answers import Call, Plain, answers
-from chalicelib.api.shapes import Asked, Day, Line, Listing, Nothing, RegionCode, Shown
+from chalicelib.api.shapes import NO_NUMBER, Asked, Day, Line, Listing, Nothing, RegionCode, Shown
 from chalicelib.domain.access import Act
 from chalicelib.domain.errors import ConcurrentChange, Invalid, OutOfScope, RegionNotFound
 from chalicelib.domain.identifiers import NATION
@@ -33,7 +33,7 @@ class RegionAnswer(Shown):
 class CapRequest(Asked):
     """At most ``limit`` vouchers of the region for a person, per window and kind."""
 
-    rule: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,40}$", examples=["three_a_year"])]
+    rule: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,40}$", examples=["three_a_year"]), NO_NUMBER]
     window: Window
     by: CapBy
     limit: Annotated[int, Field(ge=1, le=1000)]

@@ -98,7 +98,7 @@ def read_query(received: Received, model: type[B]) -> B:
     names = [name for name, _ in received.query]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise InvalidFields(tuple(Detail("parameter", n, "参数重复", "stands more than once") for n in twice))
+        raise InvalidFields(tuple(Detail("parameter", _said(n), "参数重复", "stands more than once") for n in twice))
     try:
         return model.model_validate(dict(received.query))
     except ValidationError as refused:
@@ -192,13 +192,18 @@ def _details(refused: ValidationError, place: str) -> tuple[Detail, ...]:
 
 
 def _detail(kind: str, loc: tuple[int | str, ...], ctx: Mapping[str, Any], place: str) -> Detail:
-    steps = [str(step).replace("~", "~0").replace("/", "~1") for step in loc]
-    # A name that is not ours may hold anything, even a personal number: it is not repeated in full.
     if kind == "extra_forbidden":
-        steps[-1] = steps[-1][:40]
+        known, stranger = loc[:-1], _said(str(loc[-1]))
+        loc = (*known, stranger) if stranger else known  # the pointer of what holds it
+    steps = [str(step).replace("~", "~0").replace("/", "~1") for step in loc]
     name = "".join(f"/{step}" for step in steps) if place == "pointer" else ".".join(steps)
     zh, en = _SENTENCES.get(kind, _UNFIT)
     return Detail(place, name, _fill(zh, ctx), _fill(en, ctx))
+
+
+def _said(name: str) -> str:
+    """A sender's own name as it may be repeated: a word is a slip of the pen, all else may be somebody's number."""
+    return name if _WORD.fullmatch(name) else ""
 
 
 def _fill(sentence: str, ctx: Mapping[str, Any]) -> str:
@@ -208,6 +213,7 @@ def _fill(sentence: str, ctx: Mapping[str, Any]) -> str:
 _BRACES = re.compile(r"\{([a-z_]+)\}")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _KEY = re.compile(r"[!-~]{1,255}")
+_WORD = re.compile(r"[A-Za-z_/~]{1,40}")
 _UNFIT = ("内容不符合要求", "does not have the right form")
 _SENTENCES = {
     "missing": ("必填", "is missing"),
@@ -229,5 +235,6 @@ _SENTENCES = {
     "enum": ("应为 {expected} 之一", "must be one of {expected}"),
     "literal_error": ("应为 {expected} 之一", "must be one of {expected}"),
     "one_proof": ("须且只须提供 {choices} 之一", "needs exactly one of {choices}"),
+    "personal_number": ("不得含有证件号码或手机号", "must not hold an ID number or a mobile number"),
     "json_invalid": ("不是规范的 JSON", "is not proper JSON"),
 }

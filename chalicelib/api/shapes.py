@@ -5,10 +5,20 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 from chalicelib.domain.calendar import to_text
+from chalicelib.domain.identifiers import carries_personal_number
 from chalicelib.domain.money import MOST_FEN
 from chalicelib.domain.outcomes import Done, Page
 
@@ -86,15 +96,25 @@ Day = Annotated[
 ]
 """A local date."""
 
+
+def _nobodys(text: str) -> str:
+    if carries_personal_number(text):
+        raise PydanticCustomError("personal_number", "has a personal number in it")
+    return text
+
+
+NO_NUMBER = AfterValidator(_nobodys)
+"""Texts of the sender's own are kept, shown and logged as they are: a personal number in one is refused."""
+
 Identifier = Annotated[str, Field(pattern=r"^[A-Z0-9-]{1,80}$")]
 RegionCode = Annotated[str, Field(pattern=r"^[0-9]{6}$", examples=["440300"])]
 # No control characters, line ends, zero-width or bidi marks: what is read is what is stored, and one name is one name.
 _VISIBLE = r"^[^\x00-\x1F\x7F-\x9F\u061C\u180E\u200B-\u200F\u2028-\u202E\u2060-\u2069\uFEFF]*$"
-_Visible = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=_VISIBLE)]
+_Visible = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=_VISIBLE), NO_NUMBER]
 Line = Annotated[_Visible, Field(max_length=100)]
 """One line of plain text, without the spaces around it."""
 Reason = Annotated[_Visible, Field(max_length=200)]
-Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=_VISIBLE)]
+Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=_VISIBLE), NO_NUMBER]
 """A line that may be left empty."""
 AmountFen = Annotated[int, Field(ge=0, le=MOST_FEN, description="fen")]
 SignedFen = Annotated[int, Field(ge=-MOST_FEN, le=MOST_FEN, description="fen")]

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from chalicelib.api.answers import Call, Plain, answers
 from chalicelib.api.shapes import (
+    NO_NUMBER,
     AmountFen,
     Asked,
     Day,
@@ -60,7 +61,7 @@ class LookRequest(Asked):
     title: Annotated[Line, Field(max_length=40)]
     colour: Colour = "#B01E23"
     text_colour: Colour = "#FFFFFF"
-    image_key: Annotated[str, Field(pattern=r"^[A-Za-z0-9/_.-]{1,200}$")] | None = None
+    image_key: Annotated[str, Field(pattern=r"^[A-Za-z0-9/_.-]{1,200}$"), NO_NUMBER] | None = None
     note: Note = ""
 
 

@@ -163,6 +163,17 @@ def parse_mobile(text: str) -> str:
     return number
 
 
+def carries_personal_number(text: str) -> bool:
+    """Whether a free text has an 18-character ID number or a mobile number in it, in any width, also in groups.
+
+    Only numbers that could be somebody's: the check digit fits, the birth date exists, a mobile begins with 13 to 19.
+    """
+    visible = _without_invisible(unicodedata.normalize("NFKC", text)).translate(_ASCII_UPPER)
+    if _MOBILE_WITHIN.search(visible):
+        return True
+    return any(_is_somebodys("".join(groups)) for groups in _EIGHTEEN_WITHIN.findall(visible))
+
+
 # --- organisations ----------------------------------------------------------------------------------------------
 
 
@@ -394,6 +405,12 @@ _EIGHTEEN = re.compile("[0-9]{17}[0-9X]")
 _OLD_FOREIGN = re.compile("[A-Z]{3}[0-9]{12}")
 _COUNTRY_CODE = re.compile(r"(?:\+86|0086|86)([0-9]{11})")
 _MOBILE = re.compile("1[3-9][0-9]{9}")
+# Within a text: typed in one, or grouped as people group them. A digest in hexadecimal has no mobile number in it.
+_GAP = "[ \\-‐‑‒–—―−]?"
+_EIGHTEEN_WITHIN = re.compile(f"(?<![0-9])([0-9]{{6}}){_GAP}([0-9]{{8}}){_GAP}([0-9]{{3}}[0-9X])(?![0-9])")
+_MOBILE_WITHIN = re.compile(
+    rf"(?<![0-9A-Z])(?:(?:\+|00)?86{_GAP})?1[3-9][0-9]{_GAP}[0-9]{{4}}{_GAP}[0-9]{{4}}(?![0-9A-Z])"
+)
 
 _ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _ID_CHECKS = "10X98765432"
@@ -476,6 +493,14 @@ def _birth_date(number: str, today: date) -> date:
     if not _EARLIEST_BIRTH <= birth <= today:
         raise refusal
     return birth
+
+
+def _is_somebodys(number: str) -> bool:
+    try:
+        born = date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
+    except ValueError:
+        return False
+    return born >= _EARLIEST_BIRTH and number[17] == _id_check(number)
 
 
 def _uscc_check(code: str) -> str:

@@ -3,13 +3,14 @@
 import json
 from datetime import date
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from chalicelib.api.refusals import MalformedJson
 from chalicelib.api.requests import MOST_BYTES, read_json
-from chalicelib.api.shapes import Day, Reason
+from chalicelib.api.shapes import Day, Line, Note, Reason
 from chalicelib.domain.access import Role
 from chalicelib.integrations.alphabets import to_base64url
 from chalicelib.integrations.essc_platform import OperatorKey
@@ -141,10 +142,28 @@ def test_given_an_unfit_reason_when_read_then_refused(unfit: str) -> None:
     assert TypeAdapter(Reason).validate_python(" 扫错了 ") == "扫错了"
 
 
-def test_given_an_unknown_long_name_when_posted_then_it_is_not_repeated_in_full(desk: Desk) -> None:
-    answer = post(desk, PROGRAMME | {"x" * 500: 1}, key="k1")
+@pytest.mark.parametrize("kind", [Line, Reason, Note])
+def test_given_a_personal_number_in_a_free_text_when_read_then_refused_without_it(kind: Any) -> None:
+    with pytest.raises(ValidationError) as refused:
+        TypeAdapter(kind).validate_python("张三，440199199001010017，扫错了")
 
-    assert answer.json_body["errors"][0]["pointer"] == "/" + "x" * 40
+    assert [one["type"] for one in refused.value.errors()] == ["personal_number"]
+
+
+@pytest.mark.parametrize("name", ["x" * 500, "440199199001010017", "测试甲", "Maria Testfall", "p13800000001", "姓名"])
+def test_given_a_name_of_the_sender_s_own_that_is_no_word_when_posted_then_it_is_not_repeated(
+    desk: Desk, name: str
+) -> None:
+    client, operator = desk.a_client(), desk.an_operator()
+    target = f"/v1/programmes?region=440300&{quote(name)}=1"
+
+    posted = post(desk, PROGRAMME | {name: 1}, key="k1")
+    asked = desk.send("GET", target, client=client, operator=operator)
+    twice = desk.send("GET", f"{target}&{quote(name)}=2", client=client, operator=operator)
+
+    assert posted.json_body["errors"] == [{"pointer": "", "detail": "没有此项"}]
+    assert asked.json_body["errors"] == [{"parameter": "", "detail": "没有此项"}]
+    assert twice.json_body["errors"] == [{"parameter": "", "detail": "参数重复"}]
 
 
 @pytest.mark.parametrize(

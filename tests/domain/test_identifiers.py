@@ -17,6 +17,7 @@ from chalicelib.domain.identifiers import (
     IdType,
     InvalidIdentifier,
     age_on,
+    carries_personal_number,
     format_code,
     mask_mobile,
     mask_name,
@@ -520,6 +521,54 @@ class TestVoucherCodes:
 def check_symbol(body: str) -> str:
     value = sum(CROCKFORD.index(sign) << 5 * place for place, sign in enumerate(reversed(body)))
     return format_code(value.to_bytes(10, "big"))[-1]
+
+
+class TestNumbersInText:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "440199199001010017",
+            "身份证440199199001010017的学员",
+            "440199 19900101 0017",
+            "440199-19900101-0017",
+            "４４０１９９１９９００１０１００１７",
+            "4401991990\u200b01010017",
+            "id440199199001010017",
+            "11010519491231002x",
+            "13800000001",
+            "电话：138 0000 0001。",
+            "138–0000–0001",
+            "+86 13800000001",
+            "008613800000001",
+            "user_13800000001",
+        ],
+    )
+    def test_given_a_number_of_somebody_in_a_text_when_looked_for_then_found(self, text: str) -> None:
+        assert carries_personal_number(text)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "扫错了，2021-06-30 13:45 重扫",
+            "粤人社函〔2021〕101号",
+            "440199199001010013",  # the check digit does not fit
+            "440199199002300010",  # no such day
+            "1440199199001010017",  # a digit more
+            "12380000001",  # begins with 12
+            "138000000011",
+            "0755-12333",
+            "a13800000001f",  # part of a digest
+            "91110000600037341L",
+            "第 139 期 2021-06-30",
+        ],
+    )
+    def test_given_other_figures_when_looked_for_then_nobody_s_number(self, text: str) -> None:
+        assert not carries_personal_number(text)
+
+    @given(people_numbers(st.sampled_from(PROVINCES)), st.text("零 ，a-", max_size=5))
+    def test_given_any_personal_number_within_words_when_looked_for_then_found(self, number: str, words: str) -> None:
+        assert carries_personal_number(f"{words}{number}{words}")
 
 
 class TestMasks:
