@@ -288,7 +288,9 @@ def _read(operation: Operation, platform: Platform, received: Received, progress
     query = progress.query = requests.read_query(received, operation.query)
     attempt = None
     if operation.changes and actor is not None:
-        attempt = attempt_of(actor.app_key, f"{received.method} {received.path}", key, canonical)
+        veil = platform.keys.identities.veil
+        named = f"{received.method} {received.path}"
+        attempt = attempt_of(actor.app_key, named, veil(key.encode()), veil(canonical).encode())
     chinese = wants_chinese(received.header("accept-language"))
     return Call(platform, now, received.request_id, chinese, body, query, actor, attempt, session)
 

@@ -19,7 +19,10 @@ class Attempt:
 
 
 def attempt_of(app_key: str, operation: str, key: str, canonical_body: bytes) -> Attempt:
-    """Digest a request: 128 bits of SHA-256 each, in hex. Neither key nor body can be read back from it."""
+    """Digest a request: 128 bits of SHA-256 each, in hex.
+
+    The edge hands in keyed digests of key and body: neither can be read back from what is kept, nor found by trying.
+    """
     named = "\n".join((app_key, operation, key)).encode()
     return Attempt(
         request=hashlib.sha256(named).hexdigest()[:32],

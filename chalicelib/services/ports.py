@@ -67,6 +67,10 @@ class Identities(Protocol):
         """The index key of a canonical typed code."""
         ...
 
+    def veil(self, said: bytes) -> str:
+        """A keyed digest of what is only compared, never read again."""
+        ...
+
 
 class Sealer(Protocol):
     """Authenticated encryption of fields; ``context`` ties a value to its row and field."""

@@ -60,3 +60,14 @@ def test_a_code_is_found_after_every_rotation(first: Keyring, third: Keyring) ->
 def test_without_the_key_of_the_codes_nothing_starts(first: Keyring) -> None:
     with pytest.raises(BadKeyring, match="version 1"):
         HashedIdentities(first, Keyring("2", {"2": b"2" * 32}))
+
+
+def test_a_request_is_known_again_after_every_rotation_and_by_nobody_without_the_keys(
+    first: Keyring, third: Keyring, stranger: Keyring
+) -> None:
+    veiled = HashedIdentities(first, first).veil(NUMBER.encode())
+
+    assert HashedIdentities(third, third).veil(NUMBER.encode()) == veiled
+    assert HashedIdentities(first, stranger).veil(NUMBER.encode()) != veiled
+    assert veiled != HashedIdentities(first, first).code_key(NUMBER)
+    assert veiled != hashlib.sha256(NUMBER.encode()).hexdigest()
