@@ -13,7 +13,7 @@ from chalicelib.integrations.identities import HashedIdentities
 from chalicelib.integrations.keyring import Keyring
 from chalicelib.services import publishing
 from chalicelib.services.identifying import Presented
-from tests.services.crowd import at_once
+from tests.races.crowd import at_once
 from tests.services.faults import Watched, with_store
 from tests.world import KEYRING, World, a_person
 

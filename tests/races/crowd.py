@@ -1,4 +1,4 @@
-"""Many at the same moment."""
+"""Many at the same moment; or others while somebody is held up."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from chalicelib.domain.errors import DomainError
+from tests.services.faults import Watched, with_store
+from tests.world import World
 
 T = TypeVar("T")
 
@@ -23,3 +25,18 @@ def at_once(acts: Sequence[Callable[[], T]]) -> list[T | DomainError]:
 
     with ThreadPoolExecutor(len(acts)) as threads:
         return list(threads.map(one, acts))
+
+
+def held_up(world: World, store: str, methods: Sequence[str], others: Callable[[], object]) -> World:
+    """The world of somebody who has read and judged, and then waits at the first call of these methods of a store:
+    until then the others have acted."""
+    waiting = [others]
+
+    def wait(_: int) -> None:
+        while waiting:
+            waiting.pop()()
+
+    watched = getattr(world.platform, store)
+    for method in methods:
+        watched = Watched(watched, method, before=wait)
+    return with_store(world, store, watched)

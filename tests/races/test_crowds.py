@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
@@ -19,9 +19,9 @@ from chalicelib.domain.outcomes import Done
 from chalicelib.domain.person import Profile
 from chalicelib.domain.template import Template, TemplateState
 from chalicelib.domain.voucher import Receipt, State
-from chalicelib.services import publishing
+from chalicelib.services import expiring, publishing
 from chalicelib.services.identifying import Presented
-from tests.services.crowd import at_once
+from tests.races.crowd import at_once
 from tests.world import FACE_VALUE, World, a_person, local
 
 CROWD = 64
@@ -132,33 +132,6 @@ def test_given_one_redemption_when_it_arrives_64_times_then_all_get_the_same_ans
     world.check_laws([world.voucher(voucher_id)])
 
 
-def test_given_one_voucher_when_redeemed_given_back_and_revoked_at_once_then_the_story_is_one_line(
-    strict_world: World,
-) -> None:
-    world = strict_world
-    template = world.publish(100)
-    ids = []
-    for _ in range(4):
-        person = a_person()
-        voucher_id = world.claim(person, template).answer.voucher_id
-        shown = Presented(token=world.token(person, voucher_id))
-        acts = [
-            partial(world.redeem, shown),
-            partial(world.give_back, person, voucher_id),
-            partial(world.revoke, voucher_id),
-            partial(world.reverse, voucher_id),
-        ] * 4
-
-        outcomes = at_once(acts)
-
-        steps = [entry.said["step"] for entry in world.voucher(voucher_id).history]
-        assert len(steps) == 1 + len(answers(outcomes))
-        # At most one of giving back and revoking; the first of them ends it.
-        assert sum(step in ("give_back", "revoke") for step in steps) <= 1
-        ids.append(voucher_id)
-    world.check_laws([world.voucher(one) for one in ids])
-
-
 def test_given_one_at_a_time_when_64_templates_are_claimed_by_one_person_then_one_is_held(strict_world: World) -> None:
     world = strict_world
     world.rules(one_at_a_time=True)
@@ -248,6 +221,7 @@ def test_given_vouchers_on_their_last_day_when_redeemed_while_the_sweep_runs_the
     template = world.publish(100, peak_claims=48)
     people = [a_person() for _ in range(40)]
     ids = [world.claim(person, template).answer.voucher_id for person in people]
+    world.platform.checkpoints.advance(expiring.SWEEP, date(2021, 6, 29))
     world.clock.set(local("2021-06-30T15:59:59.999Z"))
     tokens = [Presented(token=world.token(p, one)) for p, one in zip(people, ids, strict=True)]
     late = world.at(local("2021-06-30T16:05:00Z"))
@@ -269,6 +243,7 @@ def test_given_two_sweeps_at_once_when_they_meet_then_each_voucher_expires_once(
     world = strict_world
     template = world.publish(200, peak_claims=48)
     ids = [world.claim(a_person(), template).answer.voucher_id for _ in range(60)]
+    world.platform.checkpoints.advance(expiring.SWEEP, date(2021, 6, 29))
     world.clock.set(local("2021-06-30T16:05:00Z"))
 
     sweeps: list[Any] = at_once([world.expire] * 4)
