@@ -14,7 +14,14 @@ from chalicelib.domain import template as rules
 from chalicelib.domain.access import Actor, covers, must_cover
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.calendar import local_date
-from chalicelib.domain.errors import AccountNotFound, Contended, Invalid, TemplateNotFound, TemplateStateRefused
+from chalicelib.domain.errors import (
+    AccountNotFound,
+    BudgetExceeded,
+    Contended,
+    Invalid,
+    TemplateNotFound,
+    TemplateStateRefused,
+)
 from chalicelib.domain.fund import Account, Posting, PostingKind, reserve_legs
 from chalicelib.domain.outcomes import Done, Mark, StaleRow, WriteConflict
 from chalicelib.domain.programme import Programme
@@ -276,7 +283,14 @@ def _act(
             raise TemplateNotFound()
         must_cover(actor, before.region)
         after, vouchers = change(before)
-        templates.change(after, Mark(attempt, after, now), _reserve(accounts, after, vouchers, actor, now))
+        try:
+            posted = _reserve(accounts, after, vouchers, actor, now)
+        except BudgetExceeded:
+            # Template and account are read at two moments: what took the money may have been this very act, by another.
+            if templates.read(template_id) != before:
+                raise StaleRow from None
+            raise
+        templates.change(after, Mark(attempt, after, now), posted)
         return after
 
     try:

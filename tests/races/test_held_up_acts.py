@@ -44,8 +44,8 @@ HELD_UP_AT = {
     "suspend": ["templates.change", "templates.set_gate"],
     "resume": ["templates.change", "templates.set_gate"],
     "close": ["templates.change", "templates.set_gate", "templates.release"],
-    "add": ["templates.change", "templates.deal"],
-    "publish": ["templates.change", "templates.deal"],
+    "add": ["accounts.read", "templates.change", "templates.deal"],
+    "publish": ["accounts.read", "templates.change", "templates.deal"],
     "close the draft": ["templates.change"],
     "cut": ["accounts.post"],
 }
