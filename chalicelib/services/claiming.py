@@ -74,13 +74,16 @@ def claim_voucher(
             templates, people, keys, chance, template, rules, named, assertion,
             actor=actor, attempt=attempt, entrance=asked.entrance, now=now,
         )  # fmt: skip
-    except (SoldOut, CapReached, HoldsAnother):
-        # A concurrent duplicate may have taken what this one lacked: then its answer is ours.
+    except (TemplateNotOpen, SoldOut, CapReached, HoldsAnother):
+        # Another request of this person may have been quicker, and taken what this one lacked. If it was a duplicate,
+        # its answer is ours.
         person_id = people.find(named.identity_keys)
         there = people.voucher(person_id, template.template_id) if person_id else None
-        earlier = voucher.earlier_answer(there, attempt, now) if there else None
-        if there is None or earlier is None:
+        if there is None:
             raise
+        earlier = voucher.earlier_answer(there, attempt, now)
+        if earlier is None:
+            raise _already_claimed(there) from None
         return Done(receipt(there, earlier), hit=True)
 
 
@@ -109,7 +112,7 @@ def _claim(
                 return Done(receipt(there, earlier), hit=True)
         assertions.check_age(assertion, now)
         if there is not None:
-            raise AlreadyClaimed(claimed_at=calendar.to_text(there.made_at), voucher_id=there.voucher_id)
+            raise _already_claimed(there)
         if not within(template.region, actor.client.regions):
             raise ChannelNotOpen()
         terms = templates.terms(template.template_id, template.terms_version)
@@ -133,6 +136,10 @@ def _claim(
         except _TermsChanged as changed:
             template = changed.template
     raise Contended()
+
+
+def _already_claimed(there: Voucher) -> AlreadyClaimed:
+    return AlreadyClaimed(claimed_at=calendar.to_text(there.made_at), voucher_id=there.voucher_id)
 
 
 class _TermsChanged(Exception):
@@ -240,4 +247,6 @@ def _rounds(templates: Templates, chance: Chance, template: Template) -> Iterato
         if fresh.state is not TemplateState.PUBLISHED:
             raise TemplateNotOpen(state=fresh.state)
         full = [shard.number for shard in templates.shards(fresh) if shard.remaining > 0]
-        yield fresh, [full[i] for i in chance.order(len(full))]
+        # Shards are not read at one moment: none has stock only if none was added meanwhile, which the head would show.
+        if full or templates.read(fresh.template_id) == fresh:
+            yield fresh, [full[i] for i in chance.order(len(full))]
