@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any
 
 import boto3
@@ -221,7 +222,7 @@ class World:
     def rows(self, table: str) -> list[dict[str, Any]]:
         """Every raw row of people, catalogue, casework or insights."""
         name = self.environment[f"{table.upper()}_TABLE"]
-        scan = boto3.client("dynamodb", endpoint_url=self.environment["AWS_ENDPOINT_URL"]).get_paginator("scan")
+        scan = _dynamodb(self.environment["AWS_ENDPOINT_URL"]).get_paginator("scan")
         return [row for page in scan.paginate(TableName=name, ConsistentRead=True) for row in page["Items"]]
 
     def code(self, person: Profile, voucher_id: str) -> str:
@@ -329,6 +330,11 @@ class World:
             genesis = history.genesis(voucher.template_id, voucher.person_id)
             assert history.check_chain(voucher.history, genesis) == voucher.version
             assert voucher.history[-1].said["to"] == voucher.state
+
+
+@lru_cache
+def _dynamodb(endpoint: str) -> Any:
+    return boto3.client("dynamodb", endpoint_url=endpoint)
 
 
 def a_world(environment: dict[str, str], chance: Chance | None = None, start: datetime = START) -> World:

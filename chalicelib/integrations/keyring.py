@@ -10,6 +10,8 @@ from typing import Any
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from chalicelib.domain.errors import Unavailable
+
 _SHORTEST = 32
 _VERSION = re.compile("[1-9][0-9]{0,2}")
 
@@ -92,13 +94,27 @@ def read_keyring(secret_string: str) -> Keyring:
 def load_keyring(secret_id: str, region: str | None, endpoint: str | None = None) -> Keyring:
     """Fetch a keyring from Secrets Manager, within 1 s to connect and 3 s to read, tried three times at most.
 
-    Raises BadKeyring, and botocore's own errors when the secret cannot be had.
+    Raises BadKeyring, Unavailable when the service cannot be reached or is too busy, and botocore's own errors when it
+    refuses.
     """
-    answer = _secrets_manager(region, endpoint).get_secret_value(SecretId=secret_id)
+    from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+
+    try:
+        answer = _secrets_manager(region, endpoint).get_secret_value(SecretId=secret_id)
+    except (ConnectionError, HTTPClientError) as unreachable:
+        raise Unavailable() from unreachable
+    except ClientError as refused:
+        if refused.response["ResponseMetadata"]["HTTPStatusCode"] < 500 and _code(refused) != "ThrottlingException":
+            raise
+        raise Unavailable() from refused
     text = answer.get("SecretString")
     if text is None:
         raise BadKeyring("the secret has no text")
     return read_keyring(text)
+
+
+def _code(refused: Any) -> str:
+    return str(refused.response["Error"]["Code"])
 
 
 @lru_cache(maxsize=4)

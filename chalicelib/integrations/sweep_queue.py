@@ -15,6 +15,9 @@ class SweepQueue:
 
     @cached_property
     def _client(self) -> Any:
+        from botocore.config import Config
         from botocore.session import Session
 
-        return Session().create_client("sqs", region_name=self._region)
+        # The sweep asks at the end of its time: what is not through within seconds, its next run asks again.
+        patience = Config(connect_timeout=1, read_timeout=3, retries={"total_max_attempts": 3, "mode": "standard"})
+        return Session().create_client("sqs", region_name=self._region, config=patience)

@@ -51,6 +51,16 @@ class Caller:
         return self._call("POST", target, body, name, status)
 
     def _call(self, method: str, target: str, body: object, key: str, status: int) -> Any:
+        answer = self.send(method, target, body, key)
+        assert answer.status_code == status, (method, target, answer.body.decode())
+        if "json" not in answer.headers["Content-Type"]:
+            return answer.body.decode()
+        if status < 300:
+            self._record(method, target, body, answer)
+        return answer.json_body
+
+    def send(self, method: str, target: str, body: object = None, key: str = "") -> HTTPResponse:
+        """Whatever the answer is."""
         raw = b"" if body is None else json.dumps(body, ensure_ascii=False).encode()
         headers = signing.sign(
             method,
@@ -71,13 +81,7 @@ class Caller:
         if raw:
             headers["Content-Type"] = "application/json"
         with ChaliceClient(app) as chalice:
-            answer = chalice.http.request(method, target, headers=headers, body=raw)
-        assert answer.status_code == status, (method, target, answer.body.decode())
-        if "json" not in answer.headers["Content-Type"]:
-            return answer.body.decode()
-        if status < 300:
-            self._record(method, target, body, answer)
-        return answer.json_body
+            return chalice.http.request(method, target, headers=headers, body=raw)
 
     def _record(self, method: str, target: str, body: object, answer: HTTPResponse) -> None:
         """The first good answer of each operation is its example."""

@@ -195,7 +195,8 @@ def _happen(
         case Fault.THROTTLED:
             if call.is_transaction:
                 return _cancelled(call, "ThrottlingError")
-            return _refused(400, "ProvisionedThroughputExceededException", call)
+            busy = "ProvisionedThroughputExceededException" if call.tables else "ThrottlingException"
+            return _refused(400, busy, call)
         case Fault.CONFLICT:
             return _cancelled(call, "TransactionConflict") if call.is_transaction else _conflict(call)
         case Fault.IN_PROGRESS:

@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 import requests
+from botocore.exceptions import ClientError
 
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.outcomes import WriteConflict
+from chalicelib.integrations.keyring import load_keyring
 from chalicelib.storage import keys
 from chalicelib.storage.rows import CaseworkRow
 from chalicelib.storage.tables import Tables
 from chalicelib.storage.transaction import Transaction, always
+from tests.engines import Engine
 from tests.faults.layer import At, AtRandom, Call, Fault, Recorded, under
 from tests.services.faults import PowerCut
 from tests.world import World
@@ -114,6 +117,18 @@ def test_given_the_layer_when_the_block_is_over_then_nothing_happens_any_more(ta
         is_there(tables, "one")
 
     assert not is_there(tables, "one")
+
+
+@pytest.mark.parametrize("fault", [Fault.UNSENT, Fault.LOST, Fault.FAILED, Fault.THROTTLED])
+def test_given_a_secret_that_cannot_be_had_for_the_moment_when_loaded_then_repeating_may_help(
+    engines: dict[str, Engine], fault: Fault
+) -> None:
+    endpoint = engines["ministack"].endpoint
+
+    with pytest.raises(Unavailable), under(_each(fault)):
+        load_keyring("no such secret", "us-east-1", endpoint)
+    with pytest.raises(ClientError):
+        load_keyring("no such secret", "us-east-1", endpoint)
 
 
 @pytest.fixture

@@ -1,0 +1,466 @@
+"""One request for each operation of the API, with all that must stand before it; each time for a target of its own."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from datetime import timedelta
+from functools import cached_property
+from typing import Any
+
+from chalice.test import HTTPResponse
+
+from chalicelib.domain.access import Role
+from chalicelib.domain.pace import FREE, WINDOW_SECONDS
+from chalicelib.domain.person import Profile
+from chalicelib.domain.region import Region, RuleSet
+from chalicelib.domain.template import Template
+from chalicelib.integrations.essc_platform import OperatorKey
+from chalicelib.services import publishing
+from chalicelib.services.identifying import Presented
+from chalicelib.storage.fresh import Fresh
+from tests.api.test_road_over_http import Caller, RecordedWorld, a_caller
+from tests.services.test_idempotency import a_uscc
+from tests.world import CITY, INSTITUTION_ID, World, a_person
+
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Scene:
+    """A world with three callers whom the handler knows."""
+
+    world: RecordedWorld
+    bureau: Caller
+    channel: Caller
+    desk: Caller
+
+    @cached_property
+    def stock(self) -> Template:
+        """A published template with vouchers enough for all."""
+        return self.world.publish(1000)
+
+    @cached_property
+    def other_stock(self) -> Template:
+        return self.world.publish(1000)
+
+    @cached_property
+    def one_at_a_time(self) -> RuleSet:
+        return self.world.rules(one_at_a_time=True)
+
+    def assertion(self, person: Profile, purpose: str, subject: str | None = None, *, caller: Caller) -> str:
+        return self.world.essc.assertion(
+            person,
+            app_key=caller.app_key,
+            purpose=purpose,
+            subject=subject,
+            jti=f"jti-{next(_numbers):08}",
+            now=self.world.now,
+        )
+
+    def holder(self, person: Profile) -> Caller:
+        """The channel with this person's session."""
+        jws = self.assertion(person, "session", caller=self.channel)
+        opened = self.channel.post("/v1/sessions", {"assertion": jws}, key=None)
+        return replace(self.channel, session=opened["session"])
+
+
+def a_scene(world: World) -> Scene:
+    made = _recorded(world)
+    return Scene(
+        made,
+        a_caller(made, "BUREAU3", Role.MINISTRY, "000000"),
+        a_caller(made, "CHANNEL3", Role.CHANNEL, "000000"),
+        a_caller(made, "DESK3", Role.INSTITUTION, CITY, INSTITUTION_ID),
+    )
+
+
+def _recorded(world: World) -> RecordedWorld:
+    return RecordedWorld(**{one.name: getattr(world, one.name) for one in fields(World)})
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request that can be sent again as it is."""
+
+    caller: Caller
+    method: str
+    target: str
+    body: object = None
+    key: str = ""
+    warm: bool = False
+    """Whether the container keeps what it remembers; else it has just been started."""
+
+    def send(self) -> HTTPResponse:
+        return self.caller.send(self.method, self.target, self.body, self.key)
+
+
+def get(caller: Caller, target: str) -> Request:
+    return Request(caller, "GET", target)
+
+
+def post(caller: Caller, target: str, body: object = None) -> Request:
+    return Request(caller, "POST", target, body, f"crash-{next(_numbers)}")
+
+
+def ask(caller: Caller, target: str, body: object) -> Request:
+    """A POST that changes nothing and takes no key."""
+    return Request(caller, "POST", target, body)
+
+
+Prepare = Callable[[Scene], Request]
+SCENES: dict[str, dict[str, Prepare]] = {}
+"""By operation, then by what makes the difference where an operation makes different calls; mostly that is nothing."""
+
+
+def scene(label: str, variant: str = "") -> Callable[[Prepare], Prepare]:
+    def add(prepare: Prepare) -> Prepare:
+        SCENES.setdefault(label, {})[variant] = prepare
+        return prepare
+
+    return add
+
+
+def _simple(label: str, prepare: Prepare) -> None:
+    scene(label)(prepare)
+
+
+# --- open to all -----------------------------------------------------------------------------------------------------
+
+_simple("GET /v1/time", lambda s: get(s.channel, "/v1/time"))
+_simple("GET /v1/keys", lambda s: get(s.channel, "/v1/keys"))
+_simple("GET /v1/openapi.json", lambda s: get(s.channel, "/v1/openapi.json"))
+
+# --- money -----------------------------------------------------------------------------------------------------------
+
+BUDGET = {"amount_fen": 7, "note": "追加"}
+_years = itertools.count(2022)
+
+
+@scene("POST /v1/accounts/{account_id}/budget")
+def change_budget(s: Scene) -> Request:
+    opened = open_account(s).send().json_body
+    return post(s.bureau, f"/v1/accounts/{opened['account_id']}/budget", BUDGET)
+
+
+@scene("POST /v1/accounts")
+def open_account(s: Scene) -> Request:
+    return post(s.bureau, "/v1/accounts", {"region": "440100", "year": next(_years), "budget_fen": 7})
+
+
+_simple("GET /v1/accounts", lambda s: get(s.bureau, f"/v1/accounts?region={CITY}&limit=1"))
+_simple("GET /v1/accounts/{account_id}", lambda s: get(s.bureau, f"/v1/accounts/{s.world.account_id}"))
+_simple(
+    "GET /v1/accounts/{account_id}/postings", lambda s: get(s.bureau, f"/v1/accounts/{s.world.account_id}/postings")
+)
+
+# --- access ----------------------------------------------------------------------------------------------------------
+
+
+def a_public_key() -> str:
+    return OperatorKey(f"key {next(_numbers)}".encode().ljust(32, b"-")).public_key
+
+
+def a_kid(s: Scene) -> str:
+    kid = f"kid-{next(_numbers)}"
+    s.bureau.post("/v1/assertion-keys", {"kid": kid, "public_key": a_public_key()}, status=201)
+    return kid
+
+
+def a_client(s: Scene) -> str:
+    asked = {"name": "渠道", "role": "channel", "regions": [CITY]}
+    return str(s.bureau.post("/v1/clients", asked, status=201)["client"]["app_key"])
+
+
+def an_operator(s: Scene) -> str:
+    asked = {"name": "李四", "public_key": a_public_key(), "region": CITY}
+    return str(s.bureau.post("/v1/operators", asked, status=201)["operator_id"])
+
+
+_simple(
+    "POST /v1/assertion-keys",
+    lambda s: post(s.bureau, "/v1/assertion-keys", {"kid": f"kid-{next(_numbers)}", "public_key": a_public_key()}),
+)
+_simple("GET /v1/assertion-keys", lambda s: get(s.bureau, "/v1/assertion-keys"))
+_simple("POST /v1/assertion-keys/{kid}/disable", lambda s: post(s.bureau, f"/v1/assertion-keys/{a_kid(s)}/disable"))
+_simple(
+    "POST /v1/clients",
+    lambda s: post(s.bureau, "/v1/clients", {"name": "渠道", "role": "channel", "regions": [CITY]}),
+)
+_simple("GET /v1/clients", lambda s: get(s.bureau, f"/v1/clients?region={CITY}"))
+_simple("GET /v1/clients/{app_key}", lambda s: get(s.bureau, f"/v1/clients/{a_client(s)}"))
+_simple(
+    "POST /v1/clients/{app_key}/secrets",
+    lambda s: post(s.bureau, f"/v1/clients/{a_client(s)}/secrets", {"overlap_seconds": 60}),
+)
+_simple(
+    "POST /v1/clients/{app_key}/pace",
+    lambda s: post(s.bureau, f"/v1/clients/{a_client(s)}/pace", {"requests_per_second": 7}),
+)
+_simple("POST /v1/clients/{app_key}/disable", lambda s: post(s.bureau, f"/v1/clients/{a_client(s)}/disable"))
+_simple(
+    "POST /v1/operators",
+    lambda s: post(s.bureau, "/v1/operators", {"name": "李四", "public_key": a_public_key(), "region": CITY}),
+)
+_simple("GET /v1/operators", lambda s: get(s.bureau, f"/v1/operators?region={CITY}"))
+_simple("GET /v1/operators/{operator_id}", lambda s: get(s.bureau, f"/v1/operators/{an_operator(s)}"))
+_simple("POST /v1/operators/{operator_id}/disable", lambda s: post(s.bureau, f"/v1/operators/{an_operator(s)}/disable"))
+
+# --- catalogue -------------------------------------------------------------------------------------------------------
+
+
+def a_school(s: Scene) -> str:
+    asked = school()
+    s.bureau.post("/v1/institutions", asked, status=201)
+    return str(asked["institution_id"])
+
+
+def school() -> dict[str, Any]:
+    return {
+        "institution_id": a_uscc(),
+        "region": CITY,
+        "name_zh": "学校",
+        "name_en": "School",
+        "kind": "school",
+        "coordinates": {"latitude": "22.543096", "longitude": "114.057865", "datum": "wgs84"},
+    }
+
+
+@scene("POST /v1/institutions/{institution_id}/readmit")
+def readmit(s: Scene) -> Request:
+    suspended = a_school(s)
+    s.bureau.post(f"/v1/institutions/{suspended}/suspend")
+    return post(s.bureau, f"/v1/institutions/{suspended}/readmit")
+
+
+@scene("POST /v1/courses")
+def add_course(s: Scene) -> Request:
+    asked = {
+        "programme_id": s.world.programme.programme_id,
+        "institution_id": INSTITUTION_ID,
+        "name_zh": "电工（初级）",
+        "name_en": "Electrician (junior)",
+        "hours": 40,
+    }
+    return post(s.bureau, "/v1/courses", asked)
+
+
+@scene("POST /v1/programmes")
+def add_programme(s: Scene) -> Request:
+    asked = {
+        "region": CITY,
+        "name_zh": "电工",
+        "name_en": "Electrician",
+        "programme_type": "enterprise_staff",
+        "standard_fen": 100_000,
+    }
+    return post(s.bureau, "/v1/programmes", asked)
+
+
+@scene("POST /v1/regions/{code}/rules")
+def decide_rules(s: Scene) -> Request:
+    caps = [{"rule": "three_a_year", "window": "year", "by": "all", "limit": 3}]
+    asked = {"effective_from": "2021-05-01", "caps": caps, "help_line": "0755-12333"}
+    county = f"{CITY[:4]}{next(_numbers) % 100:02}"
+    s.world.platform.catalogue.regions.add(Region(county, "某区", "A county", "county", CITY), None)
+    return post(s.bureau, f"/v1/regions/{county}/rules", asked)
+
+
+_simple("GET /v1/courses", lambda s: get(s.bureau, f"/v1/courses?institution_id={INSTITUTION_ID}"))
+_simple("GET /v1/courses/{course_id}", lambda s: get(s.bureau, f"/v1/courses/{s.world.course.course_id}"))
+_simple("POST /v1/institutions", lambda s: post(s.bureau, "/v1/institutions", school()))
+_simple("GET /v1/institutions", lambda s: get(s.bureau, f"/v1/institutions?region={CITY}"))
+_simple("GET /v1/institutions/{institution_id}", lambda s: get(s.bureau, f"/v1/institutions/{INSTITUTION_ID}"))
+_simple(
+    "POST /v1/institutions/{institution_id}/suspend",
+    lambda s: post(s.bureau, f"/v1/institutions/{a_school(s)}/suspend"),
+)
+_simple("GET /v1/programmes", lambda s: get(s.bureau, f"/v1/programmes?region={CITY}"))
+_simple(
+    "GET /v1/programmes/{programme_id}", lambda s: get(s.bureau, f"/v1/programmes/{s.world.programme.programme_id}")
+)
+_simple("GET /v1/regions", lambda s: get(s.bureau, "/v1/regions?parent=440000"))
+_simple("GET /v1/regions/{code}", lambda s: get(s.bureau, f"/v1/regions/{CITY}"))
+_simple("GET /v1/regions/{code}/rules", lambda s: get(s.bureau, f"/v1/regions/{CITY}/rules"))
+
+# --- templates -------------------------------------------------------------------------------------------------------
+
+
+def a_draft(s: Scene) -> str:
+    return s.world.draft(5).template_id
+
+
+def published(s: Scene) -> str:
+    return s.world.publish(5).template_id
+
+
+@scene("POST /v1/templates")
+def draft_template(s: Scene) -> Request:
+    asked = {
+        "region": CITY,
+        "account_id": s.world.account_id,
+        "quantity": 5,
+        "look": {"title": "深圳市职业培训券"},
+        "business_mode": "foundation",
+        "function_mode": "face_value",
+        "distribution_mode": "open",
+        "programme_id": s.world.programme.programme_id,
+        "face_value_fen": 80_000,
+        "claim_from": "2021-04-01",
+        "claim_until": "2021-06-30",
+        "valid_from": "2021-04-01",
+        "valid_until": "2021-06-30",
+    }
+    return post(s.bureau, "/v1/templates", asked)
+
+
+@scene("POST /v1/templates/{template_id}/publish", "16 shards")
+def publish_wide(s: Scene) -> Request:
+    return post(s.bureau, f"/v1/templates/{s.world.draft(50, peak_claims=192).template_id}/publish")
+
+
+@scene("POST /v1/templates/{template_id}/resume")
+def resume(s: Scene) -> Request:
+    template = s.world.publish(5)
+    s.world.act(publishing.suspend_template, template)
+    return post(s.bureau, f"/v1/templates/{template.template_id}/resume")
+
+
+_simple("GET /v1/templates", lambda s: get(s.bureau, f"/v1/templates?region={CITY}"))
+_simple("GET /v1/templates/{template_id}", lambda s: get(s.bureau, f"/v1/templates/{s.stock.template_id}"))
+_simple(
+    "GET /v1/templates/{template_id}/shards", lambda s: get(s.bureau, f"/v1/templates/{s.stock.template_id}/shards")
+)
+_simple("POST /v1/templates/{template_id}/publish", lambda s: post(s.bureau, f"/v1/templates/{a_draft(s)}/publish"))
+_simple("POST /v1/templates/{template_id}/suspend", lambda s: post(s.bureau, f"/v1/templates/{published(s)}/suspend"))
+_simple("POST /v1/templates/{template_id}/close", lambda s: post(s.bureau, f"/v1/templates/{published(s)}/close"))
+_simple(
+    "POST /v1/templates/{template_id}/additions",
+    lambda s: post(s.bureau, f"/v1/templates/{published(s)}/additions", {"quantity": 3}),
+)
+
+# --- vouchers --------------------------------------------------------------------------------------------------------
+
+
+def claimed(s: Scene) -> tuple[Profile, str]:
+    person = a_person()
+    return person, s.world.claim(person, s.stock).answer.voucher_id
+
+
+def redeemed(s: Scene) -> str:
+    person, voucher_id = claimed(s)
+    s.world.redeem(Presented(code=s.world.code(person, voucher_id)))
+    return voucher_id
+
+
+def place(s: Scene) -> dict[str, str]:
+    return {"institution_id": INSTITUTION_ID, "course_id": s.world.course.course_id}
+
+
+def claim_by(s: Scene, person: Profile, template: Template) -> Request:
+    template_id = template.template_id
+    jws = s.assertion(person, "claim", template_id, caller=s.channel)
+    return post(s.channel, "/v1/claims", {"template_id": template_id, "assertion": jws, "entrance": "card"})
+
+
+@scene("POST /v1/claims", "a newcomer")
+def claim_new(s: Scene) -> Request:
+    return claim_by(s, a_person(), s.stock)
+
+
+@scene("POST /v1/claims", "somebody known")
+def claim_known(s: Scene) -> Request:
+    return claim_by(s, claimed(s)[0], s.other_stock)
+
+
+@scene("POST /v1/claims", "one at a time, with a voucher that ended")
+def claim_one_at_a_time(s: Scene) -> Request:
+    s.one_at_a_time  # noqa: B018 - decided when first asked for
+    person, voucher_id = claimed(s)
+    s.world.revoke(voucher_id)
+    return claim_by(s, person, s.other_stock)
+
+
+@scene("POST /v1/vouchers/{voucher_id}/return")
+def give_back(s: Scene) -> Request:
+    person, voucher_id = claimed(s)
+    return post(s.holder(person), f"/v1/vouchers/{voucher_id}/return", {})
+
+
+@scene("POST /v1/redemptions", "by token")
+def redeem_by_token(s: Scene) -> Request:
+    person, voucher_id = claimed(s)
+    token = s.holder(person).get(f"/v1/vouchers/{voucher_id}/qr?format=token")["token"]
+    return post(s.desk, "/v1/redemptions", place(s) | {"token": token})
+
+
+@scene("POST /v1/redemptions", "by typed code")
+def redeem_by_code(s: Scene) -> Request:
+    return post(s.desk, "/v1/redemptions", place(s) | {"code": s.world.code(*claimed(s))})
+
+
+@scene("POST /v1/redemptions", "by assertion")
+def redeem_by_assertion(s: Scene) -> Request:
+    template_id, (person, _) = s.stock.template_id, claimed(s)
+    jws = s.assertion(person, "redeem", template_id, caller=s.desk)
+    return post(s.desk, "/v1/redemptions", place(s) | {"assertion": jws, "template_id": template_id})
+
+
+@scene("POST /v1/verifications", "by token")
+def verify_token(s: Scene) -> Request:
+    person, voucher_id = claimed(s)
+    token = s.holder(person).get(f"/v1/vouchers/{voucher_id}/qr?format=token")["token"]
+    return ask(s.desk, "/v1/verifications", place(s) | {"token": token})
+
+
+@scene("POST /v1/verifications", "by typed code")
+def verify_code(s: Scene) -> Request:
+    return ask(s.desk, "/v1/verifications", place(s) | {"code": s.world.code(*claimed(s))})
+
+
+@scene("POST /v1/sessions")
+def open_session(s: Scene) -> Request:
+    jws = s.assertion(claimed(s)[0], "session", caller=s.channel)
+    return ask(s.channel, "/v1/sessions", {"assertion": jws})
+
+
+def of_holder(what: str) -> Prepare:
+    def prepare(s: Scene) -> Request:
+        person, voucher_id = claimed(s)
+        return get(s.holder(person), f"/v1/{what}".replace("ID", voucher_id))
+
+    return prepare
+
+
+_simple("GET /v1/wallet", of_holder("wallet"))
+_simple("GET /v1/vouchers/{voucher_id}", of_holder("vouchers/ID"))
+_simple("GET /v1/vouchers/{voucher_id}/history", of_holder("vouchers/ID/history"))
+_simple("GET /v1/vouchers/{voucher_id}/qr", of_holder("vouchers/ID/qr"))
+_simple(
+    "POST /v1/vouchers/{voucher_id}/reversal",
+    lambda s: post(s.desk, f"/v1/vouchers/{redeemed(s)}/reversal", {"reason": "扫错了"}),
+)
+_simple(
+    "POST /v1/vouchers/{voucher_id}/revocation",
+    lambda s: post(s.bureau, f"/v1/vouchers/{claimed(s)[1]}/revocation", {"reason": "资格有误"}),
+)
+
+
+# --- where a client's budget is renewed ------------------------------------------------------------------------------
+
+
+@scene("GET /v1/regions/{code}", "its client's budget is used up")
+def renew_budget(s: Scene) -> Request:
+    forget(s.world)
+    s.world.clock.set(s.world.now + timedelta(seconds=WINDOW_SECONDS))
+    for _ in range(FREE):
+        s.bureau.get(f"/v1/regions/{CITY}")
+    return replace(get(s.bureau, f"/v1/regions/{CITY}"), warm=True)
+
+
+def forget(world: World) -> None:
+    """As if the container had just been started: nothing is remembered. (Only its connection stays; it is dear.)"""
+    p: Any = world.platform
+    stores = [p.templates, *(getattr(p.catalogue, one.name) for one in fields(p.catalogue))]
+    for memory in (kept for store in stores for kept in vars(store).values() if isinstance(kept, Fresh)):
+        memory.clear()
+    p.paces._leases.clear()
