@@ -2,7 +2,6 @@
 
 from chalice.app import Blueprint, Response
 
-from chalicelib.api import openapi
 from chalicelib.api.answers import Plain, answers
 from chalicelib.api.shapes import Instant, Shown
 
@@ -45,5 +44,7 @@ def get_keys(call: Plain) -> QrKeys:
 
 @answers(routes, "GET", "/v1/openapi.json", act=None, tag="about", zh="本接口的描述", en="This API's description")
 def get_openapi(call: Plain) -> Description:
+    from chalicelib.api import openapi  # here, not above: few ask for it
+
     headers: dict[str, str | list[str]] = {"Content-Type": "application/json", "Cache-Control": "max-age=300"}
     return Response(openapi.document_text(), headers)  # type: ignore[return-value]

@@ -7,10 +7,6 @@ import base64
 import struct
 import zlib
 
-import qrcode
-from qrcode.constants import ERROR_CORRECT_M
-from qrcode.util import MODE_ALPHA_NUM, QRData
-
 PNG_SCALE = 8
 """Pixels to a module."""
 
@@ -48,6 +44,11 @@ _BLOCKS = {(False, False): " ", (True, False): "▀", (False, True): "▄", (Tru
 
 def _modules(token: str) -> list[list[bool]]:
     """Rows of modules, dark is True, with the quiet zone of four that the standard wants."""
+    # Here, not above: a container that never draws does not load it.
+    import qrcode
+    from qrcode.constants import ERROR_CORRECT_M
+    from qrcode.util import MODE_ALPHA_NUM, QRData
+
     code = qrcode.QRCode(error_correction=ERROR_CORRECT_M, border=4)
     code.add_data(QRData(token, mode=MODE_ALPHA_NUM), optimize=0)
     code.make(fit=True)

@@ -26,7 +26,7 @@ from chalicelib.domain.outcomes import Done, Page
 class Asked(BaseModel):
     """What comes in: nothing unknown, nothing converted."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, defer_build=True)
 
 
 class Nothing(Asked):
@@ -36,7 +36,7 @@ class Nothing(Asked):
 class Shown(BaseModel):
     """What goes out, read off a domain object of the same fields."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True, defer_build=True)
 
     @classmethod
     def of(cls, noun: Any) -> Self:

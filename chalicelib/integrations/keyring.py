@@ -7,9 +7,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
 from chalicelib.domain.errors import Unavailable
 
 _SHORTEST = 32
@@ -56,6 +53,10 @@ class Keyring:
         if known is None:
             if version not in self.materials:
                 raise UnknownKeyVersion(version)
+            # Here, not above: what never derives a key, as an import or a job, does not load it.
+            from cryptography.hazmat.primitives.hashes import SHA256
+            from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
             known = HKDF(SHA256(), length, salt=None, info=purpose.encode()).derive(self.materials[version])
             self._derived[purpose, version, length] = known
         return known
