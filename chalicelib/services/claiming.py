@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import cycle, islice
 
 from chalicelib.domain import assertion as assertions
 from chalicelib.domain import calendar, person, voucher
@@ -31,7 +32,7 @@ from chalicelib.services.ports import Catalogue, Chance, Keys, People, Templates
 from chalicelib.services.publishing import settle
 
 TRIES = 12
-ROUNDS_OF_STOCK = 4
+ROUNDS_OF_STOCK, TRIES_A_ROUND = 4, 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,14 +210,17 @@ def _take_from_stock(
 ) -> Voucher:
     """Try shards until one gives a unit. A conflict is never "empty": sold out is only what every shard refused."""
     identity_keys = newcomer.identity_keys if newcomer else ()
-    for seen, numbers in _rounds(templates, chance, template):
+    conflicts = 0
+    for seen, numbers in rounds_of_shards(templates, chance, template):
         for number in numbers:
             unclaimed = replace(blank, shard=number)
             made = voucher.claim(unclaimed, attempt=attempt, actor=actor, entrance=entrance, now=now)
             try:
-                people.record_claim(made, taken, identity_keys)
+                people.record_claim(made, taken, identity_keys, conflicts)
+                templates.note_shard(template.template_id, number)
                 return made
             except WriteConflict:
+                conflicts += 1
                 continue
             except ShardRefused as refused:
                 shard = refused.shard
@@ -238,10 +242,17 @@ def _why_shut(templates: Templates, template: Template) -> Template:
     return fresh
 
 
-def _rounds(templates: Templates, chance: Chance, template: Template) -> Iterator[tuple[Template, list[int]]]:
-    """First two random shards, unread; then those that show stock, read anew each round."""
+def rounds_of_shards(templates: Templates, chance: Chance, template: Template) -> Iterator[tuple[Template, list[int]]]:
+    """Shards to try one after another, another one after each conflict.
+
+    First two unread: the one that worked here a moment ago, so that in a rush each container keeps out of the others'
+    way, and random ones. Then random ones of those that show stock, read anew each round; none: it is sold out.
+    """
     if template.shards:
-        yield template, chance.order(template.shards)[:2]
+        order, noted = chance.order(template.shards), templates.noted_shard(template.template_id)
+        if noted is not None:
+            order = [noted, *(number for number in order if number != noted)]
+        yield template, order[:2]
     for _ in range(ROUNDS_OF_STOCK):
         fresh = settle(templates, template.template_id)
         if fresh.state is not TemplateState.PUBLISHED:
@@ -249,4 +260,5 @@ def _rounds(templates: Templates, chance: Chance, template: Template) -> Iterato
         full = [shard.number for shard in templates.shards(fresh) if shard.remaining > 0]
         # Shards are not read at one moment: none has stock only if none was added meanwhile, which the head would show.
         if full or templates.read(fresh.template_id) == fresh:
-            yield fresh, [full[i] for i in chance.order(len(full))]
+            order = [full[i] for i in chance.order(len(full))]
+            yield fresh, list(islice(cycle(order), TRIES_A_ROUND))

@@ -212,6 +212,14 @@ class Templates(Protocol):
         """Whether that was noted here within the last second, and no later version is known."""
         ...
 
+    def note_shard(self, template_id: str, number: int) -> None:
+        """This shard gave a unit: remembered for a second."""
+        ...
+
+    def noted_shard(self, template_id: str) -> int | None:
+        """The shard that gave one here within the last second."""
+        ...
+
     def page(self, region: str, limit: int, cursor: str | None) -> Page[Template]: ...
 
     def add(self, template: Template, terms: Terms, mark: Mark) -> None:
@@ -256,9 +264,10 @@ class People(Protocol):
 
     def wallet(self, person_id: str, limit: int, cursor: str | None) -> Page[Voucher]: ...
 
-    def record_claim(self, voucher: Voucher, person: Person, identity_keys: Sequence[str]) -> None:
+    def record_claim(self, voucher: Voucher, person: Person, identity_keys: Sequence[str], met: int = 0) -> None:
         """One transaction: voucher, shard, person (+ identities when given: the person is new then).
 
+        Tried once, after a pause where conflicts were ``met`` before: the shard may be another next time.
         Raises VoucherExists, ShardRefused, StaleRow, WriteConflict.
         """
         ...

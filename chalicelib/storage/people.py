@@ -57,7 +57,7 @@ class PeopleStore:
         found = self._tables.query(PeopleRow, person_id, condition, limit=limit, cursor=cursor)
         return Page(tuple(from_body(Voucher, text(item, "body")) for item in found.items), found.cursor)
 
-    def record_claim(self, voucher: Voucher, person: Person, identity_keys: Sequence[str]) -> None:
+    def record_claim(self, voucher: Voucher, person: Person, identity_keys: Sequence[str], met: int = 0) -> None:
         tx = Transaction(self._tables)
         tx.put(_voucher_row(voucher), PeopleRow.person.does_not_exist(), always(VoucherExists()))
         # Under every pepper that is known: containers of before and after a rotation meet in one of them.
@@ -76,7 +76,7 @@ class PeopleStore:
             in_stock,
             lambda item: ShardRefused(to_shard(item) if item else None),
         )
-        tx.commit()
+        tx.commit(tries=1, met=met)  # the caller takes another shard
 
     def record_step(self, before: Voucher, after: Voucher, person: Person | None = None) -> None:
         tx = Transaction(self._tables)

@@ -26,6 +26,8 @@ class TemplateStore:
         self._terms: Fresh[tuple[str, int], Terms] = Fresh(seconds=float("inf"))  # terms never change
         # What is asked for a thousand times a second after the last one is gone costs a look a second, not a thousand.
         self._sold_out: Fresh[str, int] = Fresh(seconds=1)
+        # For a second only: a rush is where it helps, and in quiet hours all shards ought to empty alike.
+        self._shard: Fresh[str, int] = Fresh(seconds=1)
 
     def get(self, template_id: str) -> Template | None:
         return self._fresh.get(template_id, lambda: self._read(template_id))
@@ -49,6 +51,12 @@ class TemplateStore:
         # Stock comes only with a later version of the template.
         version = self._sold_out.get(template.template_id, lambda: None)
         return version is not None and template.version <= version
+
+    def note_shard(self, template_id: str, number: int) -> None:
+        self._shard.keep(template_id, number)
+
+    def noted_shard(self, template_id: str) -> int | None:
+        return self._shard.get(template_id, lambda: None)
 
     def page(self, region: str, limit: int, cursor: str | None) -> Page[Template]:
         found = self._tables.listed(ListedRow, keys.template(region), limit, cursor)

@@ -23,6 +23,8 @@ from chalicelib.storage.tables import Tables, key_of, said_by, translate
 
 MOST_ACTIONS = 100
 TRIES = 4
+# A transaction holds its rows for some 25 ms. bench/shards.py shows what other lengths do.
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.005, 0.08
 Otherwise = Callable[[Item | None], Exception]
 
 
@@ -57,13 +59,16 @@ class Transaction:
         """Only look."""
         self._add(self._checks, row, otherwise, condition=condition)
 
-    def commit(self) -> None:
-        """All or nothing. Raises what a failed condition means, WriteConflict, or Unavailable (outcome unknown)."""
+    def commit(self, *, tries: int = TRIES, met: int = 0) -> None:
+        """All or nothing; ``met``: how many conflicts the caller has met before on its way.
+
+        Raises what a failed condition means, WriteConflict, or Unavailable (outcome unknown).
+        """
         if len(self) > MOST_ACTIONS:
             raise AssertionError(f"{len(self)} actions in one transaction")
-        for attempt in range(TRIES):
-            if attempt:
-                time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, not a secret
+        for conflicts in range(met, met + tries):
+            if conflicts:
+                time.sleep(pause(conflicts))
             try:
                 # botocore's own retries repeat this token, so a lost answer is answered again, not carried out again.
                 self._tables.connection.transact_write_items(
@@ -98,6 +103,11 @@ class Transaction:
             self._tables.name(row), hash_key, range_key, return_values_on_condition_failure="ALL_OLD", **kwargs
         )
         writes.append(_Write(len(self), operation, otherwise))
+
+
+def pause(conflicts: int) -> float:
+    """Seconds to wait after so many conflicts in a row, at random: those who met once ought not to meet again."""
+    return random.uniform(0, min(LONGEST_PAUSE, SHORTEST_PAUSE * 2 ** (conflicts - 1)))  # noqa: S311 - not a secret
 
 
 def always(error: Exception) -> Otherwise:

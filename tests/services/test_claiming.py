@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.errors import AlreadyClaimed, HoldsAnother, SoldOut
+from chalicelib.domain.errors import AlreadyClaimed, Contended, HoldsAnother, SoldOut
+from chalicelib.domain.outcomes import WriteConflict
 from chalicelib.domain.region import Cap, CapBy, Window
 from chalicelib.domain.voucher import State
 from chalicelib.integrations.identities import HashedIdentities
 from chalicelib.integrations.keyring import Keyring
-from chalicelib.services import publishing
+from chalicelib.services import claiming, publishing
 from chalicelib.services.identifying import Presented
 from tests.races.crowd import at_once
 from tests.services.faults import Watched, with_store
@@ -139,3 +140,61 @@ def test_given_a_holder_of_another_when_a_desk_reverses_then_it_is_not_told_whic
         world.reverse(used)
 
     assert refused.value.facts == {}
+
+
+class InTheWay:
+    """Others are writing at the first shards that are tried; keeps which were tried, and after how many conflicts."""
+
+    def __init__(self, people: Any, conflicts: int) -> None:
+        self._people, self._left = people, conflicts
+        self.tried: list[tuple[int, int]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._people, name)
+
+    def record_claim(self, made: Any, taken: Any, identity_keys: Any, met: int) -> None:
+        self.tried.append((made.shard, met))
+        if self._left:
+            self._left -= 1
+            raise WriteConflict
+        self._people.record_claim(made, taken, identity_keys)
+
+
+def test_given_a_conflict_when_claimed_then_another_shard_is_taken_after_a_pause(strict_world: World) -> None:
+    template = strict_world.publish(100, peak_claims=60)
+    people = InTheWay(strict_world.platform.people, conflicts=3)
+    world = with_store(strict_world, "people", people)
+
+    voucher = world.voucher(world.claim(a_person(), template).answer.voucher_id)
+
+    shards, met = zip(*people.tried, strict=True)
+    assert met == (0, 1, 2, 3)
+    assert shards[0] != shards[1]
+    assert voucher.shard == shards[3]
+
+
+def test_given_a_shard_that_gave_a_unit_when_claimed_again_within_a_second_then_it_is_asked_first(
+    strict_world: World,
+) -> None:
+    template = strict_world.publish(100, peak_claims=60)
+    people = InTheWay(strict_world.platform.people, conflicts=0)
+    world = with_store(strict_world, "people", people)
+
+    for _ in range(6):
+        world.claim(a_person(), template)
+        world.platform.templates.note_shard(template.template_id, 3)
+
+    assert [shard for shard, _ in people.tried[1:]] == [3] * 5
+
+
+def test_given_every_shard_is_busy_all_the_time_when_claimed_then_it_gives_up_in_the_end_and_says_so(
+    strict_world: World,
+) -> None:
+    template = strict_world.publish(100, peak_claims=60)
+    people = InTheWay(strict_world.platform.people, conflicts=1_000)
+    world = with_store(strict_world, "people", people)
+
+    with pytest.raises(Contended):
+        world.claim(a_person(), template)
+
+    assert len(people.tried) == 2 + claiming.ROUNDS_OF_STOCK * claiming.TRIES_A_ROUND

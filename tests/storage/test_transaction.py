@@ -211,6 +211,29 @@ def test_given_others_in_the_way_all_the_time_when_committed_then_it_is_a_confli
     assert not stands(own_tables, subject)
 
 
+def test_given_one_try_when_others_are_in_the_way_then_it_is_a_conflict_at_once(
+    monkeypatch: pytest.MonkeyPatch, own_tables: Tables
+) -> None:
+    calls = fail_first(monkeypatch, own_tables, cancelled("TransactionConflict"))
+    subject = an_id()
+    tx = Transaction(own_tables)
+    tx.put(CaseworkRow(subject, keys.HEAD), CaseworkRow.subject.does_not_exist(), always(AssertionError()))
+
+    with pytest.raises(WriteConflict):
+        tx.commit(tries=1, met=5)
+
+    assert calls() == 1
+    assert not stands(own_tables, subject)
+
+
+def test_given_conflicts_in_a_row_when_waiting_then_longer_each_time_and_never_longer_than_the_longest() -> None:
+    longest = [max(transaction.pause(conflicts) for _ in range(300)) for conflicts in range(1, 60)]
+
+    assert 0 < longest[0] <= transaction.SHORTEST_PAUSE
+    assert longest[0] < longest[2] < longest[3]
+    assert transaction.LONGEST_PAUSE / 2 < max(longest) <= transaction.LONGEST_PAUSE
+
+
 def test_given_a_conflict_beside_a_failed_condition_when_committed_then_the_condition_decides_at_once(
     monkeypatch: pytest.MonkeyPatch, own_tables: Tables
 ) -> None:
