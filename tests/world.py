@@ -20,6 +20,7 @@ from chalicelib.domain.access import Actor, AssertionKey, Client, Operator, Role
 from chalicelib.domain.assertion import HolderSession
 from chalicelib.domain.attempt import Attempt, attempt_of
 from chalicelib.domain.fund import Balance
+from chalicelib.domain.identifiers import InvalidIdentifier, parse_uscc
 from chalicelib.domain.institution import Institution, Kind
 from chalicelib.domain.outcomes import Done
 from chalicelib.domain.person import Profile
@@ -65,6 +66,17 @@ _numbers = itertools.count(1)
 def a_person(number: int | None = None, *, birth: date = date(1990, 1, 1), name: str = "测试甲") -> Profile:
     """Somebody who is nobody; a new one each time unless ``number`` says which."""
     return invented_person(next(_numbers) if number is None else number, birth=birth, name=name)
+
+
+def a_uscc() -> str:
+    """A unified social credit code that nobody here has; its two check characters are found by trying."""
+    body = f"91440300{next(_numbers):08d}"
+    for organisation, last in itertools.product("0123456789X", "0123456789ABCDEFGHJKLMNPQRTUWXY"):
+        try:
+            return parse_uscc(f"{body}{organisation}{last}")
+        except InvalidIdentifier:
+            continue
+    raise AssertionError(body)
 
 
 @dataclass

@@ -227,7 +227,7 @@ def test_given_a_body_over_the_limit_when_posted_then_413_before_anything_else(d
     assert desk.send("POST", "/v1/programmes", raw=b" " * MOST_BYTES).status_code == 401
 
 
-@pytest.mark.parametrize("key", ["", "k" * 256])
+@pytest.mark.parametrize("key", ["", "k" * 256, "a key", "键", "clé", "k\x7f"])
 def test_given_no_fit_key_when_something_would_change_then_refused(desk: Desk, key: str) -> None:
     answer = post(desk, PROGRAMME, key=key)
 

@@ -62,6 +62,10 @@ class Caller:
     def send(self, method: str, target: str, body: object = None, key: str = "") -> HTTPResponse:
         """Whatever the answer is."""
         raw = b"" if body is None else json.dumps(body, ensure_ascii=False).encode()
+        return self.send_raw(method, target, raw, key)
+
+    def send_raw(self, method: str, target: str, raw: bytes, key: str = "") -> HTTPResponse:
+        """Bytes as they are."""
         headers = signing.sign(
             method,
             target,

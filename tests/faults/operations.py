@@ -19,8 +19,7 @@ from chalicelib.services import publishing
 from chalicelib.services.identifying import Presented
 from chalicelib.storage.fresh import Fresh
 from tests.api.test_road_over_http import Caller, RecordedWorld, a_caller
-from tests.services.test_idempotency import a_uscc
-from tests.world import CITY, INSTITUTION_ID, World, a_person
+from tests.world import CITY, INSTITUTION_ID, World, a_person, a_uscc
 
 _numbers = itertools.count(1)
 

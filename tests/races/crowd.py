@@ -5,6 +5,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+import pytest
+from chalice.app import Chalice
+
 from chalicelib.domain.errors import DomainError
 from tests.services.faults import Watched, with_store
 from tests.world import World
@@ -40,3 +43,10 @@ def held_up(world: World, store: str, methods: Sequence[str], others: Callable[[
     for method in methods:
         watched = Watched(watched, method, before=wait)
     return with_store(world, store, watched)
+
+
+def give_each_thread_its_request(patch: pytest.MonkeyPatch) -> None:
+    """Chalice keeps the request on the app, since Lambda gives a container one at a time: here every thread is one."""
+    mine = threading.local()
+    request = property(lambda _: mine.request, lambda _, request: setattr(mine, "request", request))
+    patch.setattr(Chalice, "current_request", request, raising=False)
