@@ -8,7 +8,8 @@ the OpenAPI document takes its examples, is this road's own recording, and walki
 import itertools
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -50,6 +51,43 @@ class Caller:
         name = f"{self.app_key}-{next(self._numbers)}" if key == "new" else key or ""
         return self._call("POST", target, body, name, status)
 
+    def send_raw(
+        self,
+        method: str,
+        target: str,
+        raw: bytes = b"",
+        key: str = "",
+        *,
+        nonce: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> HTTPResponse:
+        """Any request, signed as this client signs; ``headers`` come last and win."""
+        sent = signing.sign(
+            method,
+            target,
+            app_key=self.app_key,
+            secret=self.secret,
+            timestamp=int(self.world.now.timestamp()),
+            nonce=nonce or f"nonce-{next(self._numbers):04}",
+            body=raw,
+            idempotency_key=key,
+        )
+        if self.key:
+            path = target.partition("?")[0]
+            now = self.world.now
+            sent["X-Operator"] = self.key.sign(self.operator_id, self.app_key, method, path, raw, key, now)
+        if self.session:
+            sent["X-Holder-Session"] = self.session
+        if raw:
+            sent["Content-Type"] = "application/json"
+        with ChaliceClient(app) as chalice:
+            return chalice.http.request(method, target, headers={**sent, **(headers or {})}, body=raw)
+
+    def send(self, method: str, target: str, body: object = None, key: str = "") -> HTTPResponse:
+        """Whatever the answer is."""
+        raw = b"" if body is None else json.dumps(body, ensure_ascii=False).encode()
+        return self.send_raw(method, target, raw, key)
+
     def _call(self, method: str, target: str, body: object, key: str, status: int) -> Any:
         answer = self.send(method, target, body, key)
         assert answer.status_code == status, (method, target, answer.body.decode())
@@ -58,34 +96,6 @@ class Caller:
         if status < 300:
             self._record(method, target, body, answer)
         return answer.json_body
-
-    def send(self, method: str, target: str, body: object = None, key: str = "") -> HTTPResponse:
-        """Whatever the answer is."""
-        raw = b"" if body is None else json.dumps(body, ensure_ascii=False).encode()
-        return self.send_raw(method, target, raw, key)
-
-    def send_raw(self, method: str, target: str, raw: bytes, key: str = "") -> HTTPResponse:
-        """Bytes as they are."""
-        headers = signing.sign(
-            method,
-            target,
-            app_key=self.app_key,
-            secret=self.secret,
-            timestamp=int(self.world.now.timestamp()),
-            nonce=f"nonce-{next(self._numbers):04}",
-            body=raw,
-            idempotency_key=key,
-        )
-        if self.key:
-            path = target.partition("?")[0]
-            now = self.world.now
-            headers["X-Operator"] = self.key.sign(self.operator_id, self.app_key, method, path, raw, key, now)
-        if self.session:
-            headers["X-Holder-Session"] = self.session
-        if raw:
-            headers["Content-Type"] = "application/json"
-        with ChaliceClient(app) as chalice:
-            return chalice.http.request(method, target, headers=headers, body=raw)
 
     def _record(self, method: str, target: str, body: object, answer: HTTPResponse) -> None:
         """The first good answer of each operation is its example."""
@@ -111,8 +121,11 @@ def app_route(target: str) -> str:
     return str(RouteMatcher(list(app.routes)).match_route(path).route)
 
 
-@pytest.fixture
-def callers(engines: dict[str, Engine]) -> Iterator[tuple[RecordedWorld, Caller, Caller, Caller]]:
+Callers = tuple[RecordedWorld, Caller, Caller, Caller]
+
+
+@contextmanager
+def calling(engines: dict[str, Engine]) -> Iterator[Callers]:
     """The bureau, a channel, an institution's desk, in a world without chance."""
     endpoint = engines["ministack"].endpoint
     assert endpoint is not None
@@ -128,6 +141,12 @@ def callers(engines: dict[str, Engine]) -> Iterator[tuple[RecordedWorld, Caller,
     )
     wiring.use(None)
     delete_tables(environment)
+
+
+@pytest.fixture
+def callers(engines: dict[str, Engine]) -> Iterator[Callers]:
+    with calling(engines) as them:
+        yield them
 
 
 def a_caller(world: RecordedWorld, app_key: str, role: Role, region: str, institution_id: str | None = None) -> Caller:
@@ -165,7 +184,7 @@ def a_template(bureau: Caller, programme_id: str, account_id: str, quantity: int
     return made
 
 
-def test_the_road(callers: tuple[RecordedWorld, Caller, Caller, Caller]) -> None:
+def test_the_road(callers: Callers) -> None:
     world, bureau, channel, desk = callers
 
     # --- catalogue ---
