@@ -1,0 +1,266 @@
+"""A canary's road with every refusal on it: each step is one that a person or a desk may really take."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from chalicelib import wiring
+from chalicelib.domain.errors import ConcurrentChange, Unavailable
+from chalicelib.domain.outcomes import WriteConflict
+from chalicelib.domain.person import Profile
+from chalicelib.domain.voucher import State
+from tests.api.test_road_over_http import Caller, RecordedWorld
+from tests.services.faults import Watched
+from tests.world import CITY, INSTITUTION_ID, OTHER_CITY, OTHER_INSTITUTION_ID
+
+YEAR = 2024
+MAY, JUNE = ("2021-05-01", "2021-05-31"), ("2021-06-01", "2021-06-30")
+
+
+@dataclass
+class Refusals:
+    """``canary`` and ``other`` meet them all."""
+
+    world: RecordedWorld
+    bureau: Caller
+    channel: Caller
+    desk: Caller
+    canary: Profile
+    other: Profile
+
+    def meet(self) -> None:
+        """Go the whole road; each request's status is checked by its caller."""
+        self._prepare()
+        self._who_asks()
+        self._catalogue()
+        self._claims()
+        self._desk()
+        self._ends()
+        self._faults()
+
+    # --- what it takes ---
+
+    def _prepare(self) -> None:
+        programme = {
+            "region": CITY,
+            "name_zh": "焊工",
+            "name_en": "Welder",
+            "programme_type": "enterprise_staff",
+            "standard_fen": 100_000,
+        }
+        self.programme_id = self.bureau.post("/v1/programmes", programme, status=201)["programme_id"]
+        account = {"region": CITY, "year": YEAR, "budget_fen": 100_000_000}
+        self.account_id = self.bureau.post("/v1/accounts", account, status=201)["account_id"]
+        self.course_id = self._course(INSTITUTION_ID)
+        self._rules()
+
+    def _course(self, institution_id: str) -> str:
+        course = {
+            "programme_id": self.programme_id,
+            "institution_id": institution_id,
+            "name_zh": "焊工（初级）",
+            "name_en": "Welder (junior)",
+            "hours": 40,
+        }
+        return str(self.bureau.post("/v1/courses", course, status=201)["course_id"])
+
+    def _rules(self, **rules: Any) -> None:
+        """What the region decides from today on, and nothing else."""
+        self.bureau.post(f"/v1/regions/{CITY}/rules", {"effective_from": "2021-05-01", **rules}, status=201)
+
+    def _template(self, *, quantity: int = 5, publish: bool = True, **changes: Any) -> str:
+        days = dict(zip(("claim_from", "claim_until", "valid_from", "valid_until"), MAY + MAY, strict=True))
+        body = {
+            "region": CITY,
+            "account_id": self.account_id,
+            "quantity": quantity,
+            "look": {"title": "焊工培训券"},
+            "business_mode": "foundation",
+            "function_mode": "face_value",
+            "distribution_mode": "open",
+            "programme_id": self.programme_id,
+            "face_value_fen": 80_000,
+        }
+        template_id: str = self.bureau.post("/v1/templates", body | days | changes, status=201)["template_id"]
+        if publish:
+            self.bureau.post(f"/v1/templates/{template_id}/publish")
+        return template_id
+
+    def _assertion(self, person: Profile, purpose: str, subject: str | None, caller: Caller | None = None) -> str:
+        who, now = caller or self.channel, self.world.now
+        jti = f"jti-{len(self.world.examples)}-{now.timestamp()}"
+        return self.world.essc.assertion(
+            person, app_key=who.app_key, purpose=purpose, subject=subject, jti=jti, now=now
+        )
+
+    def _claim(self, person: Profile, template_id: str, status: int = 201, caller: Caller | None = None) -> Any:
+        """As a careless channel does it: the number is its idempotency key, in lower case too."""
+        who = caller or self.channel
+        body = {"template_id": template_id, "assertion": self._assertion(person, "claim", template_id, who)}
+        return who.post("/v1/claims", body, status=status, key=f"{person.id_number}-{template_id}-{status}".lower())
+
+    def _holder(self, person: Profile) -> Caller:
+        body = {"assertion": self._assertion(person, "session", None)}
+        session = self.channel.post("/v1/sessions", body, key=None)["session"]
+        return Caller(self.world, self.channel.app_key, session=session)
+
+    def _held(self, person: Profile, **changes: Any) -> tuple[str, str]:
+        """A voucher of a new template, and its typed code."""
+        voucher_id: str = self._claim(person, self._template(**changes))["voucher_id"]
+        return voucher_id, self._holder(person).get(f"/v1/vouchers/{voucher_id}")["code"]
+
+    def _use(self, code: str, status: int = 201, **changes: Any) -> Any:
+        body = {"institution_id": INSTITUTION_ID, "course_id": self.course_id, "code": code, **changes}
+        return self.desk.post("/v1/redemptions", body, status=status)
+
+    # --- the refusals ---
+
+    def _who_asks(self) -> None:
+        number = self.canary.id_number
+        get = "GET", "/v1/wallet"
+        for headers, code in (
+            ({"X-Nonce": "short"}, "unauthenticated"),
+            ({"X-App-Key": number}, "unknown_client"),
+            ({"X-Timestamp": "1"}, "stale_timestamp"),
+            ({"X-Signature": number}, "bad_signature"),
+            ({"X-Operator": number}, "operator_not_accepted"),
+            ({}, "holder_session_required"),
+            ({"X-Holder-Session": number}, "holder_session_ended"),
+        ):
+            assert self.channel.send_raw(*get, headers=headers).json_body["code"] == code
+        granted = self.bureau.post(
+            "/v1/clients",
+            {"name": "慢", "role": "channel", "regions": [OTHER_CITY], "requests_per_second": 1},
+            status=201,
+        )
+        slow = Caller(self.world, granted["client"]["app_key"], granted["secret"])
+        template_id = self._template()
+        self._claim(self.canary, template_id, 403, slow)  # channel_not_open
+        answers = [slow.send("GET", "/v1/programmes/none").status_code for _ in range(30)]
+        assert answers[-1] == 429
+        self.bureau.post(f"/v1/clients/{slow.app_key}/disable")
+        slow.get("/v1/wallet", 401)
+        unsigned = replace(self.bureau, key=None)
+        unsigned.post("/v1/programmes", {}, status=401)
+        self.channel.post("/v1/programmes", {}, status=403)
+        self._use("0" * 17, 403, institution_id=OTHER_INSTITUTION_ID)
+
+    def _catalogue(self) -> None:
+        draft = self._template(publish=False)
+        self.bureau.post(f"/v1/templates/{draft}/suspend", status=409)
+        self.bureau.post(f"/v1/accounts/{self.account_id}/budget", {"amount_fen": -(10**9), "note": "多了"}, status=409)
+        self.bureau.post("/v1/accounts", {"region": CITY, "year": YEAR, "budget_fen": 1}, status=409)
+        self.bureau.post("/v1/accounts", {"region": "449900", "year": YEAR, "budget_fen": 1}, status=404)
+        self.bureau.post("/v1/accounts", {"region": CITY, "year": YEAR + 1, "budget_fen": 1}, status=201, key="once")
+        self.bureau.post("/v1/accounts", {"region": CITY, "year": YEAR + 1, "budget_fen": 2}, status=422, key="once")
+        for path in ("regions/999999", "programmes/X", "courses/X", "institutions/X", "clients/X", "operators/X"):
+            self.bureau.get(f"/v1/{path}", 404)
+        self.bureau.get("/v1/accounts/X", 404)
+        self.bureau.post("/v1/assertion-keys/X/disable", status=404)
+        self.bureau.get("/v1/programmes/%E5%BC%A0", 404)
+        self.bureau.send("DELETE", "/v1/regions")  # method_not_allowed
+
+    def _claims(self) -> None:
+        one = self._template()
+        lower = replace(self.canary, id_number=self.canary.id_number.lower())
+        self._claim(lower, one)
+        self._claim(self.canary, one, 409)  # already_claimed
+        self._claim(self.canary, "NONE", 404)
+        self._claim(replace(self.canary, id_number=self.canary.id_number[:-1] + "1"), one, 400)
+        body = {"template_id": one, "assertion": self._assertion(self.canary, "redeem", one)}
+        self.channel.post("/v1/claims", body, status=401)
+        self._rules(one_at_a_time=True)
+        self._claim(self.canary, self._template(), 409)  # holds_another
+        self._rules(caps=[{"rule": "one", "window": "lifetime", "by": "all", "limit": 1}])
+        self._claim(self.canary, self._template(), 409)  # cap_reached
+        self._rules()
+        single = self._template(quantity=1)
+        self._claim(self.other, single)
+        self._claim(self.canary, single, 409)  # sold_out
+        self.bureau.post(f"/v1/templates/{one}/suspend")
+        self._claim(self.other, one, 409)  # template_not_open
+        self._claim(self.canary, self._template(distribution_mode="directed"), 409)
+        self._claim(self.canary, self._template(claim_from=MAY[1]), 409)
+
+    def _desk(self) -> None:
+        voucher_id, code = self._held(self.canary, quantity=2)
+        self._use("A" * 17, 409)  # code_not_accepted
+        self._use(code, 404, course_id="NONE")
+        place = {"institution_id": INSTITUTION_ID, "course_id": self.course_id}
+        self.desk.post("/v1/redemptions", place | {"token": "A" * 208}, status=409)
+        self._use(code, 409, course_id=self._course(OTHER_INSTITUTION_ID))  # wrong_course
+        self._use(self._held(self.canary, institutions=[OTHER_INSTITUTION_ID])[1], 409)
+        self._use(self._held(self.canary, valid_from=MAY[1])[1], 409)  # not_yet_valid
+        self.bureau.post(f"/v1/institutions/{INSTITUTION_ID}/suspend")
+        self._use(code, 409)
+        self.bureau.post(f"/v1/institutions/{INSTITUTION_ID}/readmit")
+        for _ in range(20):
+            self._use(code)
+            self._use(code, 409)  # already_redeemed
+            self._reverse(voucher_id)
+        self._use(code, 409)  # used_too_often
+        self._reverse(voucher_id, 409)  # not_redeemed
+        other_id, other_code = self._held(self.other)
+        self._use(other_code)
+        self._holder(self.other).post(f"/v1/vouchers/{other_id}/return", status=409)  # not_held
+        self._rules(reversal_window=0)
+        self.world.clock.advance(timedelta(seconds=1))
+        self._reverse(other_id, 409)
+        self._rules()
+        self.channel.get("/v1/vouchers/NONE", 401)
+        self.bureau.get("/v1/vouchers/NONE", 404)
+
+    def _reverse(self, voucher_id: str, status: int = 200) -> None:
+        self.desk.post(f"/v1/vouchers/{voucher_id}/reversal", {"reason": "扫错了"}, status=status)
+
+    def _ends(self) -> None:
+        today = self._template(claim_until=MAY[0], valid_until=MAY[0])
+        voucher_id = self._claim(self.other, today)["voucher_id"]
+        code = self._holder(self.other).get(f"/v1/vouchers/{voucher_id}")["code"]
+        self.world.clock.advance(timedelta(days=1))
+        self._claim(self.canary, today, 409)  # claim_window_over
+        self._use(code, 409)  # expired
+        revoked_id, revoked_code = self._held(self.other)
+        self.bureau.post(f"/v1/vouchers/{revoked_id}/revocation", {"reason": "资格有误"})
+        self.bureau.post(f"/v1/vouchers/{revoked_id}/revocation", {"reason": "资格有误"}, status=409)
+        self._use(revoked_code, 409)  # voucher_ended
+        issued_id, issued_code = self._held(self.other)
+        claimed = self.world.voucher(issued_id)
+        # No service issues yet; the row is made to say so.
+        self.world.platform.people.record_step(
+            claimed, replace(claimed, state=State.ISSUED, version=claimed.version + 1)
+        )
+        self._use(issued_code, 409)  # not_claimed
+
+    def _faults(self) -> None:
+        """What goes wrong inside, with the canary in the message of whatever library raised it."""
+        person, template_id = self.canary, self._template()
+        says = f"{person.id_number} {person.name} {person.mobile}"
+        for method, error, status in (
+            ("find", Unavailable(), 503),
+            ("find", RuntimeError(says), 500),
+            ("record_claim", WriteConflict(), 503),
+        ):
+            with self._broken("people", method, error):
+                self._claim(person, template_id, status)
+        clients = Watched(self.world.platform.catalogue.clients, "change", before=_raise(ConcurrentChange()))
+        with self._wired(catalogue=replace(self.world.platform.catalogue, clients=clients)):
+            self.bureau.post("/v1/clients/CHANNEL2/pace", {"requests_per_second": 100}, status=409)
+
+    def _broken(self, store: str, method: str, error: Exception) -> Any:
+        return self._wired(**{store: Watched(getattr(self.world.platform, store), method, before=_raise(error))})
+
+    @contextmanager
+    def _wired(self, **stores: Any) -> Iterator[None]:
+        wiring.use(replace(self.world.platform, **stores))
+        yield
+        wiring.use(self.world.platform)
+
+
+def _raise(error: Exception) -> Callable[[int], None]:
+    def happen(_: int) -> None:
+        raise error
+
+    return happen

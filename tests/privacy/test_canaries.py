@@ -1,0 +1,137 @@
+"""People go through every operation, error and event; nothing that comes out says who they are."""
+
+import json
+import re
+
+import pytest
+
+from chalicelib.api import refusals
+from chalicelib.api.answers import OPERATIONS
+from chalicelib.domain.attempt import attempt_of
+from chalicelib.domain.errors import DomainError, every_error
+from chalicelib.domain.identifiers import mask_name, mask_number
+from tests.privacy.canaries import leaks, secrets_of
+from tests.privacy.conftest import CANARY, OPERATOR_NAME, OTHER, PEOPLE, TABLES, TYPED, Day
+from tests.privacy.overhearing import CHANNELS
+
+SECRET_FIELDS = ("code", "token", "session", "secret")
+PEOPLES = secrets_of(*PEOPLE) | {"an operator's name": OPERATOR_NAME}
+CODES = {
+    kind.code
+    for kind in (*every_error(), *vars(refusals).values())
+    if isinstance(kind, type) and issubclass(kind, DomainError) and kind is not DomainError
+}
+NOT_REACHED = {
+    "refused",  # the base of all 409, never answered
+    "bad_request",  # what Chalice could not take apart; it takes everything that a gateway hands over
+}
+
+
+@pytest.fixture(scope="module")
+def channels(day: Day) -> dict[str, str]:
+    return day.heard.channels()
+
+
+@pytest.fixture(scope="module")
+def handed_out(day: Day) -> set[tuple[str, str]]:
+    """Fields of answers that are secrets, and what they said; a region's code is none."""
+    answers = [one.said for one in day.heard.exchanges if one.good and not one.is_the_document]
+    return {(field, one[field]) for one in answers for field in SECRET_FIELDS if len(one.get(field) or "") > 6}
+
+
+class TestWhoWentWhere:
+    def test_given_the_day_when_its_log_is_read_then_every_operation_did_what_it_is_for(self, day: Day) -> None:
+        done = {line["operation"] for line in day.heard.log_lines() if line["message"] == "ok"}
+
+        assert {one.label for one in OPERATIONS} <= done
+
+    def test_given_the_day_when_its_refusals_are_counted_then_every_code_but_two_was_told(self, day: Day) -> None:
+        told = {one.said.get("code") for one in day.heard.exchanges if not one.good}
+
+        assert CODES - told == NOT_REACHED
+
+    def test_given_the_night_when_its_log_is_read_then_every_event_was_worked_on(self, day: Day) -> None:
+        told = {(line["message"], line.get("outcome")) for line in day.heard.log_lines()}
+
+        assert {("expire", "finished"), ("expire", "handed_on")} <= told
+        assert {("follow_people", outcome) for outcome in ("ok", "unreadable", "rewritten")} <= told
+
+    def test_given_the_day_when_each_channel_is_looked_at_then_there_was_something_to_search(
+        self, day: Day, channels: dict[str, str]
+    ) -> None:
+        ours = [one for one in day.heard.exchanges if one.said.get("request_id") or one.good]
+
+        assert tuple(channels) == CHANNELS
+        assert all(channels.values())
+        assert len(day.heard.log_lines()) >= len(ours) > 1_000
+        assert len(day.heard.metrics()) >= len(ours)
+        assert all(f'"name": "## {one.name}"' in channels["traces"] for one in OPERATIONS)
+        assert '"operation": "TransactWriteItems"' in channels["traces"]
+        assert all(day.world.rows(table) for table in TABLES)
+
+
+class TestWhatIsNotSaid:
+    @pytest.mark.parametrize("channel", CHANNELS)
+    def test_given_the_day_when_a_channel_is_searched_then_nobody_is_in_it(
+        self, channels: dict[str, str], channel: str
+    ) -> None:
+        assert leaks(channels[channel], PEOPLES) == []
+
+    @pytest.mark.parametrize("channel", [one for one in CHANNELS if one not in ("answers", "rows")])
+    def test_given_a_name_typed_into_free_texts_when_searched_then_it_is_only_where_those_are_kept(
+        self, channels: dict[str, str], channel: str
+    ) -> None:
+        assert leaks(channels[channel], {"a typed name": TYPED}) == []
+        assert leaks(channels["rows"], {"a typed name": TYPED})
+
+    @pytest.mark.parametrize("channel", [one for one in CHANNELS if one != "answers"])
+    def test_given_codes_tokens_sessions_and_secrets_of_the_day_when_searched_then_they_went_to_the_asker_alone(
+        self, handed_out: set[tuple[str, str]], channels: dict[str, str], channel: str
+    ) -> None:
+        spelled = {form for _, secret in handed_out for form in (secret, secret.replace("-", ""))}
+
+        assert {field for field, _ in handed_out} == set(SECRET_FIELDS)
+        assert not [secret for secret in spelled if secret in channels[channel]]
+
+    @pytest.mark.parametrize("channel", CHANNELS)
+    def test_given_the_idempotency_keys_of_the_day_when_searched_then_none_is_kept_or_told(
+        self, day: Day, channels: dict[str, str], channel: str
+    ) -> None:
+        keys = {one.key for one in day.heard.exchanges if len(one.key) > 8}
+
+        assert any(CANARY.id_number in key for key in keys)
+        assert not [key for key in keys if key in channels[channel]]
+
+    def test_given_an_idempotency_key_made_of_a_number_when_rows_are_read_then_it_cannot_be_found_by_trying(
+        self, day: Day, channels: dict[str, str]
+    ) -> None:
+        keyed = [one for one in day.heard.exchanges if one.good and CANARY.id_number.lower() in one.key.lower()]
+        bare = {attempt_of(one.sent["X-App-Key"], f"{one.method} {one.target}", one.key, b"").request for one in keyed}
+
+        assert len(bare) > 10
+        assert not [digest for digest in bare if digest in channels["rows"] + channels["keys"]]
+
+    def test_given_the_day_when_metrics_are_read_then_they_know_operations_and_outcomes_only(self, day: Day) -> None:
+        operations = {one.label for one in OPERATIONS} | {"gateway", "expire", "follow_people"}
+
+        for metric in day.heard.metrics():
+            (told,) = metric["_aws"]["CloudWatchMetrics"]
+            assert told["Dimensions"] == [["service", "operation"]]
+            assert metric["operation"] in operations
+            assert all(re.fullmatch("[a-z_]+", one["Name"]) for one in told["Metrics"])
+
+
+class TestWhatIsSaid:
+    def test_given_the_day_when_its_answers_are_read_then_people_are_masked(self, channels: dict[str, str]) -> None:
+        for person in (CANARY, OTHER):
+            assert f'"holder":"{mask_name(person.name)}"' in channels["answers"]
+            assert mask_number(person.id_number) in channels["rows"]
+        assert mask_name(OPERATOR_NAME) in channels["answers"]
+
+    def test_given_a_person_of_the_day_when_their_row_is_unsealed_then_all_of_it_is_there(self, day: Day) -> None:
+        heads = [json.loads(row["body"]["S"]) for row in day.world.rows("people") if row["item"]["S"] == "0#PERSON"]
+        sealer = day.world.platform.keys.sealer
+
+        found = [sealer.unseal_profile(one["sealed_profile"], one["person_id"]) for one in heads]
+
+        assert sorted(found, key=lambda one: one.id_number) == sorted(PEOPLE, key=lambda one: one.id_number)
