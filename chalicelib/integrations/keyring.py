@@ -26,7 +26,7 @@ class UnknownKeyVersion(LookupError):
 
 @dataclass(frozen=True, eq=False)
 class Keyring:
-    """Versions "1" to "255" of one secret; what is made now uses ``current``. Raises BadKeyring.
+    """Versions "1" to "255" of one secret, none left out; what is made now uses ``current``. Raises BadKeyring.
 
     The repr shows versions only.
     """
@@ -45,6 +45,10 @@ class Keyring:
             raise BadKeyring("two versions have the same material")
         if self.current not in self.materials:
             raise BadKeyring("the current version is not among the materials")
+        # Without it what it made could not be read, and whoever is known by it would be a second person the next time.
+        missing = {str(one) for one in range(1, max(map(int, self.materials)))} - self.materials.keys()
+        if missing:
+            raise BadKeyring(f"version {min(missing, key=int)} is gone; versions are never taken out")
 
     def derive(self, purpose: str, version: str | None = None, length: int = 32) -> bytes:
         """The key of one purpose by HKDF-SHA256 (no salt, the purpose as info). Raises UnknownKeyVersion."""

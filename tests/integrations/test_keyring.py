@@ -43,6 +43,8 @@ def test_a_secret_as_the_data_stack_makes_it_is_read() -> None:
         (f'{{"current": "1", "1": "{LONG}", "1": "{OTHER}"}}', "twice"),
         (f'{{"current": "1", "1": "{LONG}", "2": "{LONG}"}}', "same material"),
         ('{"current": "1", "1": "first-material-"}', "version 1 is shorter"),
+        (f'{{"current": "2", "2": "{LONG}"}}', "version 1 is gone"),
+        (f'{{"current": "1", "1": "{LONG}", "12": "{OTHER}"}}', "version 2 is gone"),
         (f'{{"current": "1", "1": "{LONG}", "{OTHER}": "{LONG}x"}}', "from 1 to 255"),
         (f'{{"current": "0", "0": "{LONG}"}}', "from 1 to 255"),
         (f'{{"current": "01", "01": "{LONG}"}}', "from 1 to 255"),
@@ -88,9 +90,9 @@ def test_a_version_that_is_not_there_is_named(first: Keyring) -> None:
 
 
 def test_versions_come_current_first_then_newest() -> None:
-    ring = Keyring("2", {v: v.encode() * 32 for v in ("1", "2", "9", "10")})
+    ring = Keyring("2", {str(v): str(v).encode() * 32 for v in range(1, 11)})
 
-    assert ring.versions() == ("2", "10", "9", "1")
+    assert ring.versions() == ("2", "10", "9", "8", "7", "6", "5", "4", "3", "1")
     assert ring.overlapping() == ("2", "10")
 
 
