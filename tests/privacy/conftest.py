@@ -140,3 +140,10 @@ def _unreadable(rows: dict[Any, Any]) -> dict[str, Any]:
     (key, row), *_ = [one for one in rows.items() if one[0][1].startswith("1#VOUCHER")]
     broken = {**row, "body": {"S": json.dumps({"name": CANARY.name, "id_number": CANARY.id_number})}}
     return _changes({}, {key: broken})[0]
+
+
+@pytest.fixture
+def callers(engines: dict[str, Engine]) -> Iterator[Callers]:
+    """A world of its own over HTTP."""
+    with calling(engines) as them:
+        yield them
