@@ -1,6 +1,7 @@
 """What anybody may ask: the time, the keys that sign QR codes, this API's description."""
 
 from chalice.app import Blueprint, Response
+from pydantic import ConfigDict
 
 from chalicelib.api.answers import Plain, answers
 from chalicelib.api.shapes import Instant, Shown
@@ -29,6 +30,8 @@ class QrKeys(Shown):
 
 class Description(Shown):
     """An OpenAPI 3.1 document."""
+
+    model_config = ConfigDict(extra="allow")  # its fields are OpenAPI's
 
 
 @answers(routes, "GET", "/v1/time", act=None, tag="about", zh="服务器时间", en="The server's time")

@@ -43,6 +43,7 @@ from chalicelib.domain.errors import (
     Contended,
     DomainError,
     Forbidden,
+    Invalid,
     NotFound,
     OperatorNotAccepted,
     OperatorRequired,
@@ -163,6 +164,8 @@ class Operation:
         found += [InvalidFields, IdempotencyKeyRequired if self.changes else IdempotencyKeyNotTaken]
         if self.holder != "none":
             found += [SessionRequired, SessionEnded]
+        if self.listed:
+            found.append(Invalid)  # a cursor of another list
         if "{" in self.path:
             found.append(NotFound)
         if self.changes:

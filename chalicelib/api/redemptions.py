@@ -7,7 +7,7 @@ from pydantic import model_validator
 
 from chalicelib.api.answers import Call, answers
 from chalicelib.api.receipts import ReceiptAnswer
-from chalicelib.api.shapes import Asked, Identifier, Jws, Nothing, exactly_one
+from chalicelib.api.shapes import Asked, Identifier, Jws, Nothing, exactly_one, told_as_one
 from chalicelib.api.verifications import Code, Token
 from chalicelib.domain.access import Act
 from chalicelib.domain.errors import (
@@ -38,6 +38,8 @@ routes = Blueprint(__name__)
 
 class RedemptionRequest(Asked):
     """Exactly one of ``token``, ``code`` and ``assertion`` (purpose ``redeem``); the last with ``template_id``."""
+
+    model_config = told_as_one("token", "code", "assertion", assertion="template_id")
 
     institution_id: Identifier
     course_id: Identifier

@@ -11,6 +11,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    JsonValue,
     PlainSerializer,
     StringConstraints,
     WithJsonSchema,
@@ -133,9 +134,21 @@ Cursor = Annotated[str, Field(min_length=1, max_length=2048, description="opaque
 
 
 def exactly_one(asked: BaseModel, *names: str) -> None:
-    """For a validator of a model: one of these fields, and only one, is there."""
+    """For a validator of a model: one of these fields, and only one, is there. ``told_as_one`` tells OpenAPI."""
     if sum(getattr(asked, name) is not None for name in names) != 1:
         raise PydanticCustomError("one_proof", "needs exactly one of {choices}", {"choices": ", ".join(names)})
+
+
+def told_as_one(*names: str, **with_it: str) -> ConfigDict:
+    """For the configuration of a model: ``exactly_one`` in words of JSON Schema, and what must come with one."""
+
+    def only(chosen: str) -> dict[str, JsonValue]:
+        others: dict[str, JsonValue] = {name: {"type": "null"} for name in names if name != chosen}
+        needed = [chosen, *([with_it[chosen]] if chosen in with_it else [])]
+        there: dict[str, JsonValue] = {name: {"type": "string"} for name in needed}
+        return {"required": [*needed], "properties": there | others}
+
+    return ConfigDict(json_schema_extra={"oneOf": [only(name) for name in names]})
 
 
 class Listing(Asked):

@@ -6,7 +6,7 @@ from chalice.app import Blueprint
 from pydantic import Field, model_validator
 
 from chalicelib.api.answers import Call, answers
-from chalicelib.api.shapes import Asked, Day, Identifier, Nothing, Shown, exactly_one
+from chalicelib.api.shapes import Asked, Day, Identifier, Nothing, Shown, exactly_one, told_as_one
 from chalicelib.api.vouchers import RedemptionAnswer
 from chalicelib.api.words import say, shown
 from chalicelib.domain.access import Act
@@ -33,6 +33,8 @@ Code = Annotated[str, Field(min_length=10, max_length=40, description="as typed;
 
 class VerificationRequest(Asked):
     """Exactly one of ``token`` and ``code``. With a course its terms are judged too."""
+
+    model_config = told_as_one("token", "code")
 
     institution_id: Identifier
     token: Token | None = None
