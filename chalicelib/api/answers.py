@@ -236,6 +236,7 @@ def answers(
 class _Progress:
     """How far a request has come, for its log line and for the help line of a refusal."""
 
+    request_id: str
     received: Received | None = None
     actor: Actor | None = None
     body: Asked | None = None
@@ -245,8 +246,8 @@ class _Progress:
 
 
 def _serve(operation: Operation, view: Callable[..., Any], routes: Blueprint) -> Response:
-    progress = _Progress()
     request = routes.current_request
+    progress = _Progress(requests.request_id_of(request))
     accept_language = request.headers.get("accept-language")
     facts: dict[str, Any] = {}
     with traced(operation.name):
@@ -259,7 +260,7 @@ def _serve(operation: Operation, view: Callable[..., Any], routes: Blueprint) ->
         except DomainError as refused:
             response = problem(
                 refused,
-                request_id=progress.received.request_id if progress.received else "",
+                request_id=progress.request_id,
                 accept_language=accept_language,
                 help_line=_help_line(progress),
             )
@@ -267,7 +268,7 @@ def _serve(operation: Operation, view: Callable[..., Any], routes: Blueprint) ->
         except Exception as error:
             response = problem(
                 InternalError(),
-                request_id=progress.received.request_id if progress.received else "",
+                request_id=progress.request_id,
                 accept_language=accept_language,
             )
             outcome, facts = InternalError.code, {"stack": stack_of(error)}
@@ -302,7 +303,7 @@ def _authenticate(platform: Platform, received: Received, now: datetime) -> Clie
     app_key = received.header(signing.APP_KEY)
     if not app_key:
         raise Unauthenticated()
-    client = platform.catalogue.clients.get(app_key)
+    client = platform.catalogue.clients.get(app_key) if requests.could_be_id(app_key) else None
     if client is None:
         raise UnknownClient()
     sealer = platform.keys.sealer
@@ -412,7 +413,7 @@ def _tell(operation: Operation, progress: _Progress, response: Response, outcome
         failed=outcome == InternalError.code,
         operation=operation.label,
         status=response.status_code,
-        request_id=progress.received.request_id if progress.received else "",
+        request_id=progress.request_id,
         client=masked_key(actor.app_key) if actor else "",
         operator=actor.operator_id if actor else None,
         milliseconds=round((time.monotonic() - progress.started) * 1000),

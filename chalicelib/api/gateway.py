@@ -26,6 +26,7 @@ from chalicelib.api import (
 )
 from chalicelib.api.problems import problem
 from chalicelib.api.refusals import BadRequest, InternalError, MethodNotAllowed, NoSuchRoute, UnsupportedMediaType
+from chalicelib.api.requests import request_id_of
 from chalicelib.domain.errors import DomainError
 from chalicelib.observability import count_outcome, log_outcome, stack_of
 
@@ -77,8 +78,7 @@ def _as_problem(app: Chalice, request: Request, get_response: Callable[[Any], Re
 
 
 def _refuse(request: Request, refused: DomainError, stack: list[str] | None = None) -> Response:
-    context = getattr(request, "context", {})
-    request_id = str(context.get("requestId") or getattr(request.lambda_context, "aws_request_id", ""))
+    request_id = request_id_of(request)
     response = problem(refused, request_id=request_id, accept_language=request.headers.get("accept-language"))
     failed = isinstance(refused, InternalError)
     log_outcome(refused.code, failed=failed, status=response.status_code, request_id=request_id, stack=stack or [])

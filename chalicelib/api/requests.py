@@ -72,8 +72,6 @@ def receive(request: Request) -> Received:
     # Path parameters arrive percent-encoded (https://github.com/aws/chalice/issues/511).
     parameters = {name: unquote(value) for name, value in (request.uri_params or {}).items()}
     asked = request.query_params
-    context: Mapping[str, Any] = request.context
-    made_by = getattr(request.lambda_context, "aws_request_id", "")
     return Received(
         method=request.method,
         route=request.path,
@@ -82,13 +80,24 @@ def receive(request: Request) -> Received:
         query=tuple((name, value) for name in asked for value in asked.getlist(name)) if asked else (),
         headers={str(name).lower(): str(value) for name, value in request.headers.items()},
         body=body,
-        request_id=str(context.get("requestId") or made_by),
+        request_id=request_id_of(request),
     )
+
+
+def request_id_of(request: Request) -> str:
+    """What finds the request in the log."""
+    context: Mapping[str, Any] = request.context
+    return str(context.get("requestId") or getattr(request.lambda_context, "aws_request_id", ""))
+
+
+def could_be_id(text: str) -> bool:
+    """Whether it looks like an id of ours; what does not is not looked up: no key of a table may be as long."""
+    return _NAME.fullmatch(text) is not None
 
 
 def read_parameters(received: Received) -> dict[str, str]:
     """The path's parameters; what does not look like an id names nothing. Raises NotFound."""
-    if not all(_NAME.fullmatch(value) for value in received.parameters.values()):
+    if not all(map(could_be_id, received.parameters.values())):
         raise NotFound()
     return dict(received.parameters)
 

@@ -224,6 +224,7 @@ def test_given_a_body_over_the_limit_when_posted_then_413_before_anything_else(d
     answer = desk.send("POST", "/v1/programmes", raw=b" " * (MOST_BYTES + 1))
 
     assert (answer.status_code, answer.json_body["code"]) == (413, "body_too_large")
+    assert answer.json_body["request_id"]
     assert desk.send("POST", "/v1/programmes", raw=b" " * MOST_BYTES).status_code == 401
 
 
