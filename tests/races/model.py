@@ -14,15 +14,15 @@ Answer = str
 
 @dataclass(frozen=True)
 class Act:
-    """What somebody asks for. ``late``: asked after the last day of validity; ``shown``: the version that a token
-    names; ``key``: of the request, where it may come twice; ``amount``: of vouchers, or of money in vouchers."""
+    """What somebody asks for. ``day``: when, as a number; ``shown``: the version that a token names; ``key``: of the
+    request, where it may come twice; ``amount``: of vouchers, or of money in vouchers."""
 
     step: str
     template: str = ""
     person: str = ""
     key: str = ""
     body: str = ""
-    late: bool = False
+    day: int = 0
     shown: int | None = None
     amount: int = 0
 
@@ -51,13 +51,14 @@ class Voucher:
 
 @dataclass(frozen=True)
 class Template:
-    """``shutting``: suspended or closed, but not yet at every shard."""
+    """``shutting``: suspended or closed, but not yet at every shard. ``last_day``: of its vouchers' validity."""
 
     state: str
     quantity: int
     remaining: int
     released: int = 0
     shutting: bool = False
+    last_day: int = 0
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,16 @@ class Model:
 
     def voucher(self, act: Act) -> Voucher:
         return self.vouchers[act.person, act.template]
+
+    def state(self, act: Act, template: str = "") -> str:
+        """A voucher's state as it counts on the day of the act; of the act's person and, unless named, template."""
+        voucher = self.vouchers[act.person, template or act.template]
+        over = act.day > self.templates[template or act.template].last_day
+        return "expired" if over and voucher.state == "claimed" else voucher.state
+
+    def holds(self, act: Act) -> bool:
+        """Whether the act's person holds any voucher."""
+        return any(self.state(act, template) == "claimed" for person, template in self.vouchers if person == act.person)
 
     def step(self, act: Act, state: str) -> tuple[Answer, "Model"]:
         """The model after a voucher's step."""
@@ -121,7 +132,7 @@ def claim(model: Model, act: Act) -> Outcomes:
             return
     if counted >= model.cap:
         yield "cap_reached", model
-    elif any(effective(voucher, act) == "claimed" for voucher in mine.values()) and model.one_at_a_time:
+    elif model.one_at_a_time and model.holds(act):
         yield "holds_another", model
     elif template.remaining == 0:
         yield "sold_out", model
@@ -130,15 +141,14 @@ def claim(model: Model, act: Act) -> Outcomes:
 
 
 def redeem(model: Model, act: Act) -> Outcomes:
-    voucher = model.voucher(act)
-    state = effective(voucher, act)
+    state = model.state(act)
     if state == "redeemed":
         yield "already_redeemed", model
     elif state == "expired":
         yield "expired", model
     elif state != "claimed":
         yield "voucher_ended", model
-    elif act.shown not in (None, len(voucher.steps)):
+    elif act.shown not in (None, len(model.voucher(act).steps)):
         yield "token_not_accepted", model
     else:
         yield model.step(act, "redeemed")
@@ -150,31 +160,25 @@ def reverse(model: Model, act: Act) -> Outcomes:
         yield "voucher_not_found", model  # that desk never saw it
     elif voucher.state != "redeemed":
         yield "not_redeemed", model
-    elif model.one_at_a_time and any(
-        effective(other, act) == "claimed" for (person, _), other in model.vouchers.items() if person == act.person
-    ):
+    elif model.one_at_a_time and model.holds(act):
         yield "holds_another", model
     else:
         yield model.step(act, "claimed")
 
 
 def give_back(model: Model, act: Act) -> Outcomes:
-    held = effective(model.voucher(act), act) == "claimed"
+    held = model.state(act) == "claimed"
     yield model.step(act, "returned") if held else ("not_held", model)
 
 
 def revoke(model: Model, act: Act) -> Outcomes:
-    revocable = effective(model.voucher(act), act) in ("claimed", "redeemed")
+    revocable = model.state(act) in ("claimed", "redeemed")
     yield model.step(act, "revoked") if revocable else ("not_revocable", model)
 
 
 def expire(model: Model, act: Act) -> Outcomes:
-    if model.voucher(act).state == "claimed":
+    if model.state(act) == "expired" and model.voucher(act).state == "claimed":
         yield model.step(act, "expired")
-
-
-def effective(voucher: Voucher, act: Act) -> str:
-    return "expired" if act.late and voucher.state == "claimed" else voucher.state
 
 
 # --- a template's acts and its money ---------------------------------------------------------------------------------

@@ -1,10 +1,15 @@
 """Nobody reads everything at one moment: what was told from two of them must still be true at one."""
 
+import time
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
+from chalicelib.domain.errors import SoldOut
 from chalicelib.domain.outcomes import ShardRefused
 from chalicelib.domain.template import Shard, Template, TemplateState
+from chalicelib.services import publishing
 from chalicelib.services.ports import Chance
 from tests.races.conftest import Ground
 from tests.races.crowd import held_up
@@ -120,3 +125,26 @@ def test_given_a_duplicate_when_the_template_is_shut_shard_by_shard_then_it_gets
     answer = late.claim(person, template, key="once", assertion=jws)
 
     assert (answer.hit, answer.answer) == (True, quicker[0].answer)
+
+
+def test_given_a_container_that_remembers_sold_out_when_stock_was_added_elsewhere_then_for_a_second_only(
+    ground: Ground,
+) -> None:
+    mine, other, *_ = ground.worlds()
+    template = mine.publish(1)
+    mine.claim(a_person(), template)
+    memory: Any = mine.platform.templates
+    with pytest.raises(SoldOut):
+        mine.claim(a_person(), template)
+    emptied = memory._sold_out._ticks()
+    other.act(publishing.add_quantity, template, 2)
+
+    memory._sold_out._ticks = lambda: emptied + 0.99
+    with pytest.raises(SoldOut):
+        mine.claim(a_person(), template)
+    memory._sold_out._ticks = lambda: emptied + 2
+    claimed = mine.claim(a_person(), template)
+    memory._sold_out._ticks = time.monotonic
+
+    assert claimed.answer.version == 1
+    assert other.claim(a_person(), template).answer.version == 1

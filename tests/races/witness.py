@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from chalicelib.domain.errors import DomainError
@@ -42,7 +42,7 @@ class Witness:
     def claim(self, world: World, person: Profile, template: Template, *, key: str = "", **how: Any) -> Any:
         name, template_id = person.id_number, template.template_id
         self.people[name] = person
-        act = Act("claim", template_id, name, key)
+        act = Act("claim", template_id, name, key, day=_day(world))
         done = self._see(act, lambda: world.claim(person, template, key=key or None, **how))
         if isinstance(done, Done):
             self.vouchers[name, template_id] = done.answer.voucher_id
@@ -50,22 +50,22 @@ class Witness:
 
     def redeem(
         self, world: World, person: Profile, template: Template, shown: Presented, *,
-        version: int | None = None, key: str = "", body: str = "", late: bool = False,
+        version: int | None = None, key: str = "", body: str = "",
     ) -> Any:  # fmt: skip
-        """``version``: the one that a token names; ``late``: by the world's clock the validity is over."""
-        act = Act("redeem", template.template_id, person.id_number, key, body, late, version)
+        """``version``: the one that a token names."""
+        act = Act("redeem", template.template_id, person.id_number, key, body, _day(world), version)
         return self._see(act, lambda: world.redeem(shown, key=key or None, body=body.encode() or b"{}"))
 
     def reverse(self, world: World, person: Profile, template: Template, *, key: str = "") -> Any:
-        act, voucher_id = self._named("reverse", person, template, key)
+        act, voucher_id = self._named(world, "reverse", person, template, key)
         return self._see(act, lambda: world.reverse(voucher_id, key=key or None))
 
     def give_back(self, world: World, person: Profile, template: Template, *, key: str = "") -> Any:
-        act, voucher_id = self._named("give_back", person, template, key)
+        act, voucher_id = self._named(world, "give_back", person, template, key)
         return self._see(act, lambda: world.give_back(person, voucher_id, key=key or None))
 
     def revoke(self, world: World, person: Profile, template: Template, *, key: str = "") -> Any:
-        act, voucher_id = self._named("revoke", person, template, key)
+        act, voucher_id = self._named(world, "revoke", person, template, key)
         return self._see(act, lambda: world.revoke(voucher_id, key=key or None))
 
     def sweep(self, world: World, person: Profile, template: Template) -> None:
@@ -76,7 +76,7 @@ class Witness:
         swept = expiring.expire_due(due, world.platform.checkpoints, now=world.now, may_go_on=lambda: True)
         if swept.expired:
             version = world.voucher(self.vouchers[named]).version
-            act = Act("expire", named[1], named[0], late=True)
+            act = Act("expire", named[1], named[0], day=_day(world))
             self.told.append(Told(act, began, time.monotonic(), f"expired {version}"))
 
     def act(self, world: World, step: str, template: Template, *amount: int) -> Any:
@@ -179,9 +179,9 @@ class Witness:
         p, profile = self.world.platform, self.people[name]
         return p.people.find(p.keys.identities.keys(profile.id_type, profile.id_number)) or "nobody"
 
-    def _named(self, step: str, person: Profile, template: Template, key: str) -> tuple[Act, str]:
+    def _named(self, world: World, step: str, person: Profile, template: Template, key: str) -> tuple[Act, str]:
         named = person.id_number, template.template_id
-        return Act(step, named[1], named[0], key), self.vouchers[named]
+        return Act(step, named[1], named[0], key, day=_day(world)), self.vouchers[named]
 
     def _see(self, act: Act, do: Callable[[], Done[Any]]) -> Any:
         began = time.monotonic()
@@ -209,11 +209,17 @@ class _Due:
 
 def a_witness(world: World, *templates: Template, **rules: Any) -> Witness:
     """Before anybody holds anything of these templates."""
-    rows = {
-        one.template_id: ModelTemplate(one.state.value, one.quantity, 0 if one.state.value == "draft" else one.quantity)
-        for one in templates
-    }
+    rows = {}
+    for one in templates:
+        remaining = 0 if one.state.value == "draft" else one.quantity
+        last_day = world.platform.templates.terms(one.template_id, 1).valid_until.toordinal()
+        rows[one.template_id] = ModelTemplate(one.state.value, one.quantity, remaining, last_day=last_day)
     return Witness(world, Model(rows, free=world.balances()[Balance.FREE] // FACE_VALUE, **rules))
+
+
+def _day(world: World) -> int:
+    """The number of the day, in China."""
+    return (world.now + timedelta(hours=8)).date().toordinal()
 
 
 def _in_words(answer: Any) -> str:
