@@ -15,6 +15,7 @@ import pytest
 from rich.console import Console
 
 from chalicelib.domain import calendar
+from tests.privacy.canaries import leaks, secrets_of
 from tools import bootstrap, call
 from tools.api_client import ApiClient, Operator
 from tools.demo import INSTITUTION_ID, expire_one, raise_curtain, tell
@@ -152,6 +153,25 @@ def test_given_the_readme_when_its_tour_is_typed_then_each_answer_has_the_status
         assert capsys.readouterr().out.split()[0] == status, words
 
 
+def test_given_people_in_right_and_wrong_places_when_every_log_of_the_stack_is_read_then_nobody_is_named(
+    deployed: LocalStack, played: tuple[DemoStage, Story, str]
+) -> None:
+    stage, _, _ = played
+    people = [invented_person(number) for number in (1, 2, 3)]
+    channel, desk = stage.client("channel"), stage.client("desk")
+    for person in people:
+        desk.get(f"/v1/programmes/{person.id_number}", {person.mobile or "": person.name})
+        desk.post("/v1/redemptions", {person.id_number: person.name, "reason": person.mobile}, key=person.id_number)
+        body = {"assertion": stage.assertion(channel, person, "session")}
+        assert channel.call("POST", "/v1/sessions", body=body).status in (200, 404)  # some hold vouchers, some nothing
+
+    refused = desk.get(f"/v1/vouchers/{people[0].id_number}")
+    said = "\n".join([deployed.log.read_text(errors="replace"), *_everything_logged(deployed.client("logs"))])
+
+    assert f'"request_id":"{refused.body["request_id"]}"' in said
+    assert leaks(said, secrets_of(*people)) == []
+
+
 def test_given_a_voucher_past_its_day_when_the_schedule_fires_twice_then_it_expires_once(
     deployed: LocalStack, played: tuple[DemoStage, Story, str]
 ) -> None:
@@ -162,6 +182,15 @@ def test_given_a_voucher_past_its_day_when_the_schedule_fires_twice_then_it_expi
     expire_one(stage, deployed, stage.client("province"), story)
 
     assert story.compared > before
+
+
+def _everything_logged(logs: Any) -> list[str]:
+    """Every line of every function, and of the gateway."""
+    groups = [one["logGroupName"] for one in logs.describe_log_groups()["logGroups"]]
+    pages = logs.get_paginator("filter_log_events")
+    return [
+        event["message"] for group in groups for page in pages.paginate(logGroupName=group) for event in page["events"]
+    ]
 
 
 def _first_voucher(stage: DemoStage) -> str:

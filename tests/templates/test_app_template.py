@@ -35,7 +35,14 @@ def test_names_are_fixed_by_stage_and_traced(app_template: Template) -> None:
     for name, function in properties_of_type(app_template, "AWS::Serverless::Function").items():
         assert function["FunctionName"]["Fn::Sub"].startswith("training-voucher-${Stage}-"), name
         assert function["Tracing"] == "Active", name
-    assert properties_of_type(app_template, "AWS::Serverless::Api")["RestAPI"]["TracingEnabled"] is True
+
+
+def test_the_gateway_keeps_no_address_and_no_body(app_template: Template) -> None:
+    """Its traces, access logs and execution logs would: a number in an address would stand in all of them."""
+    api = properties_of_type(app_template, "AWS::Serverless::Api")["RestAPI"]
+
+    assert api["TracingEnabled"] is False
+    assert not {"AccessLogSetting", "MethodSettings"} & api.keys()
 
 
 def test_the_package_belongs_to_its_stage(app_template: Template, stage: str) -> None:
