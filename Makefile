@@ -12,7 +12,7 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-long lint check package deploy bootstrap invoke format clean
+.PHONY: help run demo test test-long bench lint check package deploy bootstrap invoke format clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do \
@@ -43,6 +43,9 @@ test: $(READY) ## everything that proves the project
 test-long: $(READY) ## with more examples and longer races
 	@$(RUN) -m tools.dynamodb_local
 	@LONG=1 $(RUN) -m pytest -n 2 --dist loadfile $(ARGUMENTS)
+
+bench: $(READY) ## how fast it is, beside its floors, on DynamoDB Local: bench/results.json, docs/performance.md
+	@$(RUN) -m bench $(ARGUMENTS)
 
 lint: $(READY) ## ruff and mypy
 	@$(RUN) -m ruff check

@@ -2,7 +2,6 @@
 
 import json
 import secrets
-import statistics
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,8 +15,10 @@ from tests.world import KEYRING, PEPPER, a_person
 
 Calls = list[list[Any]]
 STEPS = ("first claim", "claim", "verify", "redeem")
-# A unit of JSON for the measured process; botocore writes ids of its own for what has none.
-_TOKEN = "ClientRequestToken"
+PARTS = 4
+"""A block goes through both in so many parts, in turn: what else the machine does meets both alike."""
+WARMING = 3
+_TOKEN = "ClientRequestToken"  # botocore writes one of its own where there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,12 @@ class Block:
     floor: list[float]
     handler_cpu: list[float]
     floor_cpu: list[float]
+
+    def add(self, ours: Any, bare: Any) -> None:
+        self.handler.extend(ours["wall"])
+        self.floor.extend(bare["wall"])
+        self.handler_cpu.extend(ours["cpu"])
+        self.floor_cpu.extend(bare["cpu"])
 
     @property
     def ratio(self) -> float:
@@ -66,39 +73,34 @@ def send(container: Measured, events: list[Event], *, record: bool = False, stat
     return answer
 
 
-@dataclass
-class Road:
-    """Some people who take the same road: a first claim, a second one, verified, redeemed."""
+Go = Callable[[str, list[Event], int], list[Any]]
+"""Carries out one step of all people: its name, their events, the status that each must get; gives the answers."""
 
-    town: Town
-    templates: tuple[Template, Template]
-    people: list[Profile]
 
-    def walk(self, container: Measured, *, record: bool = False) -> Iterator[tuple[str, Any]]:
-        """Each step with what the container measured of it."""
-        first, second = self.templates
-        yield "first claim", self._claim(container, first, record)
-        claimed = self._claim(container, second, record)
-        yield "claim", claimed
-        ids = [json.loads(one["body"])["voucher_id"] for one in claimed["gave"]]
-        tokens = [self.town.token(person, one) for person, one in zip(self.people, ids, strict=True)]
-        verified = [self.town.verify(token=token) for token in tokens]
-        yield "verify", send(container, verified, record=record, status=200)
-        redeemed = [self.town.redeem(token=token) for token in tokens]
-        yield "redeem", send(container, redeemed, record=record, status=201)
-
-    def _claim(self, container: Measured, template: Template, record: bool) -> Any:
-        events = [self.town.claim(person, template) for person in self.people]
-        return send(container, events, record=record, status=201)
+def walk(town: Town, templates: tuple[Template, Template], people: list[Profile], go: Go) -> None:
+    """The road of some people: a first claim, a second one; that voucher is verified and redeemed."""
+    first, second = templates
+    go("first claim", [town.claim(person, first) for person in people], 201)
+    claimed = go("claim", [town.claim(person, second) for person in people], 201)
+    ids = [json.loads(one["body"])["voucher_id"] for one in claimed]
+    tokens = [town.token(person, one) for person, one in zip(people, ids, strict=True)]
+    go("verify", [town.verify(token=token) for token in tokens], 200)
+    go("redeem", [town.redeem(token=token) for token in tokens], 201)
 
 
 def record_road(town: Town, container: Measured, templates: tuple[Template, Template]) -> dict[str, Calls]:
     """The wire requests of one person's road, once everything is warm."""
+    told: dict[str, Calls] = {}
+
+    def go(step: str, events: list[Event], status: int) -> list[Any]:
+        answer = send(container, events, record=True, status=status)
+        told[step] = [call for call in answer["told"][0] if not _is_lease(call)]
+        gave: list[Any] = answer["gave"]
+        return gave
+
     for _ in range(2):
-        told = {}
-        for step, answer in Road(town, templates, [a_person()]).walk(container, record=True):
-            (told[step],) = answer["told"]
-    return {step: [call for call in calls if not _is_lease(call)] for step, calls in told.items()}
+        walk(town, templates, [a_person()], go)
+    return told
 
 
 def fresh(recorded: dict[str, Calls]) -> dict[str, Calls]:
@@ -114,31 +116,55 @@ def fresh(recorded: dict[str, Calls]) -> dict[str, Calls]:
     return again
 
 
-def compare(
-    town: Town, container: Measured, floor: Measured, *, blocks: int, size: int, say: Callable[[str], None]
-) -> dict[str, list[Block]]:
+def compare(town: Town, container: Measured, floor: Measured, *, blocks: int, size: int) -> dict[str, list[Block]]:
     """Blocks of people through both in turn, on the same tables; the first ones warm up and are not counted."""
     templates = (town.template(), town.template())
     recorded = record_road(town, container, templates)
     found: dict[str, list[Block]] = {step: [] for step in STEPS}
     for number in range(-WARMING, blocks):
         replays = [fresh(recorded) for _ in range(size)]
-        road = Road(town, templates, [a_person() for _ in range(size)]).walk(container)
-        for step in STEPS:
-            calls = [[_as_method(call) for call in one[step]] for one in replays]
-            if number % 2:
-                bare = floor.ask(calls)
-                name, ours = next(road)
-            else:
-                name, ours = next(road)
-                bare = floor.ask(calls)
-            assert name == step
-            if number >= 0:
-                found[step].append(Block(ours["wall"], bare["wall"], ours["cpu"], bare["cpu"]))
+        go = _through_both(container, floor, replays, found if number >= 0 else {}, number)
+        walk(town, templates, [a_person() for _ in range(size)], go)
     return found
 
 
-WARMING = 3
+def _through_both(
+    container: Measured, floor: Measured, replays: list[dict[str, Calls]], found: dict[str, list[Block]], number: int
+) -> Go:
+    def go(step: str, events: list[Event], status: int) -> list[Any]:
+        calls = [[_as_method(call) for call in one[step]] for one in replays]
+        gave: list[Any] = []
+        block = Block([], [], [], [])
+        for part in range(PARTS):
+            mine, theirs = events[part::PARTS], calls[part::PARTS]
+            bare = floor.ask(theirs) if (number + part) % 2 else None
+            ours = send(container, mine, status=status)
+            block.add(ours, bare or floor.ask(theirs))
+            gave += ours["gave"]
+        found.setdefault(step, []).append(block)
+        return gave
+
+    return go
+
+
+def count_calls(town: Town, container: Measured) -> dict[tuple[str, str], tuple[int, int]]:
+    """Reads and transactions of each step once warm, with what they may be at most."""
+    told = record_road(town, container, (town.template(), town.template()))
+    most = {"first claim": (2, 1), "claim": (2, 1), "verify": (1, 0), "redeem": (1, 1)}
+    found = {}
+    for step, calls in told.items():
+        writes = sum(operation == "TransactWriteItems" for operation, _ in calls)
+        found[step, "reads"] = len(calls) - writes, most[step][0]
+        found[step, "transactions"] = writes, most[step][1]
+    return found
+
+
+def resident(town: Town) -> int:
+    """Bytes in RAM of a container that claimed some vouchers."""
+    template = town.template()
+    with a_container(town) as container:
+        events = [town.claim(a_person(), template) for _ in range(5)]
+        return int(send(container, events, status=201)["resident"])
 
 
 def _names_of(recorded: dict[str, Calls]) -> set[str]:
@@ -166,7 +192,3 @@ def _is_lease(call: list[Any]) -> bool:
 
 def _secret(materials: Any) -> str:
     return json.dumps({"current": "1", **{version: raw.decode() for version, raw in materials.items()}})
-
-
-def median(values: list[float]) -> float:
-    return statistics.median(values)

@@ -1,6 +1,6 @@
 """A person's own row: caps counted and vouchers held. domain.md §3."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from chalicelib.domain.errors import CapReached
@@ -94,6 +94,11 @@ def let_go(person: Person, template_id: str, counted: CountKey, *, frees_cap: bo
         counts[key] -= 1
     held = {t: r for t, r in person.held.items() if t != template_id}
     return replace(person, version=person.version + 1, counts={k: n for k, n in counts.items() if n}, held=held)
+
+
+def drop_ended(person: Person, ended: Collection[str]) -> Person:
+    """Forget that vouchers of these templates were held; they have ended, so it is no step and no new version."""
+    return replace(person, held={t: r for t, r in person.held.items() if t not in ended})
 
 
 def hold_again(person: Person, template_id: str, region: str) -> Person:

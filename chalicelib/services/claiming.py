@@ -33,6 +33,7 @@ from chalicelib.services.publishing import settle
 
 TRIES = 12
 ROUNDS_OF_STOCK, TRIES_A_ROUND = 4, 12
+FULL_HANDS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ def _claim(
         check_open_for_claim(template, terms, now)
         wanted = _counted_as(template, terms, now)
         person.check_caps(holder, rules, wanted)
-        _check_hands(people, holder, rules, now)
+        holder = _look_at_hands(people, holder, rules, now)
         if templates.is_sold_out(template):
             raise SoldOut()
         known = holder or new_person(keys, chance, named)
@@ -153,14 +154,22 @@ def _counted_as(template: Template, terms: Terms, now: datetime) -> CountKey:
     return CountKey(template.region, calendar.year_of(now), terms.programme_type, terms.occupation, terms.level)
 
 
-def _check_hands(people: People, holder: Person | None, rules: RuleSet, now: datetime) -> None:
-    """The only third read: when the region allows one at a time and something seems to be held."""
-    if not rules.one_at_a_time or holder is None:
-        return
-    held = [template_id for template_id, region in holder.held.items() if region == rules.region]
-    for other in people.vouchers([(holder.person_id, template_id) for template_id in held]):
-        if voucher.is_held(other, now, redeemed_counts=rules.redeemed_counts_as_held):
-            raise HoldsAnother(voucher_id=other.voucher_id)
+def _look_at_hands(people: People, holder: Person | None, rules: RuleSet, now: datetime) -> Person | None:
+    """The only third read: when the region allows one at a time, or so much was held that some of it must have ended.
+
+    What has ended can never count again and is dropped, so that a person's row does not grow for a lifetime.
+    """
+    if holder is None or not (rules.one_at_a_time or len(holder.held) >= FULL_HANDS):
+        return holder
+    wanted = [t for t, region in holder.held.items() if region == rules.region or len(holder.held) >= FULL_HANDS]
+    there = people.vouchers([(holder.person_id, template_id) for template_id in wanted])
+    if rules.one_at_a_time:
+        for other in there:
+            counts = other.region == rules.region
+            if counts and voucher.is_held(other, now, redeemed_counts=rules.redeemed_counts_as_held):
+                raise HoldsAnother(voucher_id=other.voucher_id)
+    ended = {other.template_id for other in there if not voucher.is_held(other, now, redeemed_counts=True)}
+    return person.drop_ended(holder, ended)
 
 
 def _blank_voucher(

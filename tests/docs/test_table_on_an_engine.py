@@ -1,11 +1,8 @@
 """What docs/table.md says of rows and of the cost of steps is so on an engine."""
 
-import math
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
 from chalicelib.domain import voucher as voucher_rules
 from chalicelib.domain.attempt import attempt_of
@@ -13,13 +10,11 @@ from chalicelib.domain.person import Profile
 from chalicelib.services import changing_vouchers, publishing, showing
 from chalicelib.services.identifying import Presented
 from chalicelib.storage.checkpoints import MovedClock
+from tests.capacity import TABLES, Spy, tables_of
 from tests.world import World, a_person, local
 from tools.reference_docs import DOCS
 
 TEXT = (DOCS / "table.md").read_text("utf-8")
-TABLES = ("people", "catalogue", "casework", "insights")
-Key = tuple[str, str, str]
-Row = dict[str, Any]
 
 
 def section(heading: str) -> str:
@@ -72,7 +67,7 @@ def a_told_world(world: World) -> World:
     world.expire()
     for _ in range(6):
         p.paces.take(world.channel.app_key, 100, world.now)
-    MovedClock(_tables_of(world)).move(timedelta(hours=1))
+    MovedClock(tables_of(world)).move(timedelta(hours=1))
     return world
 
 
@@ -94,78 +89,6 @@ def test_given_every_kind_of_row_when_written_then_the_document_shows_its_like_a
 
 
 # --- costs -----------------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Spy:
-    """Counts what a step asks of the tables: calls that read, and the items of its first transaction."""
-
-    world: World
-    reads: int = 0
-    transactions: list[list[Key]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        client = _tables_of(self.world).connection.client
-        through = client._make_api_call
-
-        def call(operation: str, asked: dict[str, Any]) -> Any:
-            if operation == "TransactWriteItems":
-                self.transactions.append([_key_of(action) for action in asked["TransactItems"]])
-            elif not self.transactions and operation in ("GetItem", "BatchGetItem", "Query"):
-                self.reads += 1
-            return through(operation, asked)
-
-        client._make_api_call = call
-
-    def count(self, step: Callable[[], object]) -> tuple[int, int, int]:
-        """Reads before the transaction, its items (0: none), its write units."""
-        self.reads, self.transactions = 0, []
-        before = self._rows()
-        step()
-        items = self.transactions[0] if self.transactions else []
-        if len(self.transactions) > 1:  # what follows an act is another's: its units are not told apart
-            return self.reads, len(items), 0
-        after = self._rows()
-        units = sum(2 * math.ceil(max(_size(before.get(key)), _size(after.get(key))) / 1024) for key in items)
-        return self.reads, len(items), units + sum(_index_units(before.get(key), after.get(key)) for key in items)
-
-    def _rows(self) -> dict[Key, Row]:
-        found = {}
-        for table in TABLES:
-            name = self.world.environment[f"{table.upper()}_TABLE"]
-            for item in self.world.rows(table):
-                found[name, item["person" if table == "people" else "subject"]["S"], item["item"]["S"]] = item
-        return found
-
-
-def _key_of(action: dict[str, Any]) -> Key:
-    (said,) = action.values()
-    names = said.get("Item") or said["Key"]
-    partition = names.get("person") or names["subject"]
-    return said["TableName"], partition["S"], names["item"]["S"]
-
-
-def _size(item: Row | None) -> int:
-    """Bytes as DynamoDB counts them: names, UTF-8, numbers at two digits a byte and one more, booleans 1."""
-    return sum(len(name.encode()) + _size_of(value) for name, value in (item or {}).items())
-
-
-def _size_of(value: dict[str, Any]) -> int:
-    ((kind, said),) = value.items()
-    if kind == "BOOL":
-        return 1
-    return len(said.encode()) if kind == "S" else len(said) // 2 + 2
-
-
-def _index_units(before: Row | None, after: Row | None) -> int:
-    """A unit for each entry that an index of keys only loses or gains."""
-    pairs = (((before or {}).get(name), (after or {}).get(name)) for name in ("code_key", "due", "list_key"))
-    return sum((old is not None) + (new is not None) for old, new in pairs if old != new)
-
-
-def _tables_of(world: World) -> Any:
-    people: Any = world.platform.people
-    return people._tables
 
 
 def steps_of(world: World) -> Iterator[tuple[str, Callable[[], object]]]:

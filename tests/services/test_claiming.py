@@ -1,6 +1,7 @@
 """Claims that meet a rotation, a duplicate that was quicker, or the end of the stock."""
 
 from dataclasses import replace
+from datetime import date
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,7 @@ from chalicelib.services import claiming, publishing
 from chalicelib.services.identifying import Presented
 from tests.races.crowd import at_once
 from tests.services.faults import Watched, with_store
-from tests.world import KEYRING, World, a_person
+from tests.world import KEYRING, World, a_person, local
 
 OLD, NEW = b"identity pepper before the rotation, 32", b"identity pepper after the rotation, 32 b"
 
@@ -198,3 +199,23 @@ def test_given_every_shard_is_busy_all_the_time_when_claimed_then_it_gives_up_in
         world.claim(a_person(), template)
 
     assert len(people.tried) == 2 + claiming.ROUNDS_OF_STOCK * claiming.TRIES_A_ROUND
+
+
+def test_given_hands_full_of_vouchers_that_ended_when_claimed_again_then_they_are_dropped_and_others_stay(
+    strict_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claiming, "FULL_HANDS", 3)
+    world, person = strict_world, a_person()
+    soon = world.publish(claim_until=date(2021, 5, 2), valid_until=date(2021, 5, 2))
+    used, kept, wanted = world.publish(), world.publish(), world.publish()
+    world.claim(person, soon)
+    world.redeem(Presented(code=world.code(person, world.claim(person, used).answer.voucher_id)))
+    world.claim(person, kept)
+    world.clock.set(local("2021-05-03T04:00:00Z"))
+
+    voucher = world.voucher(world.claim(person, wanted).answer.voucher_id)
+
+    holder, _ = world.platform.people.read(voucher.person_id, [])
+    assert holder is not None
+    assert set(holder.held) == {used.template_id, kept.template_id, wanted.template_id}
+    assert sum(holder.counts.values()) == 4

@@ -1,0 +1,187 @@
+"""All figures in one run on DynamoDB Local: ``make bench``. Ends with 1 where one misses its bound.
+
+``--quick`` takes a few of everything: it shows that the bench works, and its figures mean nothing.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from bench import figures, growth, imports, load, shards, steps
+from bench.figures import Figure
+from bench.town import Town, a_town
+from chalicelib.services.identifying import Presented
+from tests.capacity import Spy
+from tests.engines import create_tables
+from tests.world import a_person
+from tools.dynamodb_local import dynamodb_local
+from tools.local_stack import CREDENTIALS, REGION
+from tools.package import ROOT
+
+RESULTS = ROOT / "bench" / "results.json"
+PRETIX_CPU = 64.0
+"""Milliseconds of CPU of one redemption through the API of pretix 2026.8.0, in process on SQLite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is measured."""
+
+    blocks: int
+    people: int
+    imports: int
+    entries: int
+    rounds: int
+    requests: int
+    rush_seconds: float
+    rushes: tuple[tuple[int, int], ...]
+    whole_table: bool
+
+
+FULL = Size(40, 20, 15, 2_000, 48, 20_000, 3, ((128, 2_000), (44, 500)), True)
+QUICK = Size(1, 4, 1, 20, 2, 100, 0.5, ((16, 100),), False)
+
+
+def main(arguments: list[str], endpoint: str | None = None) -> int:
+    """``endpoint``: an engine that runs already."""
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a few of everything")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where the figures are written")
+    asked = parser.parse_args(arguments)
+    console = Console(highlight=False, width=160)
+    size = QUICK if asked.quick else FULL
+    os.environ.update(CREDENTIALS, AWS_DEFAULT_REGION=REGION)
+    found: list[Figure] = []
+    with nullcontext(endpoint) if endpoint else dynamodb_local(console=console) as engine:
+        for part in (_steps, _growth, _load):
+            for figure in part(engine, size):
+                found.append(figure)
+                console.print(f"  {figure.name}: {figure.value:.4g}")
+    for figure in (*_imports(size), *_shards(size, console)):
+        found.append(figure)
+    console.print("\n".join(figures.lines(found)), soft_wrap=True)
+    figures.write(found, asked.results)
+    return 0 if all(figure.kept for figure in found) or asked.quick else 1
+
+
+def _town(endpoint: str) -> Town:
+    return a_town(create_tables(endpoint))
+
+
+def _steps(endpoint: str, size: Size) -> Iterator[Figure]:
+    town = _town(endpoint)
+    with steps.a_container(town) as container, steps.the_floor(town) as floor:
+        found = steps.compare(town, container, floor, blocks=size.blocks, size=size.people)
+        calls = steps.count_calls(town, container)
+        resident = steps.resident(town)
+    bounds = {"first claim": 1.25, "claim": 1.25, "verify": 1.6, "redeem": 1.25}
+    for step, blocks in found.items():
+        ratios = sorted(block.ratio for block in blocks)
+        spread = f"quartiles {ratios[len(ratios) // 4]:.2f} and {ratios[len(ratios) * 3 // 4]:.2f}"
+        ours, bare = (_milliseconds(blocks, name) for name in ("handler", "floor"))
+        note = f"times the bare floor; {ours:.2f} ms beside {bare:.2f}; {spread} of {len(ratios)} blocks"
+        yield Figure(f"{step}, whole handler", statistics.median(ratios), at_most=bounds[step], floor=1, note=note)
+    for step, blocks in found.items():
+        ours, bare = (_milliseconds(blocks, name) for name in ("handler_cpu", "floor_cpu"))
+        bound, note = (PRETIX_CPU / 5, "a fifth of pretix's redemption") if step == "redeem" else (None, "")
+        yield Figure(f"{step}, CPU of the process in ms", ours, at_most=bound, floor=bare, note=note)
+    for (step, kind), (number, bound) in calls.items():
+        yield Figure(f"{step}, {kind} once warm", number, at_most=bound, floor=bound)
+    yield from _capacity(town)
+    yield Figure("resident memory after a warm claim, MB", resident / 1e6, note="of a container of the API")
+
+
+def _milliseconds(blocks: list[steps.Block], name: str) -> float:
+    return 1e3 * float(statistics.median(seconds for block in blocks for seconds in getattr(block, name)))
+
+
+def _capacity(town: Town) -> Iterator[Figure]:
+    """Write units of one step, beside what the rules force: each row that must change once, below 1 KB, and its
+    entries in the indexes: by_code and by_due at a claim, by_due at a redemption."""
+    world = town.world
+    town.tick()
+    template, other, person = town.template(), town.template(), a_person()
+    spy = Spy(world)
+    first = spy.count(lambda: world.claim(person, other))[2]
+    known = spy.count(lambda: world.claim(person, template))[2]
+    voucher = world.voucher(world.claim(a_person(), template).answer.voucher_id)
+    token = world.platform.keys.tokens.issue(voucher, world.platform.chance.nonce(), world.now)
+    redeemed = spy.count(lambda: world.redeem(Presented(token=token)))[2]
+    for step, units, forced, rows in (
+        ("first claim", first, 10, "voucher, identity, person, shard and two index entries"),
+        ("claim", known, 8, "voucher, person, shard and two index entries"),
+        ("redeem", redeemed, 5, "voucher, shard and one index entry"),
+    ):
+        yield Figure(f"{step}, write units", units, at_most=forced + 2, floor=forced, note=f"forced: {rows}")
+
+
+def _growth(endpoint: str, size: Size) -> Iterator[Figure]:
+    few, many = _town(endpoint), _town(endpoint)
+    with steps.a_container(few) as one, steps.a_container(many) as other:
+        rounds = size.rounds
+        small = growth.a_life(few, one, entries=growth.FEW, templates=growth.FEW_TEMPLATES, rounds=rounds)
+        large = growth.a_life(many, other, entries=size.entries, templates=size.entries, rounds=rounds)
+        found = growth.compare(small, large, rounds)
+    for step, (short, long) in found.items():
+        base, value = statistics.median(short), statistics.median(long)
+        beside = f"{growth.FEW} entries among {growth.FEW_TEMPLATES} templates"
+        note = f"times {beside}: {value * 1e3:.2f} ms beside {base * 1e3:.2f}"
+        name = f"{step}, {size.entries:,} entries among {size.entries:,} templates"
+        yield Figure(name, value / base, at_most=1.1, floor=1, note=note)
+
+
+def _load(endpoint: str, size: Size) -> Iterator[Figure]:
+    town = _town(endpoint)
+    mixed = load.a_load(town)
+    with ExitStack() as running:
+        containers = (running.enter_context(steps.a_container(town)), running.enter_context(steps.a_container(town)))
+        load.warm(mixed, containers)
+        mixed.run(containers, size.requests)
+    vouchers = town.world.vouchers()
+    town.world.check_laws(vouchers)
+    early, late = mixed.growth()
+    told = ", ".join(f"{wish} {count}" for wish, count in sorted(mixed.statuses.items()))
+    yield Figure(
+        "acknowledged steps lost under load",
+        mixed.lost(),
+        at_most=0,
+        floor=0,
+        note=f"of {len(mixed.acknowledged):,} in {mixed.asked:,} requests to 2 containers; laws recounted; {told}",
+    )
+    note = (
+        f"{late / 1e6:.1f} MB after {mixed.asked:,} requests beside {early / 1e6:.1f} after a quarter, larger container"
+    )
+    yield Figure("memory under load, growth", late / early, at_most=1.05, floor=1, note=note)
+
+
+def _imports(size: Size) -> Iterator[Figure]:
+    ours, bare, ratio = imports.compare(size.imports)
+    note = f"times `{imports.BARE}`: {ours * 1e3:.0f} ms beside {bare * 1e3:.0f}, without the interpreter's own start"
+    yield Figure("import of the API function", ratio, at_most=1.3, floor=1, note=note)
+    early = imports.too_early()
+    yield Figure("libraries loaded before they are needed", len(early), at_most=0, floor=0, note=", ".join(early))
+
+
+def _shards(size: Size, console: Console) -> Iterator[Figure]:
+    if size.whole_table:
+        for line in shards.table(size.rush_seconds):
+            console.print(line, soft_wrap=True)
+    for number, arrivals in size.rushes:
+        mine, uniform = (
+            shards.simulate(policy, number, arrivals, size.rush_seconds) for policy in (shards.ours, shards.uniform)
+        )
+        rush = f"rush, {number} shards, {arrivals:,} claims/s"
+        note = f"floor: a shard picked uniformly at random; p99 {mine.p99:.0f} ms beside {uniform.p99:.0f}, simulated"
+        yield Figure(f"{rush}: tries that conflict", mine.conflicts, at_most=0.05, floor=uniform.conflicts, note=note)
+        yield Figure(f"{rush}: claims given up", mine.given_up, at_most=0, floor=uniform.given_up)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

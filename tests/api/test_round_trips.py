@@ -1,0 +1,89 @@
+"""How often a step asks the tables, once a container is warm: the whole handler, counted on the wire."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from app import app
+from bench.handler import Context, recorded
+from bench.town import Event, Town, a_town
+from chalicelib import wiring
+from tests.engines import Engine, create_tables, delete_tables
+from tests.world import a_person
+
+Count = Callable[[Event], dict[str, int]]
+
+
+@pytest.fixture(scope="module")
+def town(engines: dict[str, Engine]) -> Iterator[Town]:
+    endpoint = engines["dynamodb-local"].endpoint or engines["ministack"].endpoint
+    assert endpoint is not None
+    environment = create_tables(endpoint)
+    yield a_town(environment)
+    delete_tables(environment)
+
+
+@pytest.fixture
+def count(town: Town) -> Iterator[Count]:
+    """Carry out an event that must succeed: how many calls it made, by operation. Budgets are leased beforehand."""
+    people: Any = town.world.platform.people
+    client = people._tables.connection.client
+    wiring.use(town.world.platform)
+
+    def calls(event: Event) -> dict[str, int]:
+        told: list[tuple[str, Any]] = []
+        with recorded(client, told):
+            answer = app(event, Context())
+        assert answer["statusCode"] < 300, answer
+        return Counter("write" if name == "TransactWriteItems" else "read" for name, _ in told if name != "UpdateItem")
+
+    yield calls
+    wiring.use(None)
+
+
+def test_given_a_warm_container_when_somebody_walks_the_road_then_no_step_asks_more_often_than_it_must(
+    town: Town, count: Count
+) -> None:
+    first, second = town.template(), town.template()
+    known, other = a_person(), a_person()
+    count(town.claim(other, first))
+    count(town.claim(other, second))
+    voucher_id = _voucher_of(town, other, second)
+    count(town.verify(code=town.code(other, voucher_id)))
+
+    assert count(town.claim(known, first)) == {"read": 1, "write": 1}
+    assert count(town.claim(known, second)) == {"read": 2, "write": 1}
+    assert count(town.wallet(known)) == {"read": 1}
+    voucher_id = _voucher_of(town, known, second)
+    token, code = town.token(known, voucher_id), town.code(known, voucher_id)
+    assert count(town.verify(token=token)) == {"read": 1}
+    assert count(town.verify(code=code)) == {"read": 2}
+    assert count(town.redeem(token=token)) == {"read": 1, "write": 1}
+    assert count(town.reverse(voucher_id)) == {"read": 1, "write": 1}
+    assert count(town.redeem(code=code)) == {"read": 2, "write": 1}
+    voucher_id = _voucher_of(town, known, first)
+    assertion = town.world.assertion(known, "redeem", first.template_id, actor=town.desk)
+    assert count(town.redeem(assertion=assertion, template_id=first.template_id)) == {"read": 2, "write": 1}
+    assert count(town.give_back(other, _voucher_of(town, other, first))) == {"read": 1, "write": 1}
+
+
+def test_given_one_at_a_time_when_something_is_found_held_then_it_is_one_read_more(town: Town, count: Count) -> None:
+    first, second, person = town.template(), town.template(), a_person()
+    count(town.claim(person, first))
+    count(town.redeem(token=town.token(person, _voucher_of(town, person, first))))
+    town.world.rules(one_at_a_time=True)
+    count(town.claim(a_person(), second))
+
+    counted = count(town.claim(person, second))
+
+    town.world.rules(one_at_a_time=False)
+    assert counted == {"read": 3, "write": 1}
+
+
+def _voucher_of(town: Town, person: Any, template: Any) -> str:
+    p = town.world.platform
+    person_id = p.people.find(p.keys.identities.keys(person.id_type, person.id_number))
+    assert person_id is not None
+    return str(p.keys.voucher_ids.encode(person_id, template.template_id))
