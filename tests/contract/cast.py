@@ -1,0 +1,362 @@
+"""Everybody and everything that a request of each operation needs, on a deployed stack: who asks, with which ids.
+
+``good`` makes a request that must succeed, each time on something made for it alone: whatever is disabled, closed or
+drained by the contract test is nobody's but the request's.
+"""
+
+import itertools
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from requests import PreparedRequest
+from requests.auth import AuthBase
+from stdnum.cn import uscc
+
+from chalicelib.api import signing
+from chalicelib.domain import calendar
+from chalicelib.domain.identifiers import InvalidIdentifier, parse_uscc
+from tools.api_client import ApiClient, Operator
+from tools.demo_stage import DemoStage, new_operator_key
+from tools.people import invented_person
+
+PROVINCE, CITY = "440000", "440100"
+CITIES = [f"44{number:02}00" for number in (1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 14, 15, 16, 17, 18)]
+BUDGET = 10**12
+
+
+class Signer(AuthBase):
+    """Signs whatever is about to be sent, however odd, as the client says that it should be."""
+
+    def __init__(self, client: ApiClient, session: str = "", secret: str = "") -> None:
+        self._client, self._session, self._secret = client, session, secret or client.secret
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        client = self._client
+        address = urlsplit(str(request.url))
+        # docs/signing.md: a space is %20, which requests writes as a plus.
+        request.url = address._replace(query=address.query.replace("+", "%20")).geturl()
+        target = request.path_url.removeprefix(urlsplit(client.base_url).path)
+        method, now = str(request.method), client.now()
+        body = request.body or b""
+        body = body.encode() if isinstance(body, str) else body
+        assert isinstance(body, bytes)
+        key = str(request.headers.get(signing.IDEMPOTENCY_KEY, ""))
+        signed = signing.sign(
+            method,
+            target,
+            app_key=client.app_key,
+            secret=self._secret,
+            timestamp=int(now.timestamp()),
+            nonce=secrets.token_hex(12),
+            body=body,
+            idempotency_key=key,
+        )
+        request.headers.update(signed)
+        if client.operator:
+            path = signing.canonical_path(target.partition("?")[0])
+            request.headers["X-Operator"] = client.operator.sign(client.app_key, method, path, body, key, now)
+        if self._session:
+            request.headers["X-Holder-Session"] = self._session
+        return request
+
+
+@dataclass(frozen=True, slots=True)
+class Good:
+    """A request that must succeed. Nobody asks where everybody may."""
+
+    client: ApiClient | None = None
+    path: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Mapping[str, Any] | None = None
+    session: str = ""
+
+    def signer(self, *, secret: str = "") -> Signer | None:
+        return Signer(self.client, self.session, secret) if self.client else None
+
+
+class Cast:
+    """The ministry's bureau, a channel and an institution's desk, and what they make for each request."""
+
+    def __init__(self, stage: DemoStage, ministry: ApiClient) -> None:
+        self.stage, self.bureau = stage, ministry
+        self._numbers = itertools.count(1)
+        self.today = calendar.local_date(ministry.now())
+        ministry.do("/v1/assertion-keys", {"kid": stage.essc.kid, "public_key": stage.essc.public_key})
+        ministry.do(f"/v1/clients/{ministry.app_key}/pace", {"requests_per_second": 5_000})
+        self.institution_id = self.an_institution()
+        self.programme_id = self.made("/v1/programmes", "programme_id")
+        self.course_id = self.made("/v1/courses", "course_id")
+        self.channel = self._admitted("channel", "000000")
+        self.desk = self._admitted("institution", CITY, self.institution_id)
+        self.account_id = self.an_account()
+        self.template_id = self.a_template("publish")
+
+    def good(self, label: str) -> Good:
+        """A request of this operation that must succeed."""
+        return GOOD[label](self)
+
+    def made(self, path: str, name: str) -> str:
+        """The id of something new of this list."""
+        return str(self.bureau.do(path, self.good(f"POST {path}").body or {})[name])
+
+    def an_institution(self) -> str:
+        return self.made("/v1/institutions", "institution_id")
+
+    def an_account(self) -> str:
+        return self.made("/v1/accounts", "account_id")
+
+    def a_client(self) -> str:
+        return str(self.bureau.do("/v1/clients", self.good("POST /v1/clients").body or {})["client"]["app_key"])
+
+    def a_template(self, *steps: str) -> str:
+        template_id = self.made("/v1/templates", "template_id")
+        for step in steps:
+            self.bureau.do(f"/v1/templates/{template_id}/{step}", {})
+        return template_id
+
+    def a_voucher(self) -> tuple[str, str]:
+        """(its id, its holder's session in the channel) of a voucher just claimed by somebody new."""
+        person = invented_person(next(self._numbers))
+        claim = {
+            "template_id": self.template_id,
+            "assertion": self.stage.assertion(self.channel, person, "claim", self.template_id),
+        }
+        voucher_id = str(self.channel.do("/v1/claims", claim)["voucher_id"])
+        return voucher_id, self.stage.session(self.channel, person)
+
+    def a_token(self) -> str:
+        voucher_id, session = self.a_voucher()
+        path, headers = f"/v1/vouchers/{voucher_id}/qr", {"X-Holder-Session": session}
+        return str(self.channel.read(path, {"format": "token"}, headers)["token"])
+
+    def a_used_voucher(self) -> str:
+        body = self.good("POST /v1/redemptions").body or {}
+        return str(self.desk.do("/v1/redemptions", body)["voucher_id"])
+
+    @property
+    def number(self) -> int:
+        """A new one each time."""
+        return next(self._numbers)
+
+    def days(self, **offsets: int) -> dict[str, str]:
+        return {name: (self.today + timedelta(days=days)).isoformat() for name, days in offsets.items()}
+
+    def _admitted(self, role: str, region: str, institution_id: str | None = None) -> ApiClient:
+        body: dict[str, Any] = {"name": role, "role": role, "regions": [region], "requests_per_second": 5_000}
+        operator = None
+        if institution_id:
+            body["institutions"] = [institution_id]
+            seed, public_key = new_operator_key()
+            person = {"name": "经办人", "public_key": public_key, "region": region, "institution_id": institution_id}
+            operator = Operator(self.bureau.do("/v1/operators", person)["operator_id"], seed)
+        granted = self.bureau.do("/v1/clients", body)
+        return self.stage.admit(role, granted["client"]["app_key"], granted["secret"], operator)
+
+
+def a_credit_code(number: int) -> str:
+    """A unified social credit code (GB 32100) with both its check characters right."""
+    for check in "0123456789ABCDEFGHJKLMNPQRTUWXY":
+        code = f"91440100{number:08}{check}"
+        code += uscc.calc_check_digit(code)
+        try:
+            return parse_uscc(code)
+        except InvalidIdentifier:
+            continue
+    raise AssertionError(f"no check character fits {number}")
+
+
+def _ask(path: str = "", make: Callable[[Cast], str] | None = None, **body: Any) -> Callable[[Cast], Good]:
+    """The bureau asks about what ``make`` gives, named by the path's parameter ``path``."""
+    return lambda cast: Good(cast.bureau, {path: make(cast)} if make else {}, body=body or None)
+
+
+def _list(**query: str) -> Callable[[Cast], Good]:
+    return lambda cast: Good(cast.bureau, query=query)
+
+
+def _hold(cast: Cast) -> Good:
+    voucher_id, session = cast.a_voucher()
+    return Good(cast.channel, {"voucher_id": voucher_id}, session=session)
+
+
+def _wallet(cast: Cast) -> Good:
+    _, session = cast.a_voucher()
+    return Good(cast.channel, session=session)
+
+
+def _rules(cast: Cast) -> Good:
+    cap = {"rule": "three_a_year", "window": "year", "by": "all", "limit": 3}
+    # Each in a region of its own: a rule set cannot begin before the one decided last.
+    path = {"code": f"4401{(3, 4, 5, 6, 11, 12, 13, 14, 15, 17, 18)[cast.number % 11]:02}"}
+    return Good(cast.bureau, path, body={**cast.days(effective_from=1), "caps": [cap], "help_line": "020-12333"})
+
+
+def _programme(cast: Cast) -> Good:
+    body = {
+        "region": PROVINCE,
+        "name_zh": "电工",
+        "name_en": "Electrician",
+        "programme_type": "enterprise_staff",
+        "standard_fen": 100_000,
+        "occupation": "6-31-01-03",
+        "level": 5,
+    }
+    return Good(cast.bureau, body=body)
+
+
+def _institution(cast: Cast) -> Good:
+    body = {
+        "institution_id": a_credit_code(cast.number),
+        "region": CITY,
+        "name_zh": "测试学校",
+        "name_en": "School",
+        "kind": "school",
+        "coordinates": {"latitude": "23.129110", "longitude": "113.264385", "datum": "gcj02"},
+    }
+    return Good(cast.bureau, body=body)
+
+
+def _course(cast: Cast) -> Good:
+    body = {
+        "programme_id": cast.programme_id,
+        "institution_id": cast.institution_id,
+        "name_zh": "电工（初级）",
+        "name_en": "Electrician (junior)",
+        "hours": 40,
+        "online": False,
+    }
+    return Good(cast.bureau, body=body)
+
+
+def _operator(cast: Cast) -> Good:
+    _, public_key = new_operator_key()
+    return Good(cast.bureau, body={"name": "李四", "public_key": public_key, "region": CITY})
+
+
+def _assertion_key(cast: Cast) -> Good:
+    _, public_key = new_operator_key()
+    return Good(cast.bureau, body={"kid": f"key-{cast.number}", "public_key": public_key})
+
+
+def _account(cast: Cast) -> Good:
+    years, number = 101, cast.number
+    body = {"region": CITIES[number // years % len(CITIES)], "year": 2000 + number % years, "budget_fen": BUDGET}
+    return Good(cast.bureau, body=body)
+
+
+def _template(cast: Cast) -> Good:
+    body = {
+        "region": cast.account_id.partition("-")[0],
+        "account_id": cast.account_id,
+        "quantity": 1_000,
+        "look": {"title": "职业培训券", "colour": "#B01E23", "note": "请在有效期内使用"},
+        "business_mode": "foundation",
+        "function_mode": "face_value",
+        "distribution_mode": "open",
+        "programme_id": cast.programme_id,
+        "face_value_fen": 80_000,
+        "courses": [cast.course_id],
+        "institutions": [cast.institution_id],
+        **cast.days(claim_from=0, claim_until=30, valid_from=0, valid_until=60),
+    }
+    return Good(cast.bureau, body=body)
+
+
+def _claim(cast: Cast) -> Good:
+    person, template_id = invented_person(cast.number), cast.template_id
+    assertion = cast.stage.assertion(cast.channel, person, "claim", template_id)
+    return Good(cast.channel, body={"template_id": template_id, "assertion": assertion, "entrance": "card"})
+
+
+def _session(cast: Cast) -> Good:
+    person = invented_person(cast.number)
+    cast.channel.do(
+        "/v1/claims",
+        {
+            "template_id": cast.template_id,
+            "assertion": cast.stage.assertion(cast.channel, person, "claim", cast.template_id),
+        },
+    )
+    return Good(cast.channel, body={"assertion": cast.stage.assertion(cast.channel, person, "session")})
+
+
+def _desk(cast: Cast) -> Good:
+    place = {"institution_id": cast.institution_id, "course_id": cast.course_id}
+    return Good(cast.desk, body={"token": cast.a_token(), **place})
+
+
+_client = _ask(name="渠道", role="channel", regions=[CITY])
+_new_template = _ask("template_id", lambda cast: cast.a_template())
+_open_template = _ask("template_id", lambda cast: cast.a_template("publish"))
+
+GOOD: Mapping[str, Callable[[Cast], Good]] = {
+    "GET /v1/time": lambda _: Good(),
+    "GET /v1/keys": lambda _: Good(),
+    "GET /v1/openapi.json": lambda _: Good(),
+    "GET /v1/regions": _list(parent=PROVINCE),
+    "GET /v1/regions/{code}": _ask("code", lambda _: CITY),
+    "GET /v1/regions/{code}/rules": _ask("code", lambda _: CITY),
+    "POST /v1/regions/{code}/rules": _rules,
+    "GET /v1/programmes": _list(region=PROVINCE),
+    "POST /v1/programmes": _programme,
+    "GET /v1/programmes/{programme_id}": _ask("programme_id", lambda cast: cast.programme_id),
+    "GET /v1/institutions": _list(region=CITY),
+    "POST /v1/institutions": _institution,
+    "GET /v1/institutions/{institution_id}": _ask("institution_id", lambda cast: cast.institution_id),
+    "POST /v1/institutions/{institution_id}/suspend": _ask("institution_id", Cast.an_institution),
+    "POST /v1/institutions/{institution_id}/readmit": _ask("institution_id", Cast.an_institution),
+    "GET /v1/courses": lambda cast: Good(cast.bureau, query={"institution_id": cast.institution_id}),
+    "POST /v1/courses": _course,
+    "GET /v1/courses/{course_id}": _ask("course_id", lambda cast: cast.course_id),
+    "GET /v1/clients": _list(region=CITY),
+    "POST /v1/clients": _client,
+    "GET /v1/clients/{app_key}": _ask("app_key", Cast.a_client),
+    "POST /v1/clients/{app_key}/secrets": _ask("app_key", Cast.a_client, overlap_seconds=60),
+    "POST /v1/clients/{app_key}/pace": _ask("app_key", Cast.a_client, requests_per_second=10),
+    "POST /v1/clients/{app_key}/disable": _ask("app_key", Cast.a_client),
+    "GET /v1/operators": _list(region=CITY),
+    "POST /v1/operators": _operator,
+    "GET /v1/operators/{operator_id}": _ask("operator_id", lambda cast: cast.made("/v1/operators", "operator_id")),
+    "POST /v1/operators/{operator_id}/disable": _ask(
+        "operator_id", lambda cast: cast.made("/v1/operators", "operator_id")
+    ),
+    "GET /v1/assertion-keys": _list(),
+    "POST /v1/assertion-keys": _assertion_key,
+    "POST /v1/assertion-keys/{kid}/disable": _ask("kid", lambda cast: cast.made("/v1/assertion-keys", "kid")),
+    "GET /v1/accounts": _list(region=CITY),
+    "POST /v1/accounts": _account,
+    "GET /v1/accounts/{account_id}": _ask("account_id", lambda cast: cast.account_id),
+    "GET /v1/accounts/{account_id}/postings": _ask("account_id", lambda cast: cast.account_id),
+    "POST /v1/accounts/{account_id}/budget": _ask("account_id", Cast.an_account, amount_fen=-1_000, note="调剂"),
+    "GET /v1/templates": _list(region=CITY),
+    "POST /v1/templates": _template,
+    "GET /v1/templates/{template_id}": _ask("template_id", lambda cast: cast.template_id),
+    "GET /v1/templates/{template_id}/shards": _ask("template_id", lambda cast: cast.template_id),
+    "POST /v1/templates/{template_id}/publish": _new_template,
+    "POST /v1/templates/{template_id}/suspend": _open_template,
+    "POST /v1/templates/{template_id}/resume": _ask("template_id", lambda cast: cast.a_template("publish", "suspend")),
+    "POST /v1/templates/{template_id}/close": _open_template,
+    "POST /v1/templates/{template_id}/additions": _ask(
+        "template_id", lambda cast: cast.a_template("publish"), quantity=10
+    ),
+    "POST /v1/claims": _claim,
+    "POST /v1/sessions": _session,
+    "GET /v1/wallet": _wallet,
+    "GET /v1/vouchers/{voucher_id}": _hold,
+    "GET /v1/vouchers/{voucher_id}/history": _hold,
+    "GET /v1/vouchers/{voucher_id}/qr": _hold,
+    "POST /v1/vouchers/{voucher_id}/return": _hold,
+    "POST /v1/vouchers/{voucher_id}/reversal": lambda cast: Good(
+        cast.desk, {"voucher_id": cast.a_used_voucher()}, body={"reason": "扫错了"}
+    ),
+    "POST /v1/vouchers/{voucher_id}/revocation": _ask(
+        "voucher_id", lambda cast: cast.a_voucher()[0], reason="资格有误"
+    ),
+    "POST /v1/verifications": _desk,
+    "POST /v1/redemptions": _desk,
+}
+"""For each operation a request that must succeed."""
