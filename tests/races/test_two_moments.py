@@ -1,6 +1,5 @@
 """Nobody reads everything at one moment: what was told from two of them must still be true at one."""
 
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -128,23 +127,22 @@ def test_given_a_duplicate_when_the_template_is_shut_shard_by_shard_then_it_gets
 
 
 def test_given_a_container_that_remembers_sold_out_when_stock_was_added_elsewhere_then_for_a_second_only(
-    ground: Ground,
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine, other, *_ = ground.worlds()
     template = mine.publish(1)
     mine.claim(a_person(), template)
     memory: Any = mine.platform.templates
+
+    def at(seconds: float) -> World:
+        monkeypatch.setattr(memory._sold_out, "_ticks", lambda: seconds)
+        return mine
+
     with pytest.raises(SoldOut):
-        mine.claim(a_person(), template)
-    emptied = memory._sold_out._ticks()
+        at(100).claim(a_person(), template)
     other.act(publishing.add_quantity, template, 2)
 
-    memory._sold_out._ticks = lambda: emptied + 0.99
     with pytest.raises(SoldOut):
-        mine.claim(a_person(), template)
-    memory._sold_out._ticks = lambda: emptied + 2
-    claimed = mine.claim(a_person(), template)
-    memory._sold_out._ticks = time.monotonic
-
-    assert claimed.answer.version == 1
+        at(100.99).claim(a_person(), template)
+    assert at(101).claim(a_person(), template).answer.version == 1
     assert other.claim(a_person(), template).answer.version == 1

@@ -165,14 +165,22 @@ class Witness:
         return seen, wanted
 
     def _people(self, model: Model) -> tuple[dict[Any, Any], dict[Any, Any]]:
-        """What is held, and how many count for a cap."""
-        seen, wanted = {}, {}
+        """What of the hand is written down, what is there that should not be (the ended may), what a cap counts."""
+        seen: dict[str, Any] = {}
+        wanted: dict[str, Any] = {}
+        last_day = max((one.act.day for one in self.told), default=0)
         for name in {person for person, _ in self._touched()}:
-            person = self.world.platform.people.read(self._person_id(name), [])[0]
-            seen[name] = (sorted(person.held), sum(person.counts.values())) if person else ([], 0)
             mine = {template: v.state for (who, template), v in model.vouchers.items() if who == name}
-            held = sorted(template for template, state in mine.items() if state != "returned")
-            wanted[name] = held, len(held) if model.cap_is_freed else len(mine)
+            perhaps = {template for template, state in mine.items() if state != "returned"}
+            surely = {
+                template
+                for template in perhaps
+                if mine[template] == "redeemed" or model.state(Act("", template, name, day=last_day)) == "claimed"
+            }
+            person = self.world.platform.people.read(self._person_id(name), [])[0]
+            held, counted = (set(person.held), sum(person.counts.values())) if person else (set(), 0)
+            seen[name] = held & surely, held - perhaps, counted
+            wanted[name] = surely, set(), len(perhaps) if model.cap_is_freed else len(mine)
         return seen, wanted
 
     def _person_id(self, name: str) -> str:
