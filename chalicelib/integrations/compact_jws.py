@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache, lru_cache
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -48,10 +49,9 @@ def is_signed_by(jws: CompactJws, public_key: str) -> bool:
     if key is None:
         return False
     from jwt import InvalidTokenError
-    from jwt.api_jws import PyJWS
 
     try:
-        PyJWS(algorithms=[ALGORITHM]).decode(jws.text, key, algorithms=[ALGORITHM])
+        _verifier().decode(jws.text, key, algorithms=[ALGORITHM])
     except InvalidTokenError:
         return False
     return True
@@ -111,6 +111,15 @@ _SMALL_ORDER = frozenset((
 ))  # fmt: skip
 
 
+@cache
+def _verifier() -> Any:
+    # Made once: it prepares every algorithm that there is before it forgets all but ours.
+    from jwt.api_jws import PyJWS
+
+    return PyJWS(algorithms=[ALGORITHM])
+
+
+@lru_cache(maxsize=1024)
 def _public_key(text: str) -> Ed25519PublicKey | None:
     raw = from_base64url(text)
     if raw is None or len(raw) != 32 or (raw[:31] + bytes([raw[31] & 0x7F])).hex() in _SMALL_ORDER:
