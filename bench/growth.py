@@ -95,8 +95,9 @@ def _grow(town: Town, voucher_id: str, vouchers: int, templates: int) -> None:
         return item
 
     one = row(people, person=voucher.person_id, item=f"1#VOUCHER#{voucher.template_id}")
-    past = voucher.valid_from.replace(year=voucher.valid_from.year - 1).isoformat()
-    old = json.dumps(one).replace(voucher.valid_until.isoformat(), past)
+    old = json.dumps(one)
+    for day in (voucher.valid_from, voucher.valid_until):
+        old = old.replace(day.isoformat(), day.replace(year=day.year - 1, day=min(day.day, 28)).isoformat())
     copies = [old.replace(voucher.template_id, _COPY.format(n)) for n in range(vouchers)]
     _put(dynamodb, people, [_without_index(json.loads(copy)) for copy in copies])
     head = row(people, person=voucher.person_id, item="0#PERSON")
