@@ -33,6 +33,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if _missing is not None:
         terminalreporter.write_line(f"LEFT OUT: storage tests and races on DynamoDB Local, because {_missing}")
 
+    # What a search did is worth knowing also where it found nothing; a test says it with record_property("told", …).
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, said in report.user_properties:
+            if name == "told":
+                terminalreporter.write_line(str(said))
+
 
 def pytest_configure() -> None:
     if _missing is not None and os.environ.get("CI") == "true":

@@ -5,7 +5,7 @@ as given, when, then. ``check_laws`` recounts everything from the vouchers up.
 """
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -19,7 +19,7 @@ from chalicelib.domain import calendar, history
 from chalicelib.domain.access import Actor, AssertionKey, Client, Operator, Role
 from chalicelib.domain.assertion import HolderSession
 from chalicelib.domain.attempt import Attempt, attempt_of
-from chalicelib.domain.fund import Balance
+from chalicelib.domain.fund import Balance, Posting
 from chalicelib.domain.identifiers import InvalidIdentifier, parse_uscc
 from chalicelib.domain.institution import Institution, Kind
 from chalicelib.domain.outcomes import Done
@@ -31,6 +31,7 @@ from chalicelib.domain.template import (
     DistributionMode,
     FunctionMode,
     Look,
+    Shard,
     Stock,
     Template,
     TemplateState,
@@ -309,39 +310,54 @@ class World:
     # --- laws ---
 
     def check_laws(self, vouchers: Iterable[Voucher] = ()) -> None:
-        """The laws of design.md §2 for every shard, template and the account; ``vouchers``: all that were made."""
-        made = list(vouchers)
-        reserved = 0
-        for template_id in self.templates:
-            template = self.template(template_id)
-            shards = self.platform.templates.shards(template)
-            for shard in shards:
-                assert shard.quantity == shard.remaining + shard.made + shard.released, shard
-                assert sum(shard.counts.values()) == shard.made, shard
-                assert min(shard.remaining, shard.made, shard.released, *shard.counts.values()) >= 0, shard
-                ended_free = (State.RETURNED, State.EXPIRED, State.FORFEITED, State.REVOKED)
-                bound = shard.remaining + sum(n for state, n in shard.counts.items() if state not in ended_free)
-                assert shard.reserved_fen == bound * template.ceiling_fen, shard
-                assert shard.reserved_fen + shard.to_release_fen == shard.quantity * template.ceiling_fen, shard
-                if made:
-                    mine = [v for v in made if (v.template_id, v.shard) == (template_id, shard.number)]
-                    assert shard.counts == {s: sum(v.state is s for v in mine) for s in State}, shard
-                    steps = [e.said["step"] for v in mine for e in v.history]
-                    assert shard.ever_claimed == steps.count("claim"), shard
-                    assert shard.ever_redeemed == steps.count("redeem") - steps.count("reverse"), shard
-            assert template.quantity == template.unallotted + sum(s.quantity for s in shards), template
-            if template.state is not TemplateState.DRAFT:
-                reserved += sum(s.reserved_fen + s.to_release_fen for s in shards)
-                reserved += template.unallotted * template.ceiling_fen
-        balances = self.balances()
-        assert sum(balances.values()) == 0
-        assert balances[Balance.RESERVED] == reserved
-        postings = self.platform.accounts.postings(self.account_id, 1000, None).items
-        assert balances == {b: sum(p.legs.get(b, 0) for p in postings) for b in Balance}
-        for voucher in made:
-            genesis = history.genesis(voucher.template_id, voucher.person_id)
-            assert history.check_chain(voucher.history, genesis) == voucher.version
-            assert voucher.history[-1].said["to"] == voucher.state
+        """Read the books and check them; ``vouchers``: all that were made of these templates."""
+        p = self.platform
+        templates = [self.template(template_id) for template_id in self.templates]
+        shards = {one.template_id: p.templates.shards(one) for one in templates}
+        postings = p.accounts.postings(self.account_id, 1000, None).items
+        check_books(Books(templates, shards, self.balances(), postings), list(vouchers))
+
+
+@dataclass(frozen=True)
+class Books:
+    """All ledgers of one account at one moment."""
+
+    templates: Sequence[Template]
+    shards: Mapping[str, Sequence[Shard]]
+    balances: Mapping[Balance, int]
+    postings: Sequence[Posting]
+
+
+def check_books(books: Books, made: Sequence[Voucher]) -> None:
+    """The laws of design.md §2 for every shard, template and the account; ``made``: all vouchers that there are."""
+    reserved = 0
+    for template in books.templates:
+        shards = books.shards[template.template_id]
+        for shard in shards:
+            assert shard.quantity == shard.remaining + shard.made + shard.released, shard
+            assert sum(shard.counts.values()) == shard.made, shard
+            assert min(shard.remaining, shard.made, shard.released, *shard.counts.values()) >= 0, shard
+            ended_free = (State.RETURNED, State.EXPIRED, State.FORFEITED, State.REVOKED)
+            bound = shard.remaining + sum(n for state, n in shard.counts.items() if state not in ended_free)
+            assert shard.reserved_fen == bound * template.ceiling_fen, shard
+            assert shard.reserved_fen + shard.to_release_fen == shard.quantity * template.ceiling_fen, shard
+            if made:
+                mine = [v for v in made if (v.template_id, v.shard) == (template.template_id, shard.number)]
+                assert shard.counts == {s: sum(v.state is s for v in mine) for s in State}, shard
+                steps = [e.said["step"] for v in mine for e in v.history]
+                assert shard.ever_claimed == steps.count("claim"), shard
+                assert shard.ever_redeemed == steps.count("redeem") - steps.count("reverse"), shard
+        assert template.quantity == template.unallotted + sum(s.quantity for s in shards), template
+        if template.state is not TemplateState.DRAFT:
+            reserved += sum(s.reserved_fen + s.to_release_fen for s in shards)
+            reserved += template.unallotted * template.ceiling_fen
+    assert sum(books.balances.values()) == 0
+    assert books.balances[Balance.RESERVED] == reserved
+    assert books.balances == {b: sum(p.legs.get(b, 0) for p in books.postings) for b in Balance}
+    for voucher in made:
+        genesis = history.genesis(voucher.template_id, voucher.person_id)
+        assert history.check_chain(voucher.history, genesis) == voucher.version
+        assert voucher.history[-1].said["to"] == voucher.state
 
 
 @lru_cache

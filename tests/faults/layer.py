@@ -115,23 +115,31 @@ class At:
 
 
 class AtRandom:
-    """Faults of these kinds at this rate of the calls, the same for the same seed; counts what it did."""
+    """Faults of these kinds at this rate of the calls, the same for the same seed; counts what it did.
+
+    Half of them meet the first try of a call only; the others stay, so that trying again does not help.
+    """
 
     def __init__(self, seed: int | str, rate: float, kinds: Sequence[Fault] = tuple(Fault)) -> None:
         self._dice = random.Random(seed)
         self._rate, self._kinds = rate, tuple(kinds)
+        self._staying: dict[int, Fault] = {}
         self._lock = threading.Lock()
         self.calls = 0
         self.faults: Counter[Fault] = Counter()
 
     def __call__(self, call: Call) -> Fault | None:
         with self._lock:
+            if call.attempt > 1:
+                return self._staying.get(call.number)
             self.calls += 1
-            if self._dice.random() >= self._rate:
+            meets = self._dice.random() < self._rate
+            possible = [kind for kind in self._kinds if can_meet(call, kind)]
+            if not meets or not possible:
                 return None
-            fault = self._dice.choice(self._kinds)
-            if not can_meet(call, fault):
-                return None
+            fault = self._dice.choice(possible)
+            if self._dice.random() < 0.5:
+                self._staying[call.number] = fault
             self.faults[fault] += 1
             return fault
 
