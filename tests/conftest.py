@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tests.contract.tally import table
 from tests.engines import Engine, create_tables, delete_tables, running_engines
 from tests.world import World, a_world
 from tools.dynamodb_local import why_unavailable
@@ -30,6 +31,8 @@ def pytest_report_header() -> str:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in table([*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]):
+        terminalreporter.write_line(line)
     if _missing is not None:
         terminalreporter.write_line(f"LEFT OUT: storage tests and races on DynamoDB Local, because {_missing}")
 
