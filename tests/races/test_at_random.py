@@ -6,7 +6,7 @@ The gate runs a few rounds of known seeds. `make test-long` runs many of new one
 import os
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -28,13 +28,11 @@ Drawn = list[Callable[[], Any]]
 
 
 @pytest.fixture
-def seeds(request: pytest.FixtureRequest) -> Iterator[Iterator[int]]:
+def seeds(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> Iterable[int]:
     """The seeds of the rounds; those of a long run are new each time."""
-    long = bool(os.environ.get("LONG"))
-    first, count = (random.SystemRandom().randrange(10**9), 300) if long else (1, 5)
-    yield iter(range(first, first + count))
-    if long:
-        print(f"\n{request.node.name}: {count} rounds, from seed {first}")
+    first, count = (random.SystemRandom().randrange(10**9), 150) if os.environ.get("LONG") else (1, 5)
+    record_property("told", f"{request.node.name}: {count} rounds from seed {first}")
+    return range(first, first + count)
 
 
 def dawdling(world: World, dice: random.Random) -> World:
@@ -68,7 +66,7 @@ def race(witness: Witness, acts: Drawn, seed: int) -> None:
 
 
 def test_given_one_voucher_when_used_reversed_returned_and_revoked_at_random_then_one_order_explains_it(
-    ground: Ground, seeds: Iterator[int]
+    ground: Ground, seeds: Iterable[int]
 ) -> None:
     worlds = ground.worlds()
     template = worlds[0].publish(1_000)
@@ -96,7 +94,7 @@ def steps_of_one_voucher(witness: Witness, worlds: Sequence[World], template: Te
 
 
 def test_given_one_hand_when_several_templates_are_claimed_and_let_go_through_channels_at_random_then_it_fits(
-    one_hand: Ground, seeds: Iterator[int]
+    one_hand: Ground, seeds: Iterable[int]
 ) -> None:
     worlds = one_hand.worlds()
     templates = [worlds[0].publish(1_000) for _ in range(3)]
@@ -128,7 +126,7 @@ def steps_of_one_hand(
 
 
 def test_given_the_last_three_when_claimed_while_the_template_is_shut_opened_and_filled_at_random_then_it_fits(
-    ground: Ground, seeds: Iterator[int]
+    ground: Ground, seeds: Iterable[int]
 ) -> None:
     for seed in seeds:
         dice, worlds = random.Random(seed), ground.worlds(budget=10)
@@ -151,7 +149,7 @@ def acts_on(witness: Witness, template: Template) -> Acts:
 
 
 def test_given_a_budget_when_published_added_and_cut_at_random_then_no_fen_is_spent_twice(
-    ground: Ground, seeds: Iterator[int]
+    ground: Ground, seeds: Iterable[int]
 ) -> None:
     for seed in seeds:
         dice, worlds = random.Random(seed), ground.worlds(budget=8)
