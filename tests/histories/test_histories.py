@@ -12,7 +12,8 @@ from tests.histories.machine import Histories, Tally
 from tests.storage.worlds import shared_world
 
 LONG = bool(os.environ.get("LONG"))
-HISTORIES, STEPS = (10_000, 16) if LONG else (80, 16)
+HISTORIES = int(os.environ.get("HISTORIES", 10_000 if LONG else 80))
+STEPS = 16
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from chalicelib.storage.rows import PeopleRow, to_body
 from chalicelib.storage.tables import Tables
 from chalicelib.storage.transaction import Transaction, always
 from tests.jobs.conftest import RememberedQueue
+from tests.faults.operations import forget
 from tests.services.faults import PowerCut
 from tests.world import FACE_VALUE, World, a_person, local
 from tools.package import ROOT
@@ -224,6 +225,7 @@ def test_given_a_chunk_of_many_shards_when_swept_then_it_fits_one_transaction(wo
     template = world.publish(500, peak_claims=1_500)
     for _ in range(CHUNK):
         world.claim(a_person(), template)
+        forget(world)  # the next claim comes by another container, which has not found its shard yet
     world.clock.set(MIDNIGHT_JOB)
     found = world.vouchers()
     people, now = world.platform.people, world.now
