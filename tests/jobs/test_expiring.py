@@ -18,8 +18,8 @@ from chalicelib.storage.people import _voucher_row
 from chalicelib.storage.rows import PeopleRow, to_body
 from chalicelib.storage.tables import Tables
 from chalicelib.storage.transaction import Transaction, always
-from tests.jobs.conftest import RememberedQueue
 from tests.faults.operations import forget
+from tests.jobs.conftest import RememberedQueue
 from tests.services.faults import PowerCut
 from tests.world import FACE_VALUE, World, a_person, local
 from tools.package import ROOT
