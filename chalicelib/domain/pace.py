@@ -53,5 +53,6 @@ def limit_of(requests_per_second: int) -> int:
 
 
 def lease_of(limit: int) -> int:
-    """How many a container asks for at once: few enough that a small budget is not lost in leases."""
-    return max(1, min(LEASE, limit // 20))
+    """How many a container asks for at once: few enough that a small budget is not lost in leases, and of a large one
+    so many that its row is written some hundred times a second at most."""
+    return max(1, min(max(LEASE, limit // 1000), limit // 20))

@@ -8,6 +8,7 @@ what an operator signed once a second time under another key.
 
 import hashlib
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from chalicelib.domain.errors import OperatorNotAccepted
 from chalicelib.integrations.compact_jws import (
@@ -67,6 +68,7 @@ def body_hash(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
+@lru_cache(maxsize=1)  # a request asks for the signer, then for the check
 def _open(jws: str) -> tuple[CompactJws, str]:
     opened = open_jws(jws)
     if opened is None or opened.kid is None:

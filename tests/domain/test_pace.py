@@ -38,7 +38,7 @@ def test_given_one_instant_in_two_zones_when_asked_then_it_is_one_window(now: da
 
 
 @pytest.mark.parametrize(
-    ("limit", "lease"), [(0, 1), (1, 1), (10, 1), (39, 1), (40, 2), (399, 19), (400, 20), (50_000, 20)]
+    ("limit", "lease"), [(0, 1), (1, 1), (10, 1), (39, 1), (40, 2), (399, 19), (400, 20), (20_000, 20), (50_000, 50)]
 )
 def test_given_a_budget_when_leased_then_a_small_one_is_not_lost_in_leases(limit: int, lease: int) -> None:
     assert pace.lease_of(limit) == lease

@@ -266,3 +266,11 @@ def test_a_key_of_small_order_verifies_nothing() -> None:
     for sign_bit in (0, 0x80):
         key = to_base64url(neutral[:31] + bytes([sign_bit]))
         assert why(forged, SignedAssertions(lambda _, key=key: key)) == "signature"  # type: ignore[misc]
+
+
+def test_given_another_library_when_it_signs_or_verifies_then_it_agrees_with_us() -> None:
+    theirs = jwt.encode(dict(CLAIMS), KEY, algorithm="EdDSA", headers={"kid": "essc-1"})
+    ours = sign_jws(KEY, {"kid": "essc-1"}, CLAIMS)
+
+    assert ASSERTIONS.read(theirs) == ASSERTIONS.read(ours)
+    assert jwt.decode(ours, KEY.public_key(), algorithms=["EdDSA"], audience="app-1") == CLAIMS
