@@ -155,13 +155,16 @@ def _counted_as(template: Template, terms: Terms, now: datetime) -> CountKey:
 
 
 def _look_at_hands(people: People, holder: Person | None, rules: RuleSet, now: datetime) -> Person | None:
-    """The only third read: when the region allows one at a time, or so much was held that some of it must have ended.
+    """The only third read: when the region allows one at a time, and at one claim of some sixty to tidy up.
 
-    What has ended can never count again and is dropped, so that a person's row does not grow for a lifetime.
+    What has ended can never count again and is dropped, so that a person's row holds no more than what is still open.
     """
-    if holder is None or not (rules.one_at_a_time or len(holder.held) >= FULL_HANDS):
+    if holder is None or not holder.held:
         return holder
-    wanted = [t for t, region in holder.held.items() if region == rules.region or len(holder.held) >= FULL_HANDS]
+    tidies = len(holder.held) % FULL_HANDS == 0
+    if not (rules.one_at_a_time or tidies):
+        return holder
+    wanted = [t for t, region in holder.held.items() if region == rules.region or tidies]
     there = people.vouchers([(holder.person_id, template_id) for template_id in wanted])
     if rules.one_at_a_time:
         for other in there:

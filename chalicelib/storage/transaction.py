@@ -23,8 +23,9 @@ from chalicelib.storage.tables import Tables, key_of, said_by, translate
 
 MOST_ACTIONS = 100
 TRIES = 4
-# A transaction holds its rows for some 25 ms. bench/shards.py shows what other lengths do.
+# A transaction holds its rows for some 25 ms; who is throttled has to wait longer than that.
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.005, 0.08
+_THROTTLED = {"ThrottlingError", "ProvisionedThroughputExceeded"}
 Otherwise = Callable[[Item | None], Exception]
 
 
@@ -66,9 +67,9 @@ class Transaction:
         """
         if len(self) > MOST_ACTIONS:
             raise AssertionError(f"{len(self)} actions in one transaction")
-        for conflicts in range(met, met + tries):
-            if conflicts:
-                time.sleep(pause(conflicts))
+        wait = pause(met)
+        for conflicts in range(met + 1, met + tries + 1):
+            time.sleep(wait)
             try:
                 # botocore's own retries repeat this token, so a lost answer is answered again, not carried out again.
                 self._tables.connection.transact_write_items(
@@ -82,20 +83,22 @@ class Transaction:
             except TransactWriteError as failed:
                 if said_by(failed)[0] != "TransactionCanceledException":
                     raise translate(failed) from failed
-                self._raise_refusal(failed)
+                wait = LONGEST_PAUSE if self._was_throttled(failed) else pause(conflicts)
         raise WriteConflict
 
-    def _raise_refusal(self, failed: TransactWriteError) -> None:
-        """Raise what the first failed condition means; return if others were only in the way."""
+    def _was_throttled(self, failed: TransactWriteError) -> bool:
+        """Whether DynamoDB asked for patience, or others were only in the way; else raise what the first failed
+        condition means."""
         writes = [*self._checks, *self._puts, *self._updates]
         reasons = list(zip(writes, failed.cancellation_reasons, strict=True))
         refused = [(w, r) for w, r in reasons if r is not None and r.code == "ConditionalCheckFailed"]
         if refused:
             write, reason = min(refused, key=lambda pair: pair[0].order)
             raise write.otherwise(reason.raw_item) from None
-        passing = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
-        if any(r is not None and r.code not in passing for _, r in reasons):
+        codes = {reason.code for _, reason in reasons if reason is not None}
+        if not codes <= {"TransactionConflict", *_THROTTLED}:
             raise failed
+        return not codes.isdisjoint(_THROTTLED)
 
     def _add(self, writes: list[_Write], row: Model, otherwise: Otherwise, **kwargs: Any) -> None:
         hash_key, range_key = key_of(row)
@@ -107,6 +110,8 @@ class Transaction:
 
 def pause(conflicts: int) -> float:
     """Seconds to wait after so many conflicts in a row, at random: those who met once ought not to meet again."""
+    if not conflicts:
+        return 0.0
     return random.uniform(0, min(LONGEST_PAUSE, SHORTEST_PAUSE * 2 ** (conflicts - 1)))  # noqa: S311 - not a secret
 
 

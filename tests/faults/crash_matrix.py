@@ -5,6 +5,7 @@ under one fault. Of more than eight equal calls (the lanes of a sweep, the shard
 get a row.
 """
 
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from tests.services.faults import PowerCut
 from tests.storage.worlds import all_rows
 from tests.world import World
 
-ALL_OF_ONE_KIND = 8
+ALL_OF_ONE_KIND = 1_000 if os.environ.get("LONG") else 8
 
 
 class Way(Enum):
@@ -82,10 +83,6 @@ class Report:
     rows: tuple[tuple[str, int], ...]
     cells: tuple[Cell, ...]
 
-    @property
-    def expected(self) -> int:
-        return len(self.rows) * len(Way)
-
 
 def try_all(world: World, prepare: Callable[[], Trial]) -> Report:
     """Run every cell of an act. Fails where a refusal left something behind, where a repetition does not come to what
@@ -96,8 +93,8 @@ def try_all(world: World, prepare: Callable[[], Trial]) -> Report:
     recorded = Recorded()
     with under(recorded):
         wanted = control.act()
-    assert wanted.done, wanted
     done = effect(before, all_rows(world))
+    assert wanted.done or (wanted.refused and not done), f"{wanted}: {done}"
     calls = tuple(str(call) for call in recorded.calls)
     rows = tuple(_rows_of(calls))
     cells = tuple(_try(world, prepare(), row, way, wanted, done) for row in rows for way in Way)
@@ -115,8 +112,8 @@ def _try(world: World, trial: Trial, row: tuple[str, int], way: Way, wanted: Hea
     assert plan.met, f"{where}: this call was not made again"
     if heard.refused:
         assert effect(before, all_rows(world)) == Counter(), f"{where}: {heard} left something behind"
-    if heard.done:
-        assert heard == wanted, where
+    if heard.done or heard.refused:
+        assert heard == wanted, f"{where}: {heard}"
         assert effect(before, all_rows(world)) == done, where
     if heard == STOPPED:
         trial.restart()

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from chalice.test import HTTPResponse
@@ -41,6 +41,12 @@ class Scene:
     @cached_property
     def other_stock(self) -> Template:
         return self.world.publish(1000)
+
+    @cached_property
+    def sold_out(self) -> Template:
+        template = self.world.publish(1)
+        self.world.claim(a_person(), template)
+        return template
 
     @cached_property
     def one_at_a_time(self) -> RuleSet:
@@ -111,12 +117,21 @@ SCENES: dict[str, dict[str, Prepare]] = {}
 """By operation, then by what makes the difference where an operation makes different calls; mostly that is nothing."""
 
 
-def scene(label: str, variant: str = "") -> Callable[[Prepare], Prepare]:
+REFUSALS: dict[str, dict[str, Prepare]] = {}
+"""Requests that must be refused and leave nothing behind, by operation and reason."""
+
+
+def scene(
+    label: str, variant: str = "", *, among: dict[str, dict[str, Prepare]] = SCENES
+) -> Callable[[Prepare], Prepare]:
     def add(prepare: Prepare) -> Prepare:
-        SCENES.setdefault(label, {})[variant] = prepare
+        among.setdefault(label, {})[variant] = prepare
         return prepare
 
     return add
+
+
+refusal = partial(scene, among=REFUSALS)
 
 
 def _simple(label: str, prepare: Prepare) -> None:
@@ -132,7 +147,7 @@ _simple("GET /v1/openapi.json", lambda s: get(s.channel, "/v1/openapi.json"))
 # --- money -----------------------------------------------------------------------------------------------------------
 
 BUDGET = {"amount_fen": 7, "note": "追加"}
-_years = itertools.count(2022)
+_years = itertools.cycle(range(2022, 2100))  # each act has tables of its own
 
 
 @scene("POST /v1/accounts/{account_id}/budget")
@@ -442,6 +457,60 @@ _simple(
     "POST /v1/vouchers/{voucher_id}/revocation",
     lambda s: post(s.bureau, f"/v1/vouchers/{claimed(s)[1]}/revocation", {"reason": "资格有误"}),
 )
+
+
+# --- what is refused -------------------------------------------------------------------------------------------------
+
+
+@refusal("POST /v1/claims", "refused: claimed already")
+def claim_twice(s: Scene) -> Request:
+    return claim_by(s, claimed(s)[0], s.stock)
+
+
+@refusal("POST /v1/claims", "refused: sold out")
+def claim_what_is_gone(s: Scene) -> Request:
+    return claim_by(s, a_person(), s.sold_out)
+
+
+@refusal("POST /v1/redemptions", "refused: redeemed already")
+def redeem_twice(s: Scene) -> Request:
+    person, voucher_id = claimed(s)
+    code = s.world.code(person, voucher_id)
+    s.world.redeem(Presented(code=code))
+    return post(s.desk, "/v1/redemptions", place(s) | {"code": code})
+
+
+@refusal("POST /v1/vouchers/{voucher_id}/reversal", "refused: not redeemed any more")
+def reverse_twice(s: Scene) -> Request:
+    voucher_id = redeemed(s)
+    s.world.reverse(voucher_id)
+    return post(s.desk, f"/v1/vouchers/{voucher_id}/reversal", {"reason": "扫错了"})
+
+
+@refusal("POST /v1/templates/{template_id}/publish", "refused: published already")
+def publish_twice(s: Scene) -> Request:
+    return post(s.bureau, f"/v1/templates/{s.stock.template_id}/publish")
+
+
+@refusal("POST /v1/accounts/{account_id}/budget", "refused: more than is free")
+def overdraw(s: Scene) -> Request:
+    opened = open_account(s).send().json_body
+    return post(s.bureau, f"/v1/accounts/{opened['account_id']}/budget", BUDGET | {"amount_fen": -8})
+
+
+@refusal("POST /v1/vouchers/{voucher_id}/reversal", "refused: its key was used for another body")
+def reuse_a_key(s: Scene) -> Request:
+    voucher_id = redeemed(s)
+    used = post(s.desk, f"/v1/vouchers/{voucher_id}/reversal", {"reason": "扫错了"})
+    used.send()
+    return replace(used, body={"reason": "又扫错了"})
+
+
+@refusal("POST /v1/accounts", "refused: there already")
+def open_twice(s: Scene) -> Request:
+    account = open_account(s)
+    account.send()
+    return replace(account, key=f"crash-{next(_numbers)}")
 
 
 # --- where a client's budget is renewed ------------------------------------------------------------------------------

@@ -18,14 +18,14 @@ STEPS = 16
 
 Steps = list[tuple[str, dict[str, Any]]]
 ALL_ALLOWED = {"limit": 4, "one_at_a_time": False, "redeemed_counts": False, "frees": True, "quantities": (4, 4, 4)}
-KEPT: dict[str, Steps] = {
+KEPT: dict[tuple[str, str], Steps] = {
     # Shrunk by Hypothesis when a line of the product was taken away on purpose; what fails by itself goes here too.
-    "a redemption whose answer was lost, and asked for again": [
+    ("a redemption whose answer was lost, and asked for again", "repeated"): [
         ("found", ALL_ALLOWED | {"claimed": 1}),
         ("scan", {"how": 0, "seed": 269, "which": 0}),
         ("repeat", {"seed": 1212, "which": 0}),
     ],
-    "what is given back leaves the hand and frees the cap": [
+    ("what is given back leaves the hand and frees the cap", "done"): [
         ("found", ALL_ALLOWED | {"limit": 1, "claimed": 0}),
         ("claim_of_the_first", {"person": 0, "seed": 0}),
         ("use", {"use": "give back", "how": 0, "seed": 0, "which": 0}),
@@ -41,18 +41,20 @@ def histories(engines: dict[str, Engine]) -> Iterator[type[Histories]]:
         yield Histories
 
 
-@pytest.mark.parametrize("name", KEPT)
+@pytest.mark.parametrize(("name", "at_last"), KEPT)
 def test_given_a_history_that_once_failed_when_lived_again_then_every_law_holds(
-    histories: type[Histories], name: str
+    histories: type[Histories], name: str, at_last: str
 ) -> None:
+    """``at_last``: the last step's answer; were it another, the seeds would no longer tell this history."""
+    Histories.tally = Tally()
     history = histories()
 
-    for step, arguments in KEPT[name]:
+    for step, arguments in KEPT[name, at_last]:
+        Histories.tally.answers.clear()
         getattr(history, step)(**arguments)
         history.holds()
 
-    assert history.standing is not None
-    assert history.standing.vouchers
+    assert at_last in Histories.tally.answers
 
 
 def test_given_any_history_when_a_quarter_of_all_calls_fail_then_every_law_holds_after_each_step(

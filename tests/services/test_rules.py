@@ -141,6 +141,21 @@ class TestOneAtATime:
         assert world.claim(person, third).answer.state is State.CLAIMED
         world.check_laws(world.vouchers())
 
+    def test_given_a_used_one_counts_as_held_when_another_is_claimed_then_refused_and_without_that_rule_not(
+        self, world: World
+    ) -> None:
+        world.rules(one_at_a_time=True, redeemed_counts_as_held=True)
+        person = a_person()
+        used = world.claim(person, world.publish(5)).answer.voucher_id
+        world.redeem(Presented(code=world.code(person, used)))
+        other = world.publish(5)
+
+        with pytest.raises(HoldsAnother):
+            world.claim(person, other)
+
+        world.rules(one_at_a_time=True)
+        assert world.claim(person, other).answer.state is State.CLAIMED
+
     def test_given_the_held_one_has_expired_unswept_when_another_is_claimed_then_it_does_not_count(
         self, world: World
     ) -> None:
