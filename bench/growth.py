@@ -1,9 +1,15 @@
 """A long life in a large catalogue: claim, wallet and verify for a person with 2,000 entries among 2,000 templates,
-beside the same for one with 3 among 10, taken in turn."""
+beside the same for one with 3 among 10, taken in turn.
+
+Half of the 2,000 were redeemed and stay in the person's hands, the others expired. One claim in 64 looks through the
+hands and drops what has ended: it is measured by itself, and no usual claim is one.
+"""
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -11,52 +17,92 @@ import boto3
 
 from bench.process import Measured
 from bench.steps import send
-from bench.town import Town
-from chalicelib.domain.person import Profile
+from bench.town import Event, Town
+from chalicelib.domain import voucher as rules
+from chalicelib.domain.person import Person, Profile
 from chalicelib.domain.template import Template
+from chalicelib.domain.voucher import Redemption, Voucher
 from chalicelib.integrations.clock import SystemClock
-from tests.world import a_person
+from chalicelib.services.claiming import FULL_HANDS
+from chalicelib.storage import keys
+from chalicelib.storage.rows import PeopleRow, to_body
+from tests.world import INSTITUTION_ID, World, a_person
 
 STEPS = ("claim", "wallet", "verify")
 FEW, FEW_TEMPLATES = 3, 10
-# Copies sort behind all that is real, so that both wallets show real vouchers first.
-_COPY = "ZZZZZZ{:010}"
+LOOKS = 5
+YEAR = timedelta(days=365)
 
 
 @dataclass
 class Life:
-    """One town with one person in it, who claims, opens the wallet, shows a voucher."""
+    """One town with one person in it, who claims, opens the wallet, shows a voucher.
+
+    ``had``: of which templates there are vouchers, those that stay in the person's hands first.
+    """
 
     town: Town
     container: Measured
     person: Profile
     token: str
     templates: Iterator[Template]
+    person_id: str
+    had: Sequence[str]
+    staying: int
 
     def ask(self, step: str) -> float:
         """Seconds that this step takes now."""
         if step == "claim":
-            template = next(self.templates)
-            send(self.container, [self.town.claim(a_person(), template)], status=201)  # the container knows it now
-            event, status = self.town.claim(self.person, template), 201
-        elif step == "wallet":
+            return self._claim(self.staying)
+        if step == "wallet":
             event, status = self.town.wallet(self.person, limit=FEW), 200
         else:
             event, status = self.town.verify(token=self.token), 200
+        return self._send(event, status)
+
+    @property
+    def full(self) -> int:
+        """How many are held when next a claim looks through the hands."""
+        return (self.staying // FULL_HANDS + 1) * FULL_HANDS
+
+    def look(self) -> float:
+        """Seconds that a claim takes which looks through full hands and drops what has ended."""
+        seconds = self._claim(self.full)
+        assert len(self._holder().held) == self.staying + 1
+        return seconds
+
+    def _claim(self, held: int) -> float:
+        template, holder = next(self.templates), self._holder()
+        send(self.container, [self.town.claim(a_person(), template)], status=201)  # the container knows it now
+        hands = dict.fromkeys(self.had[:held], template.region)
+        _put(self.town.world, "people", [_person_row(replace(holder, held=hands))])
+        return self._send(self.town.claim(self.person, template), 201)
+
+    def _holder(self) -> Person:
+        holder, _ = self.town.world.platform.people.read(self.person_id, [])
+        assert holder is not None
+        return holder
+
+    def _send(self, event: Event, status: int) -> float:
         (seconds,) = send(self.container, [event], status=status)["wall"]
         return float(seconds)
 
 
-def a_life(town: Town, container: Measured, *, entries: int, templates: int, rounds: int) -> Life:
-    """A person with so many entries, in a catalogue of so many templates; ``rounds`` claims can be asked for."""
+def a_life(town: Town, container: Measured, *, entries: int, templates: int, claims: int) -> Life:
+    """A person with so many entries, in a catalogue of so many templates; so many claims can be asked for."""
     real = [town.template(100) for _ in range(FEW_TEMPLATES)]
     person = a_person()
     for template in real[:FEW]:
         (answer,) = send(container, [town.claim(person, template)], status=201)["gave"]
     voucher_id = json.loads(answer["body"])["voucher_id"]
-    fresh = [town.template(100) for _ in range(rounds)]
-    _grow(town, voucher_id, entries - FEW, templates - FEW_TEMPLATES)
-    return Life(town, container, person, town.token(person, voucher_id), iter(fresh))
+    voucher = town.world.voucher(voucher_id)
+    fresh = [town.template(100) for _ in range(claims)]
+    copies, staying = [_copy(n) for n in range(entries - FEW)], max(FEW, entries // 2)
+    vouchers = [_long_ago(town, voucher, copy, used=n < staying - FEW) for n, copy in enumerate(copies)]
+    _put(town.world, "people", [_voucher_row(one) for one in vouchers])
+    _offer(town.world, voucher.template_id, templates - FEW_TEMPLATES)
+    had = [template.template_id for template in real[:FEW]] + copies
+    return Life(town, container, person, town.token(person, voucher_id), iter(fresh), voucher.person_id, had, staying)
 
 
 def compare(few: Life, many: Life, rounds: int) -> dict[str, tuple[list[float], list[float]]]:
@@ -83,41 +129,65 @@ def _again(life: Life) -> str:
     return p.keys.tokens.issue(voucher, p.chance.nonce(), SystemClock().now())
 
 
-def _grow(town: Town, voucher_id: str, vouchers: int, templates: int) -> None:
-    """Copies of one voucher that ended long ago, all still in the person's hands, and of its template."""
-    environment = town.world.environment
-    dynamodb = boto3.client("dynamodb", endpoint_url=environment["AWS_ENDPOINT_URL"])
-    people, catalogue = environment["PEOPLE_TABLE"], environment["CATALOGUE_TABLE"]
-    voucher = town.world.voucher(voucher_id)
+def _copy(number: int) -> str:
+    """The id of a copied template. It sorts behind what is real, so that both wallets show real vouchers first."""
+    return "ZZZZZZ" + f"{number:010}".translate(str.maketrans("0189", "ABCD"))  # base32 has none of these
 
-    def row(table: str, **key: str) -> dict[str, Any]:
-        item: dict[str, Any] = dynamodb.get_item(TableName=table, Key={n: {"S": v} for n, v in key.items()})["Item"]
-        return item
 
-    one = row(people, person=voucher.person_id, item=f"1#VOUCHER#{voucher.template_id}")
-    old = json.dumps(one)
-    for day in (voucher.valid_from, voucher.valid_until):
-        old = old.replace(day.isoformat(), day.replace(year=day.year - 1, day=min(day.day, 28)).isoformat())
-    copies = [old.replace(voucher.template_id, _COPY.format(n)) for n in range(vouchers)]
-    _put(dynamodb, people, [_without_index(json.loads(copy)) for copy in copies])
-    head = row(people, person=voucher.person_id, item="0#PERSON")
-    body = json.loads(head["body"]["S"])
-    body["held"] = {**{_COPY.format(n): voucher.region for n in range(vouchers)}, **body["held"]}
-    head["body"]["S"] = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    _put(dynamodb, people, [head])
-    offered = json.dumps(row(catalogue, subject=f"TEMPLATE#{voucher.template_id}", item="0#HEAD"))
-    _put(
-        dynamodb,
-        catalogue,
-        [json.loads(offered.replace(voucher.template_id, _COPY.format(n))) for n in range(templates)],
+def _long_ago(town: Town, like: Voucher, template_id: str, *, used: bool) -> Voucher:
+    """A voucher that was claimed a year ago, and either used then or left to expire."""
+    world, p = town.world, town.world.platform
+    then = SystemClock().now() - YEAR
+    blank = replace(
+        like,
+        template_id=template_id,
+        voucher_id=p.keys.voucher_ids.encode(like.person_id, template_id),
+        code_key=p.keys.identities.code_key(template_id),
+        version=0,
+        valid_from=like.valid_from - YEAR,
+        valid_until=like.valid_until - YEAR,
+        made_at=then,
+        history=(),
     )
+    claimed = rules.claim(blank, attempt=world.attempt(), actor=town.channel, entrance="home_card", now=then)
+    if used:
+        course = world.course
+        redemption = Redemption(INSTITUTION_ID, "职业培训学校", course.course_id, "token", then)
+        facts = {"nonce": p.chance.nonce().hex()}
+        return rules.redeem(claimed, redemption, attempt=world.attempt(), actor=town.desk, facts=facts)
+    expired = rules.expire(claimed, now=SystemClock().now())
+    assert expired is not None
+    return expired
 
 
-def _without_index(item: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in item.items() if name not in ("code_key", "due", "due_order")}
+def _voucher_row(voucher: Voucher) -> dict[str, Any]:
+    key, body = keys.voucher_item(voucher.template_id), to_body(voucher)
+    return PeopleRow(voucher.person_id, key, version=voucher.version, body=body, code_key=voucher.code_key).serialize()
 
 
-def _put(dynamodb: Any, table: str, items: Sequence[dict[str, Any]]) -> None:
-    rest = iter(items)
+def _person_row(person: Person) -> dict[str, Any]:
+    return PeopleRow(person.person_id, keys.PERSON, version=person.version, body=to_body(person)).serialize()
+
+
+def _offer(world: World, template_id: str, number: int) -> None:
+    """So many copies of a template."""
+    (head,) = (
+        row
+        for row in world.rows("catalogue")
+        if (row["subject"]["S"], row["item"]["S"]) == (keys.template(template_id), keys.HEAD)
+    )
+    offered = json.dumps(head)
+    copies = [json.loads(offered.replace(template_id, _copy(n))) for n in range(number)]
+    _put(world, "catalogue", copies)
+
+
+def _put(world: World, table: str, items: Sequence[dict[str, Any]]) -> None:
+    dynamodb = _dynamodb(world.environment["AWS_ENDPOINT_URL"])
+    name, rest = world.environment[f"{table.upper()}_TABLE"], iter(items)
     while chunk := list(islice(rest, 25)):
-        dynamodb.batch_write_item(RequestItems={table: [{"PutRequest": {"Item": item}} for item in chunk]})
+        dynamodb.batch_write_item(RequestItems={name: [{"PutRequest": {"Item": item}} for item in chunk]})
+
+
+@cache
+def _dynamodb(endpoint: str) -> Any:
+    return boto3.client("dynamodb", endpoint_url=endpoint)

@@ -1,8 +1,9 @@
-"""What a step asks of the tables: calls, items, and write units by the sizes of rows as an engine has them."""
+"""What a step asks of the tables: calls, items, and read and write units by the sizes of rows as an engine has them."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 from tests.world import World
@@ -14,10 +15,11 @@ Row = dict[str, Any]
 
 @dataclass
 class Spy:
-    """Counts what a step asks of the tables: calls that read, and the items of its first transaction."""
+    """Counts what a step asks of the tables: calls that read, their read units, the items of its first transaction."""
 
     world: World
     reads: int = 0
+    read_units: float = 0
     transactions: list[list[Key]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -29,13 +31,16 @@ class Spy:
                 self.transactions.append([_key_of(action) for action in asked["TransactItems"]])
             elif not self.transactions and operation in ("GetItem", "BatchGetItem", "Query"):
                 self.reads += 1
+                answer = through(operation, asked)
+                self.read_units += _read_units(asked, answer)
+                return answer
             return through(operation, asked)
 
         client._make_api_call = call
 
     def count(self, step: Callable[[], object]) -> tuple[int, int, int]:
         """Reads before the transaction, its items (0: none), its write units."""
-        self.reads, self.transactions = 0, []
+        self.reads, self.read_units, self.transactions = 0, 0, []
         before = self._rows()
         step()
         items = self.transactions[0] if self.transactions else []
@@ -52,6 +57,20 @@ class Spy:
             for item in self.world.rows(table):
                 found[name, item["person" if table == "people" else "subject"]["S"], item["item"]["S"]] = item
         return found
+
+
+def _read_units(asked: dict[str, Any], answer: dict[str, Any]) -> float:
+    """One for each 4 KB begun of each row asked for, there or not, or of a whole Query; half where any age will do."""
+    if "RequestItems" in asked:
+        found = answer["Responses"]
+        return sum(
+            _read_units(wanted, {"Item": item})
+            for name, wanted in asked["RequestItems"].items()
+            for item, _ in zip_longest(found.get(name, []), wanted["Keys"])
+        )
+    items = answer["Items"] if "Items" in answer else [answer.get("Item")]
+    units = max(1, math.ceil(sum(_size(item) for item in items) / 4096))
+    return units if asked.get("ConsistentRead") else units / 2
 
 
 def _key_of(action: dict[str, Any]) -> Key:

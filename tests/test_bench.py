@@ -25,6 +25,11 @@ def test_given_a_few_of_everything_when_measured_then_every_part_gives_its_figur
         assert written[f"{step}, CPU of the process in ms"]["floor"] > 0
     for exact in ("acknowledged steps lost under load", "libraries loaded before they are needed"):
         assert written[exact]["value"] == 0
+    counted = [one for name, one in written.items() if name.endswith((" units", " once warm"))]
+    assert len(counted) == 20
+    assert all(one["floor"] <= one["value"] <= one["at_most"] for one in counted)
+    for unbound in ("dearest claim, 140 entries", "import and first claim in a fresh process, ms"):
+        assert written[unbound]["value"] > 0
     assert all(set(one) == {"name", "value", "at_most", "at_least", "floor", "note"} for one in written.values())
 
 
