@@ -1,8 +1,9 @@
-"""Everything that a run of the platform lets out: logs, metrics, traces, answers, rows, messages."""
+"""Everything that a run of the platform lets out: logs, metrics, traces, answers, addresses, rows, messages."""
 
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
@@ -13,11 +14,12 @@ import botocore.endpoint
 import pytest
 from aws_xray_sdk.core import patcher, xray_recorder
 from chalice.test import HTTPResponse, TestHTTPClient
+from urllib3.connectionpool import HTTPConnectionPool
 
 from chalicelib import observability
 from tests.engines import table_definitions
 
-CHANNELS = ("logs and metrics", "traces", "headers", "errors", "answers", "keys", "rows", "messages")
+CHANNELS = ("logs and metrics", "traces", "headers", "errors", "answers", "urls", "keys", "rows", "messages")
 KEYS = {
     key["AttributeName"]
     for table in table_definitions().values()
@@ -57,6 +59,21 @@ class Exchange:
         return json.loads(self.answer.body) if "json" in kind else {}
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request that we made to somebody: its address (an object's key is part of it) and signature."""
+
+    method: str
+    url: str
+    authorization: str
+
+    @property
+    def service(self) -> str:
+        """The service of AWS that it is signed for, whatever host answers; none: empty."""
+        scope = re.search("Credential=[^/]+/[0-9]+/[^/]+/([^/]+)/aws4_request", self.authorization)
+        return scope[1] if scope else ""
+
+
 @dataclass
 class Overheard:
     """What one run let out."""
@@ -64,6 +81,7 @@ class Overheard:
     printed: io.StringIO = field(default_factory=io.StringIO)
     segments: list[str] = field(default_factory=list)
     exchanges: list[Exchange] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
     rows: list[Mapping[str, Any]] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
 
@@ -77,6 +95,7 @@ class Overheard:
             "headers": [json.dumps(dict(one.answer.headers)) for one in self.exchanges],
             "errors": [one.answer.body.decode() for one in self.exchanges if not one.good],
             "answers": [one.answer.body.decode() for one in self.exchanges if one.good and not one.is_the_document],
+            "urls": [f"{one.method} {one.url}" for one in self.calls],
             "keys": [json.dumps(one, ensure_ascii=False) for one in keys],
             "rows": [json.dumps(one, ensure_ascii=False) for one in rows],
             "messages": self.messages,
@@ -105,6 +124,7 @@ def overhearing() -> Iterator[Overheard]:
         others = logging.StreamHandler(heard.printed)  # of whatever library
         logging.getLogger().addHandler(others)
         _record_exchanges(patch, heard)
+        _record_calls(patch, heard)
         with _traced(patch, heard):
             yield heard
         logging.getLogger().removeHandler(others)
@@ -119,6 +139,19 @@ def _record_exchanges(patch: pytest.MonkeyPatch, heard: Overheard) -> None:
         return answer
 
     patch.setattr(TestHTTPClient, "request", recorded)
+
+
+def _record_calls(patch: pytest.MonkeyPatch, heard: Overheard) -> None:
+    """Under botocore and every other client that stands on urllib3; each try of a call, and each redirection."""
+    urlopen = HTTPConnectionPool.urlopen
+
+    def recorded(pool: Any, method: str, url: str, body: Any = None, headers: Any = None, **kwargs: Any) -> Any:
+        signed = (headers or {}).get("Authorization", "")
+        address = f"{pool.scheme}://{pool.host}:{pool.port}{url}"
+        heard.calls.append(Call(method, address, signed.decode() if isinstance(signed, bytes) else signed))
+        return urlopen(pool, method, url, body=body, headers=headers, **kwargs)
+
+    patch.setattr(HTTPConnectionPool, "urlopen", recorded)
 
 
 @contextmanager

@@ -69,6 +69,13 @@ class TestWhoWentWhere:
         assert '"operation": "TransactWriteItems"' in channels["traces"]
         assert all(day.world.rows(table) for table in TABLES)
 
+    def test_given_the_day_when_its_calls_are_looked_at_then_dynamodb_alone_was_called_and_no_object_was_written(
+        self, day: Day
+    ) -> None:
+        # An object's key would be among the urls already; once one is written, what it says has to be searched as well.
+        assert len(day.heard.calls) > 1_000
+        assert {one.service for one in day.heard.calls} == {"dynamodb"}
+
 
 class TestWhatIsNotSaid:
     @pytest.mark.parametrize("channel", CHANNELS)

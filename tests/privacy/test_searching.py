@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import boto3
 import pytest
+import urllib3
 from chalice.test import Client as ChaliceClient
 
 from app import app
@@ -101,6 +102,14 @@ def _in_a_traced_failure(heard: Overheard) -> None:
         raise RuntimeError(NUMBER)
 
 
+def _in_a_call(host: str = "127.0.0.1", path: str = "/", **fields: str) -> Callable[[Overheard], None]:
+    def plant(_: Overheard) -> None:
+        with pytest.raises(urllib3.exceptions.HTTPError):  # nobody is there
+            urllib3.PoolManager().request("GET", f"http://{host}:1{path}", fields=fields, retries=False)
+
+    return plant
+
+
 PLANTED: dict[str, tuple[str, Callable[[Overheard], None]]] = {
     "a fact of a log line": ("logs and metrics", lambda _: observability.log_outcome("ok", note=NUMBER)),
     "the name of a metric": ("logs and metrics", lambda _: observability.count_outcome("any", NUMBER)),
@@ -111,6 +120,9 @@ PLANTED: dict[str, tuple[str, Callable[[Overheard], None]]] = {
     "a header": ("headers", _in_an_answer(200, headers={"Location": f"/v1/people/{NUMBER}"})),
     "a problem": ("errors", _in_an_answer(404, body=json.dumps({"instance": NUMBER}).encode())),
     "an answer": ("answers", _in_an_answer(200, body=json.dumps({"holder": NAME}).encode())),
+    "the path of a call": ("urls", _in_a_call(path=f"/people/{NUMBER}")),
+    "the query of a call": ("urls", _in_a_call(name=NAME)),
+    "the host of a call": ("urls", _in_a_call(host=f"{NUMBER}.localhost")),
     "a table's key": ("keys", _in_a_row("item")),
     "an index's key": ("keys", _in_a_row("list_order")),
     "an index's key to come": ("keys", _in_a_row("class_key")),
@@ -148,3 +160,15 @@ def test_given_a_call_to_aws_when_traced_then_the_trace_tells_of_it_and_botocore
 
     assert leaks(heard.channels()["traces"], SECRETS)
     assert boto3.client("dynamodb", region_name=REGION)._make_api_call.__func__ is before
+
+
+def test_given_an_object_written_when_its_key_names_somebody_then_the_key_is_found_and_the_service_is_known(
+    engines: dict[str, Engine],
+) -> None:
+    with overhearing() as heard:
+        s3 = boto3.client("s3", endpoint_url=engines["ministack"].endpoint, region_name=REGION)
+        with pytest.raises(s3.exceptions.NoSuchBucket):
+            s3.put_object(Bucket="nobodys", Key=f"rosters/{NUMBER}.csv", Body=b"")
+
+    assert leaks(heard.channels()["urls"], SECRETS)
+    assert {one.service for one in heard.calls} == {"s3"}
