@@ -2,15 +2,25 @@
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from contextlib import suppress
+from dataclasses import replace
+from datetime import date, timedelta
+from functools import partial
+from typing import Any
+
+import pytest
 
 from chalicelib.domain import voucher as voucher_rules
 from chalicelib.domain.attempt import attempt_of
+from chalicelib.domain.errors import SoldOut
 from chalicelib.domain.person import Profile
-from chalicelib.services import changing_vouchers, publishing, showing
+from chalicelib.domain.template import Template
+from chalicelib.integrations.chance import SystemChance
+from chalicelib.services import changing_vouchers, claiming, publishing, showing
 from chalicelib.services.identifying import Presented
 from chalicelib.storage.checkpoints import MovedClock
 from tests.capacity import TABLES, Spy, tables_of
+from tests.faults.layer import Recorded, under
 from tests.world import World, a_person, local
 from tools.reference_docs import DOCS
 
@@ -178,3 +188,95 @@ def test_given_an_act_on_a_template_when_carried_out_then_its_transaction_has_th
     ]
     for name, act in acts:
         assert items_of(act) == rows[name].count(",") + 1, name
+
+
+# --- trips -----------------------------------------------------------------------------------------------------------
+
+
+class FirstToLast(SystemChance):
+    """Shards are picked in the order of their numbers."""
+
+    def order(self, count: int) -> list[int]:
+        return list(range(count))
+
+
+HANDS = f"where the region allows one at a time, or `held` counts a multiple of {claiming.FULL_HANDS}"
+"""The row on the look at what is held."""
+
+
+def told_of_claims() -> dict[str, int]:
+    """The trips of the rows on claims; those that say + are more than a known person's."""
+    text, found, _ = section("### Steps").partition("| **redeem** by token")
+    assert found
+    rows = {row[0].replace("*", "").strip("… "): row[3] for row in cells(text) if "claim" in row[0] or "…" in row[0]}
+    known = int(rows["claim, known person"])
+    return {name: int(said.strip("+ ")) + (known if "+" in said else 0) for name, said in rows.items()}
+
+
+def trips_of(step: Callable[[], object]) -> list[str]:
+    """What a step calls one after another, whatever it is answered."""
+    recorded = Recorded()
+    with under(recorded), suppress(SoldOut):
+        step()
+    return [call.operation for call in recorded.calls if call.attempt == 1]
+
+
+def test_given_stock_that_comes_to_its_end_when_claimed_then_it_takes_the_documented_trips(
+    strict_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = replace(strict_world, platform=replace(strict_world.platform, chance=FirstToLast()))
+    memory: Any = world.platform.templates
+    monkeypatch.setattr(memory._sold_out, "_ticks", lambda: 100.0)
+    world.rules()
+    other, three, one = world.publish(), world.publish(3, peak_claims=36), world.publish(1)
+    known = [a_person() for _ in range(7)]
+    for person in known:
+        world.claim(person, other)
+    for template in (three, one):
+        world.platform.templates.terms(template.template_id, template.terms_version)
+    told = told_of_claims()
+
+    def trips(template: Template, person: Profile | None = None) -> list[str]:
+        return trips_of(lambda: world.claim(person or known.pop(), template))
+
+    assert len(trips(three)) == told["claim, known person"]
+    assert len(trips(three)) == told["where the shard tried first is empty"]
+    assert len(trips(three)) == told["where the one tried second is empty too"]
+    sold_out = trips(three)
+    assert len(sold_out) == told["where nothing is left"]
+    assert sold_out[2:4] == ["TransactWriteItems"] * 2
+    assert len(trips(three)) == told["where nothing was left within the last second"]
+    assert len(trips(one)) == told["claim, known person"]
+    assert len(trips(one)) == told["where nothing is left"] - 1
+    monkeypatch.setattr(memory._sold_out, "_ticks", lambda: 101.0)
+    assert len(trips(three, a_person())) == told["claim, person's first"] + 5
+
+
+def test_given_hands_that_are_full_when_claimed_then_they_are_looked_through_at_the_documented_claims(
+    strict_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = told_of_claims()
+    monkeypatch.setattr(claiming, "FULL_HANDS", 2)
+    world, person = strict_world, a_person()
+    world.rules()
+    templates = [world.publish() for _ in range(5)]
+    for template in templates:
+        world.claim(a_person(), template)
+
+    counted = [len(trips_of(partial(world.claim, person, template))) for template in templates]
+
+    newcomer, known, looked = told["claim, person's first"], told["claim, known person"], told[HANDS]
+    assert counted == [newcomer, known, looked, known, looked]
+
+
+def test_given_one_at_a_time_when_claimed_by_one_whose_voucher_ended_then_there_is_the_documented_trip_more(
+    strict_world: World,
+) -> None:
+    world, person = strict_world, a_person()
+    world.rules(one_at_a_time=True)
+    soon, later = world.publish(claim_until=date(2021, 5, 2), valid_until=date(2021, 5, 2)), world.publish()
+    world.claim(person, soon)
+    world.clock.set(local("2021-05-03T04:00:00Z"))
+    world.claim(a_person(), later)
+
+    assert len(trips_of(lambda: world.claim(person, later))) == told_of_claims()[HANDS]
