@@ -1,9 +1,9 @@
 """A long life in a large catalogue: claim, wallet and verify for a person with 2,000 entries among 2,000 templates,
 beside the same for one with 3 among 10, taken in turn.
 
-A life's vouchers end: what of them the hands still name is dropped by one claim in 64, so a usual claim finds 63 at most,
-and that is what it finds here. Two claims are measured by themselves: the one that drops, and one of a person for whom
-half of the 2,000 were redeemed and never written off, so that they stay in hand.
+A life's vouchers end: what of them the hands still name is dropped by one claim in 64, so a usual claim finds 63 at
+most, and that is what it finds here. Two claims are measured by themselves: the one that drops, and one of a person for
+whom half of the 2,000 were redeemed and never written off, so that they stay in hand.
 """
 
 import json
