@@ -1,12 +1,12 @@
 """Builds stores, clock, keys and clients once per container; the only place that picks implementations."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from chalicelib.config import Settings, read_settings
 from chalicelib.domain.access import AssertionKey
 from chalicelib.integrations.chance import SystemChance
 from chalicelib.integrations.clock import SystemClock
-from chalicelib.integrations.keyring import Keyring, load_keyring
+from chalicelib.integrations.keyring import Keyring, load_keyrings
 from chalicelib.integrations.sweep_queue import SweepQueue
 from chalicelib.services.ports import Catalogue, Chance, Clock, Keys, Platform, Shelf
 from chalicelib.storage import catalogue
@@ -26,7 +26,7 @@ def platform() -> Platform:
     global _platform
     if _platform is None:
         settings = read_settings()
-        _platform = build(settings, load_keys=lambda: _load_keyrings(settings))
+        _platform = build(settings, load_keys=lambda: keyrings_of(settings))
     return _platform
 
 
@@ -39,7 +39,7 @@ def use(other: Platform | None) -> None:
 def build(
     settings: Settings,
     *,
-    load_keys: Callable[[], tuple[Keyring, Keyring]],
+    load_keys: Callable[[], Sequence[Keyring]],
     endpoint: str | None = None,
     clock: Clock | None = None,
     chance: Chance | None = None,
@@ -61,7 +61,7 @@ def build(
         clock=clock or (MovedClock(tables) if settings.movable_clock else SystemClock()),
         chance=dice,
         catalogue=shelves,
-        make_keys=lambda: _keys(*load_keys(), dice, shelves.assertion_keys),
+        make_keys=lambda: _keys(load_keys(), dice, shelves.assertion_keys),
         marks=MarkStore(tables),
         accounts=AccountStore(tables),
         templates=TemplateStore(tables),
@@ -72,7 +72,7 @@ def build(
     )
 
 
-def _keys(keyring: Keyring, pepper: Keyring, chance: Chance, assertion_keys: Shelf[AssertionKey]) -> Keys:
+def _keys(rings: Sequence[Keyring], chance: Chance, assertion_keys: Shelf[AssertionKey]) -> Keys:
     # Here, not above: the jobs need none of this, and cryptography takes its time to load.
     from chalicelib.integrations.assertions import SignedAssertions
     from chalicelib.integrations.identities import HashedIdentities
@@ -81,6 +81,8 @@ def _keys(keyring: Keyring, pepper: Keyring, chance: Chance, assertion_keys: She
     from chalicelib.integrations.sessions import SealedSessions
     from chalicelib.integrations.tokens import SignedTokens
     from chalicelib.integrations.voucher_ids import SivVoucherIds
+
+    keyring, pepper = rings
 
     def find_key(kid: str) -> str | None:
         key = assertion_keys.get(kid)
@@ -97,8 +99,6 @@ def _keys(keyring: Keyring, pepper: Keyring, chance: Chance, assertion_keys: She
     )
 
 
-def _load_keyrings(settings: Settings) -> tuple[Keyring, Keyring]:
-    return (
-        load_keyring(settings.keys_secret, settings.region),
-        load_keyring(settings.pepper_secret, settings.region),
-    )
+def keyrings_of(settings: Settings) -> Sequence[Keyring]:
+    """The two keyrings of a deployment, fetched: (platform keys, identity pepper). Raises as ``load_keyrings``."""
+    return load_keyrings((settings.keys_secret, settings.pepper_secret), settings.region)

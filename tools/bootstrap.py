@@ -27,11 +27,10 @@ from chalicelib.domain.errors import AlreadyExists, ConcurrentChange
 from chalicelib.domain.identifiers import mask_name
 from chalicelib.domain.region import Cap, CapBy, Region, RuleSet, Window
 from chalicelib.integrations.essc_platform import OperatorKey
-from chalicelib.integrations.keyring import load_keyring
 from chalicelib.services.expiring import SWEEP
 from chalicelib.services.granting_access import secret_context
 from chalicelib.services.ports import Platform
-from chalicelib.wiring import build
+from chalicelib.wiring import build, keyrings_of
 from tools.package import ROOT
 
 NATION = "000000"
@@ -114,11 +113,7 @@ def begin_sweeps(platform: Platform) -> None:
 
 def deployed_platform(settings: Settings) -> Platform:
     """A platform on a deployment's tables and secrets, with the caller's own credentials."""
-    region = settings.region
-    return build(
-        settings,
-        load_keys=lambda: (load_keyring(settings.keys_secret, region), load_keyring(settings.pepper_secret, region)),
-    )
+    return build(settings, load_keys=lambda: keyrings_of(settings))
 
 
 def main(words: list[str] | None = None) -> int:

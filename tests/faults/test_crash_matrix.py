@@ -16,7 +16,7 @@ import app as application
 from chalicelib import wiring
 from chalicelib.api.answers import OPERATIONS
 from chalicelib.config import read_settings
-from chalicelib.integrations.keyring import load_keyring
+from chalicelib.integrations.keyring import load_keyrings
 from chalicelib.jobs.expiring import RESERVE_MILLISECONDS
 from chalicelib.services import expiring
 from chalicelib.storage import keys
@@ -100,10 +100,7 @@ def with_secrets_to_fetch(scene: Scene) -> Trial:
         wiring.use(
             wiring.build(
                 read_settings(environment),
-                load_keys=lambda: (
-                    load_keyring("keys", "us-east-1", secrets),
-                    load_keyring("pepper", "us-east-1", secrets),
-                ),
+                load_keys=lambda: load_keyrings(("keys", "pepper"), "us-east-1", secrets),
                 endpoint=environment["AWS_ENDPOINT_URL"],
                 clock=scene.world.clock,
             )

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.outcomes import WriteConflict
-from chalicelib.integrations.keyring import load_keyring
+from chalicelib.integrations.keyring import load_keyrings
 from chalicelib.storage import keys
 from chalicelib.storage.rows import CaseworkRow
 from chalicelib.storage.tables import Tables
@@ -126,9 +126,9 @@ def test_given_a_secret_that_cannot_be_had_for_the_moment_when_loaded_then_repea
     endpoint = engines["ministack"].endpoint
 
     with pytest.raises(Unavailable), under(_each(fault)):
-        load_keyring("no such secret", "us-east-1", endpoint)
+        load_keyrings(["no such secret"], "us-east-1", endpoint)
     with pytest.raises(ClientError):
-        load_keyring("no such secret", "us-east-1", endpoint)
+        load_keyrings(["no such secret"], "us-east-1", endpoint)
 
 
 @pytest.fixture

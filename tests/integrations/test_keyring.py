@@ -1,6 +1,7 @@
 """Rings of keys: read, refused, derived from, fetched."""
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -8,12 +9,13 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.errors import Unavailable
 from chalicelib.integrations.keyring import (
     BadKeyring,
     Keyring,
     UnknownKeyVersion,
     _secrets_manager,
-    load_keyring,
+    load_keyrings,
     read_keyring,
 )
 
@@ -124,23 +126,36 @@ def secrets_manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
-    _secrets_manager.cache_clear()
 
 
 def test_a_ring_is_fetched_from_secrets_manager(secrets_manager: str) -> None:
-    ring = load_keyring("good", "cn-north-1", secrets_manager)
+    (ring,) = load_keyrings(["good"], "cn-north-1", secrets_manager)
 
     assert ring.materials == {"1": LONG.encode()}
 
 
 def test_a_secret_without_text_is_refused(secrets_manager: str) -> None:
     with pytest.raises(BadKeyring, match="no text"):
-        load_keyring("binary", "cn-north-1", secrets_manager)
+        load_keyrings(["binary"], "cn-north-1", secrets_manager)
 
 
-def test_the_client_is_impatient_and_shared(secrets_manager: str) -> None:
+def test_the_client_is_impatient(secrets_manager: str) -> None:
     client = _secrets_manager("cn-north-1", secrets_manager)
 
-    assert client is _secrets_manager("cn-north-1", secrets_manager)
     assert (client.meta.config.connect_timeout, client.meta.config.read_timeout) == (1, 3)
-    assert client.meta.config.retries["total_max_attempts"] == 3
+
+
+def test_an_address_that_changed_is_the_one_that_is_asked(
+    secrets_manager: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two stacks after one another in one process: the second is not asked under the address of the first."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{nobody.getsockname()[1]}")
+        with pytest.raises(Unavailable):
+            load_keyrings(["good"], "cn-north-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", secrets_manager)
+
+    (ring,) = load_keyrings(["good"], "cn-north-1")
+
+    assert ring.materials == {"1": LONG.encode()}

@@ -6,7 +6,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from chalicelib.integrations.keyring import BadKeyring, load_keyring
+from chalicelib.integrations.keyring import BadKeyring, load_keyrings
 from chalicelib.integrations.sweep_queue import SweepQueue
 
 REGION = "cn-north-1"
@@ -18,7 +18,7 @@ def test_given_a_generated_secret_when_loaded_then_it_is_a_ring_of_one_version()
     client = boto3.client("secretsmanager", region_name=REGION)
     client.create_secret(Name="platform-keys", SecretString=json.dumps({"current": "1", "1": MATERIAL}))
 
-    ring = load_keyring("platform-keys", REGION)
+    (ring,) = load_keyrings(["platform-keys"], REGION)
 
     assert ring.versions() == ("1",)
     assert ring.materials["1"] == MATERIAL.encode()
@@ -33,7 +33,9 @@ def test_given_a_rotated_secret_when_loaded_then_the_new_version_comes_first() -
         SecretId="pepper", SecretString=json.dumps({"current": "2", "1": MATERIAL, "2": MATERIAL[::-1]})
     )
 
-    assert load_keyring("pepper", REGION).versions() == ("2", "1")
+    (ring,) = load_keyrings(["pepper"], REGION)
+
+    assert ring.versions() == ("2", "1")
 
 
 @mock_aws
@@ -42,7 +44,7 @@ def test_given_a_secret_that_somebody_broke_when_loaded_then_the_fault_is_named_
     client.create_secret(Name="platform-keys", SecretString=json.dumps({"current": "2", "1": MATERIAL}))
 
     with pytest.raises(BadKeyring) as refused:
-        load_keyring("platform-keys", REGION)
+        load_keyrings(["platform-keys"], REGION)
 
     assert "current" in str(refused.value)
     assert MATERIAL not in str(refused.value)
