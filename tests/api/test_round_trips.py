@@ -53,7 +53,9 @@ def test_given_a_warm_container_when_somebody_walks_the_road_then_no_step_asks_m
     count(town.claim(other, first))
     count(town.claim(other, second))
     voucher_id = _voucher_of(town, other, second)
-    count(town.verify(code=town.code(other, voucher_id)))
+    code = town.code(other, voucher_id)
+    count(town.verify(code=code))
+    count(town.redeem(code=code))
 
     assert count(town.claim(known, first)) == {"read": 1, "write": 1}
     assert count(town.claim(known, second)) == {"read": 2, "write": 1}
