@@ -50,9 +50,10 @@ class Presented:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The voucher that was presented, how, and what still has to be judged of the proof."""
+    """The voucher that was presented, how, whose it is, and what still has to be judged of the proof."""
 
     voucher: Voucher
+    holder: Person
     proof: str
     token: Token | None = None
     assertion: Assertion | None = None
@@ -117,27 +118,29 @@ def find_presented(people: People, keys: Keys, presented: Presented, *, actor: A
     """
     if presented.token is not None:
         token = keys.tokens.read(presented.token)
-        voucher = people.voucher(token.person_id, token.template_id)
-        return Shown(_there(voucher), "token", token=token)
+        return Shown(*_held(people, token.person_id, token.template_id), "token", token=token)
     if presented.code is not None:
         try:
             code = parse_code(presented.code)
         except InvalidIdentifier:
             raise CodeNotAccepted() from None
-        by_code = people.voucher_by_code(keys.identities.code_key(code))
-        if by_code is None:
+        found = people.find_by_code(keys.identities.code_key(code))
+        if found is None:
             raise CodeNotAccepted()
-        return Shown(by_code, "code")
+        return Shown(*_held(people, *found), "code")
     if presented.assertion is None or presented.template_id is None:
         raise Invalid(pointer="", reason="one of token, code, or assertion with template_id is needed")
     assertion = keys.assertions.read(presented.assertion)
     assertions.check_meant_for(assertion, actor.app_key, Purpose.REDEEM, presented.template_id)
     person_id = people.find(name_person(keys, assertion, now).identity_keys)
-    voucher = people.voucher(person_id, presented.template_id) if person_id else None
-    return Shown(_there(voucher), "assertion", assertion=assertion)
-
-
-def _there(voucher: Voucher | None) -> Voucher:
-    if voucher is None:
+    if person_id is None:
         raise VoucherNotFound()
-    return voucher
+    return Shown(*_held(people, person_id, presented.template_id), "assertion", assertion=assertion)
+
+
+def _held(people: People, person_id: str, template_id: str) -> tuple[Voucher, Person]:
+    """The voucher and its holder, both read at one call. Raises VoucherNotFound."""
+    holder, vouchers = people.read(person_id, [template_id])
+    if holder is None or template_id not in vouchers:
+        raise VoucherNotFound()
+    return vouchers[template_id], holder

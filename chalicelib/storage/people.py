@@ -40,12 +40,11 @@ class PeopleStore:
         item = self._tables.get(PeopleRow, person_id, keys.voucher_item(template_id))
         return from_body(Voucher, text(item, "body")) if item else None
 
-    def voucher_by_code(self, code_key: str) -> Voucher | None:
+    def find_by_code(self, code_key: str) -> tuple[str, str] | None:
         for _ in range(2):  # an index lags a little: look twice before saying that there is none
             found = self._tables.query(PeopleRow, code_key, limit=1, index="by_code").items
             if found:
-                voucher = self.vouchers([(text(found[0], "person"), _template_of(found[0]))])
-                return voucher[0] if voucher else None
+                return text(found[0], "person"), _template_of(found[0])
         return None
 
     def vouchers(self, wanted: Sequence[tuple[str, str]]) -> list[Voucher]:

@@ -60,7 +60,7 @@ def test_given_a_claim_when_recorded_then_voucher_person_identity_and_shard_tell
     assert elsewhere.people.find([f"IDENTITY#{an_id()}", identity]) == voucher.person_id
     assert elsewhere.people.read(voucher.person_id, [template.template_id]) == (holder, {template.template_id: voucher})
     assert elsewhere.people.voucher(voucher.person_id, template.template_id) == voucher
-    assert elsewhere.people.voucher_by_code(voucher.code_key) == voucher
+    assert elsewhere.people.find_by_code(voucher.code_key) == (voucher.person_id, template.template_id)
     shard = only_shard(elsewhere, template)
     assert (shard.remaining, shard.made, shard.ever_claimed, shard.version) == (9, 1, 1, 2)
     assert shard.counts == counts(claimed=1)
@@ -73,7 +73,7 @@ def test_given_nobody_when_looked_for_then_nothing_is_found(stores: Platform) ->
     assert stores.people.find([f"IDENTITY#{an_id()}"]) is None
     assert stores.people.read(person, [template]) == (None, {})
     assert stores.people.voucher(person, template) is None
-    assert stores.people.voucher_by_code(an_id()) is None
+    assert stores.people.find_by_code(an_id()) is None
     assert stores.people.vouchers([(person, template)]) == []
     assert stores.people.wallet(person, 9, None).items == ()
 
@@ -321,7 +321,7 @@ def test_given_a_code_when_its_voucher_moved_on_then_the_base_row_decides_what_i
     after = redeemed(voucher)
     stores.people.record_step(voucher, after)
 
-    assert stores.people.voucher_by_code(voucher.code_key) == after
+    assert stores.people.find_by_code(voucher.code_key) == (voucher.person_id, after.template_id)
 
 
 def due(stores: Platform, template: Template, day: Any) -> dict[int, list[tuple[str, str]]]:
