@@ -275,11 +275,3 @@ class TestColdStart:
         loaded = set(json.loads(run.stdout))
         assert {"app", "chalice", "chalicelib.wiring"} <= loaded
         assert not loaded & HEAVY
-
-
-class TestCheckout:
-    def test_given_the_tracked_files_when_looked_at_then_none_is_a_link(self) -> None:
-        """A link named .venv that is tracked takes the place of the directory of that name, which git then deletes."""
-        listed = subprocess.run(["git", "ls-files", "-s"], cwd=ROOT, capture_output=True, check=True, text=True)
-
-        assert [line for line in listed.stdout.splitlines() if line.startswith("120000")] == []

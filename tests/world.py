@@ -19,6 +19,7 @@ from chalicelib.domain import calendar, history
 from chalicelib.domain.access import Actor, AssertionKey, Client, Operator, Role
 from chalicelib.domain.assertion import HolderSession
 from chalicelib.domain.attempt import Attempt, attempt_of
+from chalicelib.domain.eligibility import Enlisted, Span
 from chalicelib.domain.fund import Balance, Posting
 from chalicelib.domain.identifiers import InvalidIdentifier, parse_uscc
 from chalicelib.domain.institution import Institution, Kind
@@ -43,6 +44,7 @@ from chalicelib.integrations.keyring import Keyring
 from chalicelib.services import (
     changing_vouchers,
     claiming,
+    enlisting,
     expiring,
     funding,
     identifying,
@@ -289,6 +291,11 @@ class World:
         )
 
     # --- bureau ---
+
+    def enlist(self, person: Profile, group: str, span: Span | None = None, region: str = CITY) -> Enlisted:
+        """Put somebody on a region's list of eligible people."""
+        p, entry = self.platform, enlisting.Entry(person.name, person.id_number, group, span or Span())
+        return enlisting.enlist(p.catalogue, p.people, p.keys, p.marks, region, entry, **self.by(self.bureau)).answer
 
     def rules(self, **changes: Any) -> RuleSet:
         """Decide a rule set for the city, in force at once."""

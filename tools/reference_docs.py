@@ -164,6 +164,8 @@ ADVICE: Mapping[str, tuple[str, str]] = {
     "channel_not_open": ("The channel's regions do not hold the voucher's region.", "Do not offer this voucher."),
     # what does not exist
     "region_not_found": ("No region has this code.", FIND),
+    "rules_not_found": ("The region has no such version, or it was withdrawn.", FIND),
+    "not_enlisted": ("The number is on no group of this region's list.", "Nothing, unless it was mistyped."),
     "programme_not_found": ("No programme has this id.", FIND),
     "course_not_found": ("No course has this id.", FIND),
     "institution_not_found": ("No institution has this id.", FIND),
@@ -201,6 +203,11 @@ ADVICE: Mapping[str, tuple[str, str]] = {
         "The person has a voucher of this template, whatever became of it.",
         "Show that voucher (`voucher_id`). Also what a repeated claim gets under another key.",
     ),
+    "not_eligible": (
+        "The template's rule on who may claim is not met; `rules` names its parts, `reason` is the region's service's.",
+        "Show the reason; the region's help line knows more.",
+    ),
+    "rules_in_force": ("The date of this version has come: it cannot be withdrawn.", "Decide a next version."),
     "cap_reached": (
         "One more would break a cap of the region.",
         "Show it to the person; a yearly cap ends with the year.",
@@ -249,6 +256,9 @@ FACTS: Mapping[str, str] = {
     "allowed": "methods, separated by commas",
     "body_too_large.limit": "bytes",
     "cap_reached.limit": "vouchers",
+    "effective_from": "first day, China",
+    "not_eligible.reason": "a sentence in English",
+    "rules": "names of rules, as the template has them",
     "claim_from": "first day, China",
     "claim_until": "last day, China",
     "claimed_at": "instant",

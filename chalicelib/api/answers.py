@@ -429,8 +429,7 @@ def _help_line(progress: _Progress) -> str:
         platform = wiring.platform()
         region = _region_of(platform, progress)
         if region is not None:
-            rules = platform.catalogue.rule_sets.in_force(region, local_date(platform.clock.now()))
-            return rules.help_line if rules else HELP_LINE
+            return platform.catalogue.rule_sets.in_force(region, local_date(platform.clock.now())).help_line
     return HELP_LINE
 
 

@@ -15,6 +15,7 @@ from chalicelib.api import (
     claims,
     clients,
     courses,
+    eligibility,
     institutions,
     operators,
     programmes,
@@ -33,6 +34,7 @@ from chalicelib.observability import count_outcome, log_outcome, stack_of
 BLUEPRINTS = (
     about.routes,
     regions.routes,
+    eligibility.routes,
     programmes.routes,
     institutions.routes,
     courses.routes,

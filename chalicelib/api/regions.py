@@ -1,19 +1,26 @@
 """Regions and the rule sets that they decide."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from chalice.app import Blueprint
 from pydantic import Field
 
 from chalicelib.api.answers import Call, Plain, answers
-from chalicelib.api.shapes import NO_NUMBER, Asked, Day, Line, Listing, Nothing, RegionCode, Shown
+from chalicelib.api.shapes import NO_NUMBER, Asked, Day, Instant, Line, Listing, Nothing, RegionCode, Shown
 from chalicelib.domain.access import Act
-from chalicelib.domain.errors import ConcurrentChange, Invalid, OutOfScope, RegionNotFound
+from chalicelib.domain.errors import (
+    ConcurrentChange,
+    Invalid,
+    OutOfScope,
+    RegionNotFound,
+    RulesInForce,
+    RulesNotFound,
+)
 from chalicelib.domain.identifiers import NATION
 from chalicelib.domain.outcomes import Done, Page
-from chalicelib.domain.region import Cap, CapBy, Window
-from chalicelib.services import cataloguing
-from chalicelib.services.cataloguing import RulesDraft
+from chalicelib.domain.region import Cap, CapBy, RuleSet, Window
+from chalicelib.services import cataloguing, deciding_rules
 
 routes = Blueprint(__name__)
 
@@ -40,15 +47,32 @@ class CapRequest(Asked):
 
 
 class RulesRequest(Asked):
-    """``reversal_window`` in seconds from redemption."""
+    """A region's next rule set, whole: what is left out or null is inherited from city, province and nation.
+
+    ``reversal_window``, ``check_in_opens`` and ``check_in_late`` in seconds, ``check_in_radius`` in metres, the other
+    spans in days.
+    """
 
     effective_from: Day
-    caps: Annotated[tuple[CapRequest, ...], Field(max_length=20)] = ()
-    one_at_a_time: bool = False
-    redeemed_counts_as_held: bool = False
-    give_back_frees_cap: bool = True
-    reversal_window: Annotated[int, Field(ge=0, le=31 * 24 * 3600)] = 24 * 3600
-    help_line: Annotated[Line, Field(max_length=30)] = "12333"
+    caps: Annotated[tuple[CapRequest, ...], Field(max_length=20)] | None = None
+    one_at_a_time: bool | None = None
+    redeemed_counts_as_held: bool | None = None
+    give_back_frees_cap: bool | None = None
+    validity_days: Annotated[int, Field(ge=1, le=3660)] | None = None
+    proxy_limit: Annotated[int, Field(ge=0, le=100)] | None = None
+    attendance_percent: Annotated[int, Field(ge=0, le=100)] | None = None
+    check_in_radius: Annotated[int, Field(ge=100, le=3000)] | None = None
+    check_in_opens: Annotated[int, Field(ge=0, le=6 * 3600)] | None = None
+    check_in_late: Annotated[int, Field(ge=0, le=6 * 3600)] | None = None
+    filing_deadline: Annotated[int, Field(ge=1, le=3660)] | None = None
+    reversal_window: Annotated[int, Field(ge=0, le=31 * 24 * 3600)] | None = None
+    separate_duties: bool | None = None
+    external_settlement: bool | None = None
+    help_line: Annotated[Line, Field(max_length=30)] | None = None
+
+
+class WithdrawalRequest(Asked):
+    version: Annotated[int, Field(ge=1, le=999_999)]
 
 
 class CapAnswer(Shown):
@@ -59,17 +83,71 @@ class CapAnswer(Shown):
 
 
 class RulesAnswer(Shown):
-    """``version`` 0: the region has decided nothing, these are the defaults."""
+    """What holds; ``version``: of the region's own rule set, 0: it decided nothing.
+
+    ``decided_by``: for each rule the region that decided it; a rule that is not in it stands at its default.
+    """
 
     region: str
     version: int
-    effective_from: Day
     caps: tuple[CapAnswer, ...]
     one_at_a_time: bool
     redeemed_counts_as_held: bool
     give_back_frees_cap: bool
+    validity_days: int
+    proxy_limit: int
+    attendance_percent: int
+    check_in_radius: int
+    check_in_opens: int
+    check_in_late: int
+    filing_deadline: int
     reversal_window: int
+    separate_duties: bool
+    external_settlement: bool
     help_line: str
+    decided_by: Mapping[str, str]
+
+
+class DecidedAnswer(Shown):
+    """One version of what a region decided itself; null: inherited."""
+
+    region: str
+    version: int
+    effective_from: Day
+    caps: tuple[CapAnswer, ...] | None
+    one_at_a_time: bool | None
+    redeemed_counts_as_held: bool | None
+    give_back_frees_cap: bool | None
+    validity_days: int | None
+    proxy_limit: int | None
+    attendance_percent: int | None
+    check_in_radius: int | None
+    check_in_opens: int | None
+    check_in_late: int | None
+    filing_deadline: int | None
+    reversal_window: int | None
+    separate_duties: bool | None
+    external_settlement: bool | None
+    help_line: str | None
+    withdrawn_at: Instant | None
+
+
+Value = bool | int | str | tuple[CapAnswer, ...]
+
+
+class ChangeAnswer(Shown):
+    """``follow``: the regions below where the rule changes too; ``decided_themselves``: those where it does not."""
+
+    rule: str
+    before: Value
+    after: Value
+    follow: tuple[str, ...]
+    decided_themselves: tuple[str, ...]
+
+
+class PreviewAnswer(Shown):
+    rules: RulesAnswer
+    changes: tuple[ChangeAnswer, ...]
 
 
 @answers(
@@ -101,11 +179,27 @@ def get_region(call: Plain, code: str) -> RegionAnswer:
     act=Act.READ_CATALOGUE,
     tag="regions",
     zh="现行规则",
-    en="The rule set in force",
+    en="The rules in force",
     errors=(RegionNotFound,),
 )
 def get_rules(call: Plain, code: str) -> RulesAnswer:
     return RulesAnswer.of(cataloguing.rules_in_force(call.platform.catalogue, code, call.now))
+
+
+@answers(
+    routes,
+    "GET",
+    "/v1/regions/{code}/rule-sets",
+    act=Act.READ_CATALOGUE,
+    tag="regions",
+    zh="本地区历次规则",
+    en="All rule sets that the region decided",
+    errors=(RegionNotFound,),
+)
+def list_rule_sets(call: Call[Nothing, Listing], code: str) -> Page[DecidedAnswer]:
+    p, asked = call.platform, call.query
+    cataloguing.find_region(p.catalogue, code)
+    return DecidedAnswer.page(p.catalogue.rule_sets.versions(code, asked.limit, asked.cursor))
 
 
 @answers(
@@ -119,8 +213,46 @@ def get_rules(call: Plain, code: str) -> RulesAnswer:
     en="Decide the next rule set",
     errors=(Invalid, OutOfScope, RegionNotFound, ConcurrentChange),
 )
-def post_rules(call: Call[RulesRequest, Nothing], code: str) -> Done[RulesAnswer]:
-    asked, p = call.body, call.platform
-    caps = tuple(Cap(cap.rule, cap.window, cap.by, cap.limit) for cap in asked.caps)
-    draft = RulesDraft(**(asked.model_dump(exclude={"caps"})), caps=caps)
-    return RulesAnswer.done(cataloguing.decide_rules(p.catalogue, p.marks, code, draft, **call.acting))
+def post_rules(call: Call[RulesRequest, Nothing], code: str) -> Done[DecidedAnswer]:
+    p = call.platform
+    return DecidedAnswer.done(deciding_rules.decide_rules(p.catalogue, p.marks, _draft(call.body, code), **call.acting))
+
+
+@answers(
+    routes,
+    "POST",
+    "/v1/regions/{code}/rules/preview",
+    act=Act.MANAGE_CATALOGUE,
+    changes=False,
+    tag="regions",
+    zh="预览规则变更",
+    en="What a rule set would change",
+    errors=(Invalid, OutOfScope, RegionNotFound),
+)
+def preview_rules(call: Call[RulesRequest, Nothing], code: str) -> PreviewAnswer:
+    draft = _draft(call.body, code)
+    return PreviewAnswer.of(
+        deciding_rules.preview_rules(call.platform.catalogue, draft, actor=call.actor, now=call.now)
+    )
+
+
+@answers(
+    routes,
+    "POST",
+    "/v1/regions/{code}/rules/withdrawal",
+    act=Act.MANAGE_CATALOGUE,
+    tag="regions",
+    zh="撤回尚未生效的规则",
+    en="Withdraw a rule set that still waits for its date",
+    errors=(OutOfScope, RegionNotFound, RulesNotFound, RulesInForce, ConcurrentChange),
+)
+def withdraw_rules(call: Call[WithdrawalRequest, Nothing], code: str) -> Done[DecidedAnswer]:
+    p = call.platform
+    return DecidedAnswer.done(
+        deciding_rules.withdraw_rules(p.catalogue, p.marks, code, call.body.version, **call.acting)
+    )
+
+
+def _draft(asked: RulesRequest, code: str) -> RuleSet:
+    caps = None if asked.caps is None else tuple(Cap(cap.rule, cap.window, cap.by, cap.limit) for cap in asked.caps)
+    return RuleSet(region=code, version=0, caps=caps, **asked.model_dump(exclude={"caps"}))

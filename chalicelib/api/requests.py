@@ -241,6 +241,8 @@ _SENTENCES = {
     "too_long": ("最多 {max_length} 项", "must have {max_length} items or fewer"),
     "greater_than_equal": ("不能小于 {ge}", "must be {ge} or more"),
     "less_than_equal": ("不能大于 {le}", "must be {le} or less"),
+    "union_tag_not_found": ("须注明 {discriminator}", "must name its {discriminator}"),
+    "union_tag_invalid": ("应为 {expected_tags} 之一", "must be one of {expected_tags}"),
     "enum": ("应为 {expected} 之一", "must be one of {expected}"),
     "literal_error": ("应为 {expected} 之一", "must be one of {expected}"),
     "one_proof": ("须且只须提供 {choices} 之一", "needs exactly one of {choices}"),

@@ -7,6 +7,7 @@ from chalice.app import Blueprint
 from pydantic import Field
 
 from chalicelib.api.answers import Call, Plain, answers
+from chalicelib.api.eligibility import RuleRequest, rule_of
 from chalicelib.api.shapes import (
     NO_NUMBER,
     AmountFen,
@@ -68,6 +69,8 @@ class LookRequest(Asked):
 class TemplateRequest(Asked):
     """Dates are local and inclusive. No courses or institutions: any of the programme, any admitted one.
 
+    No ``valid_from``: valid from the first day of claiming; no ``valid_until``: for as long as the region's rules say.
+    ``eligibility``: who may claim; none: whoever the e-SSC platform asserts.
     ``peak_claims``: claims a second that are expected at most; it decides how the stock is spread.
     """
 
@@ -83,10 +86,11 @@ class TemplateRequest(Asked):
     attendance_only: bool = False
     claim_from: Day
     claim_until: Day
-    valid_from: Day
-    valid_until: Day
+    valid_from: Day | None = None
+    valid_until: Day | None = None
     courses: Annotated[tuple[Identifier, ...], Field(max_length=100)] = ()
     institutions: Annotated[tuple[Identifier, ...], Field(max_length=100)] = ()
+    eligibility: RuleRequest | None = None
     peak_claims: Annotated[int, Field(ge=0, le=100_000)] = 0
 
 
@@ -121,6 +125,7 @@ class TermsAnswer(Shown):
     valid_until: Day
     courses: tuple[str, ...]
     institutions: tuple[str, ...]
+    eligibility: RuleRequest | None
 
 
 class StockAnswer(Shown):
@@ -213,7 +218,8 @@ class TemplateAnswer(TemplateWithTerms):
 )
 def post_template(call: Call[TemplateRequest, Nothing]) -> Done[TemplateHead]:
     asked, p = call.body, call.platform
-    draft = TemplateDraft(**asked.model_dump(exclude={"look"}), look=Look(**asked.look.model_dump()))
+    plain = asked.model_dump(exclude={"look", "eligibility"})
+    draft = TemplateDraft(**plain, look=Look(**asked.look.model_dump()), eligibility=rule_of(asked.eligibility))
     done = publishing.draft_template(p.catalogue, p.accounts, p.templates, p.marks, p.chance, draft, **call.acting)
     return TemplateHead.done(done)
 

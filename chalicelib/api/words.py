@@ -31,6 +31,12 @@ REASONS: Mapping[str, tuple[str, str]] = {
 # What services say of a field in English; the same in Chinese.
 PHRASES: Mapping[str, str] = {
     "a rule set cannot begin in the past": "规则的生效日期不能早于今天",
+    "the dates end before they begin": "结束日期不能早于开始日期",
+    "one person is in too many groups": "该人员所在的人群类别过多",
+    "the rule has too many parts, or they stand too deep": "领取条件的组成部分过多或嵌套过深",
+    "a declared rule says nothing": "声明式条件没有任何内容",
+    "the age ends before it begins": "年龄上限不能低于下限",
+    "the region has no eligibility service": "该地区没有登记资格核验服务",
     "one of token, code, or assertion with template_id is needed": "须提供 token、code，或 assertion 连同 template_id",
     "this cursor is not one of ours for this list": "cursor 不是本列表给出的",
     "this cursor is of another list": "该游标属于另一个列表",

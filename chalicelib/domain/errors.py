@@ -156,6 +156,18 @@ class RegionNotFound(NotFound):
     en = "No such region."
 
 
+class RulesNotFound(NotFound):
+    code = "rules_not_found"
+    zh = "该地区没有此版规则，或已撤回。"
+    en = "The region has no such version of its rules, or it was withdrawn."
+
+
+class NotEnlisted(NotFound):
+    code = "not_enlisted"
+    zh = "该证件号码不在此地区的适用人群名单中。"
+    en = "This number is not on the region's list of eligible people."
+
+
 class ProgrammeNotFound(NotFound):
     code = "programme_not_found"
     zh = "没有此培训项目。"
@@ -277,6 +289,20 @@ class AlreadyClaimed(Refused):
     code = "already_claimed"
     zh = "同一种券每人只能领取一次；已于 {claimed_at} 领取。"
     en = "One voucher of a kind per person, once; it was claimed at {claimed_at}."
+
+
+class RulesInForce(Refused):
+    code = "rules_in_force"
+    zh = "该版规则自 {effective_from} 起已生效，不能撤回；请制定新版规则。"
+    en = "These rules are in force since {effective_from} and cannot be withdrawn; decide a new version."
+
+
+class NotEligible(Refused):
+    """``rules``: those of the template that are not met; the reasons are the region's own service's words."""
+
+    code = "not_eligible"
+    zh = "不符合领取条件（{rules}）：{reason_zh}。"
+    en = "Not eligible ({rules}): {reason}."
 
 
 class CapReached(Refused):

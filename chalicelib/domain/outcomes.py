@@ -8,9 +8,18 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from chalicelib.domain.attempt import Attempt
+from chalicelib.domain.eligibility import Enlisted
 from chalicelib.domain.template import Shard
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """What a number leads to: the person, if we met them, and the eligible-population lists that name it."""
+
+    person_id: str | None
+    lists: tuple[Enlisted, ...] = ()
 
 
 class RequestSeen(Exception):

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from chalicelib.domain.errors import CapReached
-from chalicelib.domain.region import Cap, CapBy, RuleSet, Window
+from chalicelib.domain.region import Cap, CapBy, Rules, Window, within
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,10 @@ class Person:
     held: Mapping[str, str] = field(default_factory=dict)
 
 
-def _covers(cap: Cap, wanted: CountKey, counted: CountKey) -> bool:
-    if counted.region != wanted.region or (cap.window is Window.YEAR and counted.year != wanted.year):
+def _covers(cap: Cap, scope: str, wanted: CountKey, counted: CountKey) -> bool:
+    if cap.window is Window.YEAR and counted.year != wanted.year:
+        return False
+    if counted.region != scope and not within(counted.region, (scope,)):
         return False
     if cap.by is CapBy.PROGRAMME_TYPE:
         return counted.programme_type == wanted.programme_type
@@ -66,13 +68,14 @@ def _covers(cap: Cap, wanted: CountKey, counted: CountKey) -> bool:
     return True
 
 
-def check_caps(person: Person | None, rules: RuleSet, wanted: CountKey) -> None:
-    """Check that one more voucher breaks no cap of its region. Raises CapReached."""
+def check_caps(person: Person | None, rules: Rules, wanted: CountKey) -> None:
+    """Check that one more voucher breaks no cap. A cap counts all vouchers of the region that decided it, and of those
+    below: a province's three in a lifetime are three in all its cities together. Raises CapReached."""
     counted = [(CountKey.read(text), n) for text, n in person.counts.items()] if person else []
     for cap in rules.caps:
         if cap.by is CapBy.OCCUPATION_LEVEL and wanted.occupation is None:
             continue
-        if sum(n for key, n in counted if _covers(cap, wanted, key)) >= cap.limit:
+        if sum(n for key, n in counted if _covers(cap, rules.caps_of, wanted, key)) >= cap.limit:
             raise CapReached(rule=cap.rule, limit=cap.limit)
 
 

@@ -3,9 +3,9 @@
 Source: 粤人社函〔2021〕101号 leaves caps, windows and deadlines to the regions; hence versions, never constants.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import date, datetime
 from enum import StrEnum
 
 from chalicelib.domain.identifiers import InvalidIdentifier, region_ancestors
@@ -54,18 +54,89 @@ class Cap:
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """What a region decided, from ``effective_from`` on (local date).
+    """What a region decided, from ``effective_from`` on (local date); what is None it leaves to the region above.
 
-    ``one_at_a_time``: no claim while another voucher of the region is held (issued or claimed, and in force; also
-    redeemed ones if ``redeemed_counts_as_held``). ``reversal_window`` is in seconds from redemption.
+    ``withdrawn_at``: taken back while it still waited for its date.
     """
 
     region: str
     version: int
     effective_from: date
+    caps: tuple[Cap, ...] | None = None
+    one_at_a_time: bool | None = None
+    redeemed_counts_as_held: bool | None = None
+    give_back_frees_cap: bool | None = None
+    validity_days: int | None = None
+    proxy_limit: int | None = None
+    attendance_percent: int | None = None
+    check_in_radius: int | None = None
+    check_in_opens: int | None = None
+    check_in_late: int | None = None
+    filing_deadline: int | None = None
+    reversal_window: int | None = None
+    separate_duties: bool | None = None
+    external_settlement: bool | None = None
+    help_line: str | None = None
+    withdrawn_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What holds in a region on a day: each rule by the nearest of county, city, province and nation that decided it.
+
+    ``decided_by`` names that region for each rule that one decided; the others stand at these defaults.
+    ``caps``: vouchers of ``caps_of`` and all below it count together; ``one_at_a_time`` likewise over ``held_of``:
+    no claim while another voucher there is held (issued or claimed, and in force; also redeemed ones if
+    ``redeemed_counts_as_held``). ``validity_days``: how long a voucher is valid where its template does not say.
+    ``proxy_limit``: people one relative may act for. ``attendance_percent`` of the sessions held earn the subsidy.
+    ``check_in_radius`` in metres; ``check_in_opens``, ``check_in_late`` in seconds before and after a session's start.
+    ``filing_deadline`` in days after the class. ``reversal_window`` in seconds from redemption. ``separate_duties``:
+    requester, reviewer and payer are three operators. ``external_settlement``: reviewed and paid in the region's own
+    system. Source: domain.md §3, §4.
+    """
+
+    region: str
+    version: int
     caps: tuple[Cap, ...] = ()
     one_at_a_time: bool = False
     redeemed_counts_as_held: bool = False
     give_back_frees_cap: bool = True
+    validity_days: int = 180
+    proxy_limit: int = 3
+    attendance_percent: int = 80
+    check_in_radius: int = 300
+    check_in_opens: int = 15 * 60
+    check_in_late: int = 15 * 60
+    filing_deadline: int = 90
     reversal_window: int = 24 * 3600
+    separate_duties: bool = True
+    external_settlement: bool = False
     help_line: str = "12333"
+    decided_by: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def caps_of(self) -> str:
+        return self.decided_by.get("caps", self.region)
+
+    @property
+    def held_of(self) -> str:
+        return self.decided_by.get("one_at_a_time", self.region)
+
+
+DECIDABLE = tuple(f.name for f in fields(Rules) if f.name not in ("region", "version", "decided_by"))
+"""The names of all rules that a region may decide."""
+
+
+def resolve(region: str, chain: Sequence[RuleSet | None]) -> Rules:
+    """The rules of a region from its own rule set and those above it, nearest first; None: nothing decided there."""
+    there = [decided for decided in chain if decided is not None]
+    chosen = {name: next((d for d in there if getattr(d, name) is not None), None) for name in DECIDABLE}
+    values = {name: getattr(decided, name) for name, decided in chosen.items() if decided}
+    own = next((d.version for d in there if d.region == region), 0)
+    sources = {name: decided.region for name, decided in chosen.items() if decided}
+    return Rules(region=region, version=own, **values, decided_by=sources)
+
+
+def differences(before: Rules, after: Rules) -> tuple[str, ...]:
+    """The rules that differ, by name."""
+    return tuple(name for name in DECIDABLE if getattr(before, name) != getattr(after, name))

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from chalicelib.domain import calendar
+from chalicelib.domain.eligibility import Rule
 from chalicelib.domain.errors import (
     ClaimWindowNotOpen,
     ClaimWindowOver,
@@ -67,6 +68,7 @@ class Terms:
 
     ``ceiling_fen`` is what publishing reserves per voucher: the face value, or the programme's standard, or 0.
     Empty ``courses``/``institutions``: any course of the programme, any admitted institution that teaches it.
+    ``eligibility``: who may claim; None: whoever the e-SSC platform asserts.
     """
 
     template_id: str
@@ -86,6 +88,7 @@ class Terms:
     valid_until: date
     courses: tuple[str, ...] = ()
     institutions: tuple[str, ...] = ()
+    eligibility: Rule | None = None
 
 
 @dataclass(frozen=True, slots=True)

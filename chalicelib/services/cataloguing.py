@@ -1,7 +1,7 @@
-"""Keep the catalogue: regions and their rule sets, programmes, courses, institutions."""
+"""Keep the catalogue: regions, programmes, courses, institutions."""
 
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import TypeVar
 
 from chalicelib.domain import calendar
@@ -20,7 +20,7 @@ from chalicelib.domain.identifiers import InvalidIdentifier, parse_uscc
 from chalicelib.domain.institution import Admission, Institution, Kind, must_be_admitted
 from chalicelib.domain.outcomes import Done, Mark
 from chalicelib.domain.programme import Course, Programme
-from chalicelib.domain.region import Cap, Region, RuleSet
+from chalicelib.domain.region import Region, Rules
 from chalicelib.services.once import once
 from chalicelib.services.ports import Catalogue, Chance, Marks
 
@@ -60,17 +60,6 @@ class InstitutionDraft:
     datum: str
 
 
-@dataclass(frozen=True, slots=True)
-class RulesDraft:
-    effective_from: date
-    caps: tuple[Cap, ...]
-    one_at_a_time: bool
-    redeemed_counts_as_held: bool
-    give_back_frees_cap: bool
-    reversal_window: int
-    help_line: str
-
-
 def find_region(catalogue: Catalogue, code: str) -> Region:
     """Raises RegionNotFound."""
     return _found(catalogue.regions.get(code), RegionNotFound)
@@ -91,50 +80,10 @@ def find_institution(catalogue: Catalogue, institution_id: str) -> Institution:
     return _found(catalogue.institutions.get(institution_id), InstitutionNotFound)
 
 
-def rules_in_force(catalogue: Catalogue, region: str, now: datetime) -> RuleSet:
-    """The region's rule set of the day; a region that decided nothing has the defaults. Raises RegionNotFound."""
+def rules_in_force(catalogue: Catalogue, region: str, now: datetime) -> Rules:
+    """What holds in the region today, with what it inherits. Raises RegionNotFound."""
     find_region(catalogue, region)
-    today = calendar.local_date(now)
-    return catalogue.rule_sets.in_force(region, today) or RuleSet(region=region, version=0, effective_from=today)
-
-
-def decide_rules(
-    catalogue: Catalogue, marks: Marks, region: str, draft: RulesDraft, *, actor: Actor, attempt: Attempt, now: datetime
-) -> Done[RuleSet]:
-    """Add the next version of a region's rule set; from its date on it stands instead of all before it.
-
-    A version that waits for its date is replaced by one of the same date or a later one, never passed over by an
-    earlier one, which would cancel it without a word. Raises RegionNotFound, OutOfScope, Invalid (date in the past, or
-    before that of the version decided last).
-    """
-
-    def act() -> RuleSet:
-        find_region(catalogue, region)
-        must_cover(actor, region)
-        if draft.effective_from < calendar.local_date(now):
-            raise Invalid(pointer="/effective_from", reason="a rule set cannot begin in the past")
-        latest = catalogue.rule_sets.latest(region)
-        if latest is not None and draft.effective_from < latest.effective_from:
-            raise Invalid(
-                pointer="/effective_from",
-                reason=f"the rule set decided last begins on {latest.effective_from}; the next cannot begin before it",
-                reason_zh=f"上一版规则自 {latest.effective_from} 起生效，新版规则不能早于该日期生效",
-            )
-        rules = RuleSet(
-            region=region,
-            version=latest.version + 1 if latest else 1,
-            effective_from=draft.effective_from,
-            caps=draft.caps,
-            one_at_a_time=draft.one_at_a_time,
-            redeemed_counts_as_held=draft.redeemed_counts_as_held,
-            give_back_frees_cap=draft.give_back_frees_cap,
-            reversal_window=draft.reversal_window,
-            help_line=draft.help_line,
-        )
-        catalogue.rule_sets.add(rules, Mark(attempt, rules, now))
-        return rules
-
-    return once(marks, attempt, RuleSet, now, act)
+    return catalogue.rule_sets.in_force(region, calendar.local_date(now))
 
 
 def add_programme(

@@ -10,6 +10,7 @@ from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.errors import Contended, HoldsAnother, VoucherNotFound
 from chalicelib.domain.outcomes import Done, StaleRow, WriteConflict
 from chalicelib.domain.person import Person
+from chalicelib.domain.region import Rules, within
 from chalicelib.domain.voucher import Receipt, State, Voucher, receipt
 from chalicelib.services.cataloguing import rules_in_force
 from chalicelib.services.once import TRIES
@@ -44,7 +45,7 @@ def reverse_redemption(
             before, reason=reason, window=rules.reversal_window, attempt=attempt, actor=actor, now=now
         )
         if rules.one_at_a_time:
-            _check_no_other_held(people, holder, before, now)
+            _check_no_other_held(people, holder, before, rules, now)
         return after, person.hold_again(holder, before.template_id, before.region)
 
     return _change(people, keys, voucher_id, step, attempt, now)
@@ -123,11 +124,11 @@ def _was_here(before: Voucher, actor: Actor) -> bool:
     return not used_at.isdisjoint(actor.client.institutions)
 
 
-def _check_no_other_held(people: People, holder: Person, before: Voucher, now: datetime) -> None:
+def _check_no_other_held(people: People, holder: Person, before: Voucher, rules: Rules, now: datetime) -> None:
     others = [
         (holder.person_id, template_id)
         for template_id, region in holder.held.items()
-        if region == before.region and template_id != before.template_id
+        if template_id != before.template_id and within(region, (rules.held_of,))
     ]
     for other in people.vouchers(others):
         if voucher.effective_state(other, now) in (State.ISSUED, State.CLAIMED):

@@ -10,6 +10,7 @@ from chalicelib.domain import calendar, person, voucher
 from chalicelib.domain.access import Actor
 from chalicelib.domain.assertion import Assertion, Purpose
 from chalicelib.domain.attempt import Attempt
+from chalicelib.domain.eligibility import must_be_eligible
 from chalicelib.domain.errors import (
     AlreadyClaimed,
     CapReached,
@@ -23,11 +24,12 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.identifiers import format_code, parse_code
 from chalicelib.domain.outcomes import Done, ShardRefused, StaleRow, VoucherExists, WriteConflict
 from chalicelib.domain.person import CountKey, Person
-from chalicelib.domain.region import RuleSet, within
+from chalicelib.domain.region import Rules, within
 from chalicelib.domain.template import Template, TemplateState, Terms, check_open_for_claim
 from chalicelib.domain.voucher import Receipt, State, Voucher, receipt
 from chalicelib.services.cataloguing import rules_in_force
 from chalicelib.services.identifying import Named, name_person, new_person
+from chalicelib.services.judging_eligibility import applicant_of, regions_of_lists
 from chalicelib.services.ports import Catalogue, Chance, Keys, People, Templates
 from chalicelib.services.publishing import settle
 
@@ -60,7 +62,8 @@ def claim_voucher(
     """Claim once for the asserted person.
 
     Raises AssertionNotAccepted, Invalid, TemplateNotFound, ChannelNotOpen, TemplateNotOpen, DirectedOnly,
-    ClaimWindowNotOpen, ClaimWindowOver, AlreadyClaimed, CapReached, HoldsAnother, SoldOut, Reused, Contended.
+    ClaimWindowNotOpen, ClaimWindowOver, AlreadyClaimed, NotEligible, CapReached, HoldsAnother, SoldOut, Reused,
+    Contended.
     """
     assertion = keys.assertions.read(asked.assertion)
     assertions.check_meant_for(assertion, actor.app_key, Purpose.CLAIM, asked.template_id)
@@ -95,7 +98,7 @@ def _claim(
     keys: Keys,
     chance: Chance,
     template: Template,
-    rules: RuleSet,
+    rules: Rules,
     named: Named,
     assertion: Assertion,
     *,
@@ -105,7 +108,9 @@ def _claim(
     now: datetime,
 ) -> Done[Receipt]:
     for _ in range(TRIES):
-        person_id = people.find(named.identity_keys)
+        terms = templates.terms(template.template_id, template.terms_version)
+        found = people.identify(named.identity_keys, regions_of_lists(template, terms))
+        person_id = found.person_id
         holder, vouchers = people.read(person_id, [template.template_id]) if person_id else (None, {})
         there = vouchers.get(template.template_id)
         if there is not None:
@@ -117,8 +122,9 @@ def _claim(
             raise _already_claimed(there)
         if not within(template.region, actor.client.regions):
             raise ChannelNotOpen()
-        terms = templates.terms(template.template_id, template.terms_version)
         check_open_for_claim(template, terms, now)
+        applicant = applicant_of(named, found, now)
+        must_be_eligible(terms.eligibility, applicant)
         wanted = _counted_as(template, terms, now)
         person.check_caps(holder, rules, wanted)
         holder = _look_at_hands(people, holder, rules, now)
@@ -154,7 +160,7 @@ def _counted_as(template: Template, terms: Terms, now: datetime) -> CountKey:
     return CountKey(template.region, calendar.year_of(now), terms.programme_type, terms.occupation, terms.level)
 
 
-def _look_at_hands(people: People, holder: Person | None, rules: RuleSet, now: datetime) -> Person | None:
+def _look_at_hands(people: People, holder: Person | None, rules: Rules, now: datetime) -> Person | None:
     """The only third read: when the region allows one at a time, and at one claim of some sixty to tidy up.
 
     What has ended can never count again and is dropped, so that a person's row holds no more than what is still open.
@@ -164,11 +170,11 @@ def _look_at_hands(people: People, holder: Person | None, rules: RuleSet, now: d
     tidies = len(holder.held) % FULL_HANDS == 0
     if not (rules.one_at_a_time or tidies):
         return holder
-    wanted = [t for t, region in holder.held.items() if region == rules.region or tidies]
+    wanted = [t for t, region in holder.held.items() if tidies or within(region, (rules.held_of,))]
     there = people.vouchers([(holder.person_id, template_id) for template_id in wanted])
     if rules.one_at_a_time:
         for other in there:
-            counts = other.region == rules.region
+            counts = within(other.region, (rules.held_of,))
             if counts and voucher.is_held(other, now, redeemed_counts=rules.redeemed_counts_as_held):
                 raise HoldsAnother(voucher_id=other.voucher_id)
     ended = {other.template_id for other in there if not voucher.is_held(other, now, redeemed_counts=True)}

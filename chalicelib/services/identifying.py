@@ -10,6 +10,7 @@ from chalicelib.domain.access import Actor
 from chalicelib.domain.assertion import SESSION_LENGTH, Assertion, HolderSession, Purpose
 from chalicelib.domain.errors import CodeNotAccepted, Invalid, VoucherNotFound
 from chalicelib.domain.identifiers import (
+    CitizenId,
     InvalidIdentifier,
     mask_name,
     mask_number,
@@ -30,6 +31,7 @@ class Named:
 
     profile: Profile
     identity_keys: tuple[str, ...]
+    number: CitizenId
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +75,28 @@ class Shown:
 
 def name_person(keys: Keys, assertion: Assertion, now: datetime) -> Named:
     """Bring the asserted identity into its one form. Raises Invalid (the number or mobile is impossible)."""
+    number = read_number(assertion.id_number, now, "/assertion")
     try:
-        number = parse_citizen_id(assertion.id_number, today=calendar.local_date(now))
         mobile = parse_mobile(assertion.mobile) if assertion.mobile else None
     except InvalidIdentifier as refused:
         raise Invalid(pointer="/assertion", reason=refused.hint_en, reason_zh=refused.hint_zh) from None
     if number.id_type != assertion.id_type:
         raise Invalid(pointer="/assertion", reason="id_type does not fit the number")
     profile = Profile(normalise_name(assertion.name), number.id_type, number.number, mobile)
-    return Named(profile, tuple(keys.identities.keys(number.id_type, number.number)))
+    return Named(profile, identity_keys(keys, number), number)
+
+
+def read_number(text: str, now: datetime, pointer: str) -> CitizenId:
+    """Raises Invalid at ``pointer``: the number is impossible, and why."""
+    try:
+        return parse_citizen_id(text, today=calendar.local_date(now))
+    except InvalidIdentifier as refused:
+        raise Invalid(pointer=pointer, reason=refused.hint_en, reason_zh=refused.hint_zh) from None
+
+
+def identity_keys(keys: Keys, number: CitizenId) -> tuple[str, ...]:
+    """The identity partitions of a number, that of the current pepper first."""
+    return tuple(keys.identities.keys(number.id_type, number.number))
 
 
 def new_person(keys: Keys, chance: Chance, named: Named) -> Person:

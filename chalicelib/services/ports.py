@@ -9,13 +9,14 @@ from typing import Any, Protocol, TypeVar
 from chalicelib.domain.access import AssertionKey, Client, Operator
 from chalicelib.domain.assertion import Assertion, HolderSession
 from chalicelib.domain.attempt import Attempt
+from chalicelib.domain.eligibility import Enlisted
 from chalicelib.domain.fund import Account, Posting
 from chalicelib.domain.institution import Institution
-from chalicelib.domain.outcomes import Mark, Page
+from chalicelib.domain.outcomes import Identified, Mark, Page
 from chalicelib.domain.pace import Pace
 from chalicelib.domain.person import Person, Profile
 from chalicelib.domain.programme import Course, Programme
-from chalicelib.domain.region import Region, RuleSet
+from chalicelib.domain.region import Region, Rules, RuleSet
 from chalicelib.domain.template import Shard, Template, Terms
 from chalicelib.domain.token import Token
 from chalicelib.domain.voucher import Voucher
@@ -162,11 +163,23 @@ class Shelf(Protocol[T]):
 
 
 class RuleSets(Protocol):
-    def in_force(self, region: str, day: date) -> RuleSet | None:
-        """The latest version that is effective on the day; at most 60 s old."""
+    def in_force(self, region: str, day: date) -> Rules:
+        """What holds there on the day, with what it inherits; at most 60 s old."""
+        ...
+
+    def decided(self, region: str, day: date) -> RuleSet | None:
+        """The region's own latest version that is effective on the day; at most 60 s old."""
         ...
 
     def latest(self, region: str) -> RuleSet | None: ...
+
+    def versions(self, region: str, limit: int, cursor: str | None) -> Page[RuleSet]:
+        """Newest first, with those that wait for their date and those that were withdrawn."""
+        ...
+
+    def withdraw(self, withdrawn: RuleSet, mark: Mark) -> None:
+        """Raises RequestSeen, ConcurrentChange when it is withdrawn already."""
+        ...
 
     def add(self, rules: RuleSet, mark: Mark | None) -> None:
         """Raises RequestSeen, ConcurrentChange when the version is taken."""
@@ -250,6 +263,18 @@ class Templates(Protocol):
 class People(Protocol):
     def find(self, identity_keys: Sequence[str]) -> str | None:
         """The person that any of the numbers leads to, the first of them if they should differ: one call."""
+        ...
+
+    def identify(self, identity_keys: Sequence[str], regions: Sequence[str]) -> Identified:
+        """``find``, and what the eligible-population lists of these regions say of the number: one call."""
+        ...
+
+    def enlisted(self, identity_keys: Sequence[str], region: str) -> Enlisted | None:
+        """The number on one region's list."""
+        ...
+
+    def enlist(self, enlisted: Enlisted, identity_keys: Sequence[str], mark: Mark) -> None:
+        """Put it over older versions. Raises RequestSeen, StaleRow (this version stands already)."""
         ...
 
     def read(self, person_id: str, template_ids: Sequence[str]) -> tuple[Person | None, dict[str, Voucher]]:

@@ -7,13 +7,14 @@ by the next act, by a claim that finds stock on its way.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from chalicelib.domain import fund
 from chalicelib.domain import template as rules
 from chalicelib.domain.access import Actor, covers, must_cover
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.calendar import local_date
+from chalicelib.domain.eligibility import Rule
 from chalicelib.domain.errors import (
     AccountNotFound,
     BudgetExceeded,
@@ -39,7 +40,14 @@ from chalicelib.domain.template import (
     ceiling_of,
     stock_of,
 )
-from chalicelib.services.cataloguing import find_course, find_institution, find_programme, find_region
+from chalicelib.services.cataloguing import (
+    find_course,
+    find_institution,
+    find_programme,
+    find_region,
+    rules_in_force,
+)
+from chalicelib.services.judging_eligibility import check_rule
 from chalicelib.services.once import once
 from chalicelib.services.ports import Accounts, Catalogue, Chance, Marks, Templates
 
@@ -63,10 +71,11 @@ class TemplateDraft:
     attendance_only: bool
     claim_from: date
     claim_until: date
-    valid_from: date
-    valid_until: date
+    valid_from: date | None = None
+    valid_until: date | None = None
     courses: tuple[str, ...] = ()
     institutions: tuple[str, ...] = ()
+    eligibility: Rule | None = None
     peak_claims: int = 0
 
 
@@ -88,7 +97,8 @@ def draft_template(
     """
 
     def act() -> Template:
-        programme = _check_draft(catalogue, accounts, draft, actor, now)
+        valid_from, valid_until = _validity(catalogue, draft, now)
+        programme = _check_draft(catalogue, accounts, draft, valid_from, valid_until, actor, now)
         template_id = chance.short_id()
         ceiling = ceiling_of(
             draft.function_mode, draft.face_value_fen, programme.standard_fen, attendance_only=draft.attendance_only
@@ -107,10 +117,11 @@ def draft_template(
             ceiling_fen=ceiling,
             claim_from=draft.claim_from,
             claim_until=draft.claim_until,
-            valid_from=draft.valid_from,
-            valid_until=draft.valid_until,
+            valid_from=valid_from,
+            valid_until=valid_until,
             courses=draft.courses,
             institutions=draft.institutions,
+            eligibility=draft.eligibility,
         )
         template = Template(
             template_id=template_id,
@@ -324,16 +335,23 @@ def _reserve(
 
 
 def _check_draft(
-    catalogue: Catalogue, accounts: Accounts, draft: TemplateDraft, actor: Actor, now: datetime
+    catalogue: Catalogue,
+    accounts: Accounts,
+    draft: TemplateDraft,
+    valid_from: date,
+    valid_until: date,
+    actor: Actor,
+    now: datetime,
 ) -> Programme:
     find_region(catalogue, draft.region)
     must_cover(actor, draft.region)
     programme = find_programme(catalogue, draft.programme_id)
     if not within(draft.region, (programme.region,)):
         raise Invalid(pointer="/programme_id", reason="the programme is not one of this region or of one above it")
-    _check_dates(draft)
+    _check_dates(draft, valid_from, valid_until)
+    check_rule(catalogue, draft.eligibility)
     today = local_date(now)
-    for pointer, last in (("/valid_until", draft.valid_until), ("/claim_until", draft.claim_until)):
+    for pointer, last in (("/valid_until", valid_until), ("/claim_until", draft.claim_until)):
         if last < today:
             raise Invalid(
                 pointer=pointer,
@@ -373,10 +391,20 @@ def _check_draft(
     return programme
 
 
-def _check_dates(draft: TemplateDraft) -> None:
+def _validity(catalogue: Catalogue, draft: TemplateDraft, now: datetime) -> tuple[date, date]:
+    """The dates of validity; where the draft has none, from the first day of claiming on for as long as the region's
+    rules say, and no shorter than claiming lasts. Raises RegionNotFound."""
+    valid_from = draft.valid_from or draft.claim_from
+    if draft.valid_until is not None:
+        return valid_from, draft.valid_until
+    days = rules_in_force(catalogue, draft.region, now).validity_days
+    return valid_from, max(valid_from + timedelta(days=days - 1), draft.claim_until)
+
+
+def _check_dates(draft: TemplateDraft, valid_from: date, valid_until: date) -> None:
     if draft.claim_from > draft.claim_until:
         raise Invalid(pointer="/claim_until", reason="claiming cannot end before it begins")
-    if draft.valid_from > draft.valid_until:
+    if valid_from > valid_until:
         raise Invalid(pointer="/valid_until", reason="validity cannot end before it begins")
-    if draft.claim_until > draft.valid_until:
+    if draft.claim_until > valid_until:
         raise Invalid(pointer="/claim_until", reason="nobody can claim a voucher that is no longer valid")

@@ -6,10 +6,11 @@ from typing import Generic, TypeVar
 
 from chalicelib.domain.access import AssertionKey, Client, Operator
 from chalicelib.domain.errors import AlreadyExists, ConcurrentChange
+from chalicelib.domain.identifiers import region_ancestors
 from chalicelib.domain.institution import Institution
 from chalicelib.domain.outcomes import Mark, Page
 from chalicelib.domain.programme import Course, Programme
-from chalicelib.domain.region import Region, RuleSet
+from chalicelib.domain.region import Region, Rules, RuleSet, resolve
 from chalicelib.storage import keys
 from chalicelib.storage.fresh import Fresh
 from chalicelib.storage.marks import put_mark
@@ -74,37 +75,61 @@ class NounShelf(Generic[N]):
 
 
 class RuleSetStore:
-    """Rule sets stand in their region's partition, one row per version, never changed."""
+    """Rule sets stand in their region's partition, one row per version, never changed but for being withdrawn."""
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
         # In a tuple, since that a region decided nothing is worth remembering too.
-        self._fresh: Fresh[tuple[str, date], tuple[RuleSet | None]] = Fresh()
+        self._decided: Fresh[tuple[str, date], tuple[RuleSet | None]] = Fresh()
+        self._fresh: Fresh[tuple[str, date], Rules] = Fresh()
 
-    def in_force(self, region: str, day: date) -> RuleSet | None:
-        found = self._fresh.get((region, day), lambda: (self._in_force(region, day),))
+    def in_force(self, region: str, day: date) -> Rules:
+        found = self._fresh.get((region, day), lambda: self._resolve(region, day))
+        assert found is not None
+        return found
+
+    def decided(self, region: str, day: date) -> RuleSet | None:
+        found = self._decided.get((region, day), lambda: (self._newest(region, day),))
         return found[0] if found else None
 
     def latest(self, region: str) -> RuleSet | None:
-        return next(iter(self._newest_first(region, 1)), None)
+        return next(iter(self.versions(region, 1, None).items), None)
+
+    def versions(self, region: str, limit: int, cursor: str | None) -> Page[RuleSet]:
+        condition = ListedRow.item.startswith("RULES#")
+        found = self._tables.query(ListedRow, _region(region), condition, limit=limit, cursor=cursor, forward=False)
+        return Page(tuple(from_body(RuleSet, text(item, "body")) for item in found.items), found.cursor)
 
     def add(self, rules: RuleSet, mark: Mark | None) -> None:
         tx = Transaction(self._tables)
         if mark:
             put_mark(tx, mark)
-        row = ListedRow(_region(rules.region), keys.rules_item(rules.version), version=1, body=to_body(rules))
-        tx.put(row, ListedRow.subject.does_not_exist(), always(ConcurrentChange()))
+        tx.put(_rules_row(rules, 1), ListedRow.subject.does_not_exist(), always(ConcurrentChange()))
         tx.commit()
+        self._forget()
+
+    def withdraw(self, withdrawn: RuleSet, mark: Mark) -> None:
+        tx = Transaction(self._tables)
+        put_mark(tx, mark)
+        tx.put(_rules_row(withdrawn, 2), ListedRow.version == 1, always(ConcurrentChange()))
+        tx.commit()
+        self._forget()
+
+    def _resolve(self, region: str, day: date) -> Rules:
+        return resolve(region, [self.decided(code, day) for code in (region, *region_ancestors(region))])
+
+    def _newest(self, region: str, day: date) -> RuleSet | None:
+        # A later version may begin later: look back past those that wait.
+        there = self.versions(region, 50, None).items
+        return next((one for one in there if one.effective_from <= day and one.withdrawn_at is None), None)
+
+    def _forget(self) -> None:
+        self._decided.clear()
         self._fresh.clear()
 
-    def _in_force(self, region: str, day: date) -> RuleSet | None:
-        # A later version may begin later: look back past those that wait.
-        return next((rules for rules in self._newest_first(region, 50) if rules.effective_from <= day), None)
 
-    def _newest_first(self, region: str, limit: int) -> list[RuleSet]:
-        condition = ListedRow.item.startswith("RULES#")
-        found = self._tables.query(ListedRow, _region(region), condition, limit=limit, forward=False)
-        return [from_body(RuleSet, text(item, "body")) for item in found.items]
+def _rules_row(rules: RuleSet, version: int) -> ListedRow:
+    return ListedRow(_region(rules.region), keys.rules_item(rules.version), version=version, body=to_body(rules))
 
 
 def _region(code: str) -> str:

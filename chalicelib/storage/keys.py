@@ -10,10 +10,15 @@ PERSON = "0#PERSON"
 IDENTITY = "0#IDENTITY"
 SHARD = "0#SHARD"
 VOUCHERS = "1#VOUCHER#"
+LISTS = "1#LISTED#"
 
 
 def voucher_item(template_id: str) -> str:
     return f"{VOUCHERS}{template_id}"
+
+
+def listed_item(region: str) -> str:
+    return f"{LISTS}{region}"
 
 
 def template(template_id: str) -> str:

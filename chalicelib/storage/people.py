@@ -5,11 +5,13 @@ from datetime import date
 from itertools import groupby
 from typing import Any
 
-from chalicelib.domain.outcomes import Page, ShardRefused, StaleRow, VoucherExists
+from chalicelib.domain.eligibility import Enlisted
+from chalicelib.domain.outcomes import Identified, Mark, Page, ShardRefused, StaleRow, VoucherExists
 from chalicelib.domain.person import Person
 from chalicelib.domain.template import movement, total
 from chalicelib.domain.voucher import Voucher
 from chalicelib.storage import keys
+from chalicelib.storage.marks import put_mark
 from chalicelib.storage.rows import Item, PeopleRow, ShardRow, from_body, text, to_body
 from chalicelib.storage.tables import Tables
 from chalicelib.storage.templates import move, to_shard
@@ -24,6 +26,28 @@ class PeopleStore:
         rows = self._tables.batch_get(PeopleRow, [(key, keys.IDENTITY) for key in identity_keys])
         found = {text(row, "person"): text(row, "person_id") for row in rows}
         return next((found[key] for key in identity_keys if key in found), None)
+
+    def identify(self, identity_keys: Sequence[str], regions: Sequence[str]) -> Identified:
+        items = [keys.IDENTITY, *(keys.listed_item(region) for region in regions)]
+        rows = self._tables.batch_get(PeopleRow, [(key, item) for key in identity_keys for item in items])
+        found = {text(row, "person"): text(row, "person_id") for row in rows if text(row, "item") == keys.IDENTITY}
+        # One stands under every pepper; a container that did not know the newest one may have left it behind.
+        lists: dict[str, Enlisted] = {}
+        for row in sorted((row for row in rows if text(row, "item") != keys.IDENTITY), key=_version_of):
+            lists[text(row, "item")] = from_body(Enlisted, text(row, "body"))
+        return Identified(next((found[key] for key in identity_keys if key in found), None), tuple(lists.values()))
+
+    def enlisted(self, identity_keys: Sequence[str], region: str) -> Enlisted | None:
+        return next(iter(self.identify(identity_keys, [region]).lists), None)
+
+    def enlist(self, enlisted: Enlisted, identity_keys: Sequence[str], mark: Mark) -> None:
+        tx = Transaction(self._tables)
+        put_mark(tx, mark)
+        older = (PeopleRow.version < enlisted.version) | PeopleRow.person.does_not_exist()
+        for key in identity_keys:
+            row = PeopleRow(key, keys.listed_item(enlisted.region), version=enlisted.version, body=to_body(enlisted))
+            tx.put(row, older, always(StaleRow()))
+        tx.commit()
 
     def read(self, person_id: str, template_ids: Sequence[str]) -> tuple[Person | None, dict[str, Voucher]]:
         wanted = [(person_id, keys.PERSON), *((person_id, keys.voucher_item(t)) for t in template_ids)]
@@ -128,6 +152,10 @@ def _voucher_row(voucher: Voucher) -> PeopleRow:
         row.due = keys.due(voucher.due_on, keys.due_lane(voucher.person_id))
         row.due_order = keys.due_order(voucher.template_id, voucher.shard, voucher.person_id)
     return row
+
+
+def _version_of(item: Item) -> int:
+    return int(item["version"]["N"])
 
 
 def _template_of(item: Item) -> str:

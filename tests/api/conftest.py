@@ -20,7 +20,7 @@ from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.errors import AlreadyExists, Reused
 from chalicelib.domain.outcomes import Mark, Page
 from chalicelib.domain.pace import Pace
-from chalicelib.domain.region import Region, RuleSet
+from chalicelib.domain.region import Region, Rules
 from chalicelib.integrations.assertions import SignedAssertions
 from chalicelib.integrations.chance import SeededChance
 from chalicelib.integrations.clock import FixedClock
@@ -91,8 +91,8 @@ class MemoryMarks:
 class MemoryRules:
     """Shenzhen has a line of its own."""
 
-    def in_force(self, region: str, day: date) -> RuleSet | None:
-        return RuleSet("440300", 1, date(2021, 1, 1), help_line="0755-12333") if region == "440300" else None
+    def in_force(self, region: str, day: date) -> Rules:
+        return Rules(region, 1, help_line="0755-12333" if region == "440300" else "12333")
 
 
 class MemoryPaces:

@@ -49,6 +49,9 @@ OTHERWISE: dict[str, dict[str, Any]] = {
     "POST /v1/vouchers/{voucher_id}/revocation": {"reason": "另有原因"},
     "POST /v1/redemptions": {"course_id": "D" * 16},
     "POST /v1/regions/{code}/rules": {"help_line": "12333"},
+    "POST /v1/regions/{code}/rules/withdrawal": {"version": 2},
+    "POST /v1/regions/{code}/eligible-people": {"until": "2021-11-30"},
+    "POST /v1/regions/{code}/eligible-people/removal": {"group": "graduate"},
 }
 # What the same words are as a request of their own, once they were carried out. The others are carried out again.
 ANEW = {
@@ -56,6 +59,8 @@ ANEW = {
     "POST /v1/assertion-keys": "already_exists",
     "POST /v1/claims": "already_claimed",
     "POST /v1/institutions": "already_exists",
+    "POST /v1/regions/{code}/rules/withdrawal": "rules_not_found",
+    "POST /v1/regions/{code}/eligible-people/removal": "not_enlisted",
     "POST /v1/redemptions": "already_redeemed",
     "POST /v1/templates/{template_id}/publish": "template_state",
     "POST /v1/templates/{template_id}/suspend": "template_state",

@@ -200,7 +200,26 @@ def test_the_road(callers: Callers) -> None:
         "help_line": "0755-12333",
     }
     assert bureau.post(f"/v1/regions/{CITY}/rules", rules, status=201)["version"] == 1
-    assert bureau.get(f"/v1/regions/{CITY}/rules")["caps"][0]["limit"] == 3
+    in_force = bureau.get(f"/v1/regions/{CITY}/rules")
+    assert (in_force["caps"][0]["limit"], in_force["check_in_radius"]) == (3, 300)
+    assert in_force["decided_by"] == {"caps": CITY, "help_line": CITY}
+    waits = {"effective_from": "2021-12-31", "caps": rules["caps"], "one_at_a_time": True}
+    preview = bureau.post(f"/v1/regions/{CITY}/rules/preview", waits, key=None)
+    assert {one["rule"]: one["after"] for one in preview["changes"]} == {"one_at_a_time": True, "help_line": "12333"}
+    assert bureau.post(f"/v1/regions/{CITY}/rules", waits, status=201)["version"] == 2
+    assert bureau.post(f"/v1/regions/{CITY}/rules/withdrawal", {"version": 2})["withdrawn_at"]
+    assert bureau.post(f"/v1/regions/{CITY}/rules/withdrawal", {"version": 1}, status=409)["code"] == "rules_in_force"
+    assert [one["version"] for one in bureau.get(f"/v1/regions/{CITY}/rule-sets")["items"]] == [2, 1]
+
+    # --- who is eligible ---
+    veteran = a_person(3)
+    listed = {"name": veteran.name, "id_number": veteran.id_number, "group": "veteran", "until": "2021-12-31"}
+    assert bureau.post(f"/v1/regions/{CITY}/eligible-people", listed)["groups"]["veteran"]["until"] == "2021-12-31"
+    search = f"/v1/regions/{CITY}/eligible-people/search"
+    assert "veteran" in bureau.post(search, {"id_number": veteran.id_number}, key=None)["groups"]
+    gone = {"id_number": veteran.id_number, "group": "veteran"}
+    assert bureau.post(f"/v1/regions/{CITY}/eligible-people/removal", gone)["groups"] == {}
+    assert bureau.post(search, {"id_number": veteran.id_number}, key=None, status=404)["code"] == "not_enlisted"
 
     programme = {
         "region": CITY,

@@ -195,6 +195,36 @@ def _rules(cast: Cast) -> Good:
     return Good(cast.bureau, path, body={**cast.days(effective_from=1), "caps": [cap], "help_line": "020-12333"})
 
 
+def _withdrawal(cast: Cast) -> Good:
+    waits = {**cast.days(effective_from=30), "one_at_a_time": True}
+    path = _rules(cast).path
+    version = cast.bureau.do(f"/v1/regions/{path['code']}/rules", waits)["version"]
+    return Good(cast.bureau, path, body={"version": version})
+
+
+def _veteran(cast: Cast) -> dict[str, str]:
+    person = invented_person(cast.number)
+    return {"name": person.name, "id_number": person.id_number, "group": "veteran"}
+
+
+def _listed(cast: Cast) -> str:
+    veteran = _veteran(cast)
+    cast.bureau.do(f"/v1/regions/{CITY}/eligible-people", veteran)
+    return veteran["id_number"]
+
+
+def _enlist(cast: Cast) -> Good:
+    return Good(cast.bureau, {"code": CITY}, body=_veteran(cast))
+
+
+def _strike_off(cast: Cast) -> Good:
+    return Good(cast.bureau, {"code": CITY}, body={"id_number": _listed(cast), "group": "veteran"})
+
+
+def _look_up(cast: Cast) -> Good:
+    return Good(cast.bureau, {"code": CITY}, body={"id_number": _listed(cast)})
+
+
 def _programme(cast: Cast) -> Good:
     body = {
         "region": PROVINCE,
@@ -301,6 +331,12 @@ GOOD: Mapping[str, Callable[[Cast], Good]] = {
     "GET /v1/regions/{code}": _ask("code", lambda _: CITY),
     "GET /v1/regions/{code}/rules": _ask("code", lambda _: CITY),
     "POST /v1/regions/{code}/rules": _rules,
+    "GET /v1/regions/{code}/rule-sets": _ask("code", lambda _: CITY),
+    "POST /v1/regions/{code}/rules/preview": _rules,
+    "POST /v1/regions/{code}/rules/withdrawal": _withdrawal,
+    "POST /v1/regions/{code}/eligible-people": _enlist,
+    "POST /v1/regions/{code}/eligible-people/removal": _strike_off,
+    "POST /v1/regions/{code}/eligible-people/search": _look_up,
     "GET /v1/programmes": _list(region=PROVINCE),
     "POST /v1/programmes": _programme,
     "GET /v1/programmes/{programme_id}": _ask("programme_id", lambda cast: cast.programme_id),

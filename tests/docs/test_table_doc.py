@@ -100,6 +100,7 @@ def test_given_key_functions_when_called_with_the_document_s_examples_then_they_
     person, template = "JBSWY3DPEHPK3PXPJBSWY3DPEA", "YM7WIRO77ASMWS3B"
     made = {
         keys.voucher_item(template),
+        keys.listed_item("440300"),
         keys.template(template),
         keys.shard(template, 3),
         keys.terms_item(1),

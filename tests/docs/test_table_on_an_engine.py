@@ -58,6 +58,7 @@ def shape(partition: str, sort: str) -> tuple[str, ...]:
 _WORDS = {
     "IDENTITY", "PERSON", "VOUCHER", "REGION", "RULES", "PROGRAMME", "COURSE", "INSTITUTION", "CLIENT", "OPERATOR",
     "ASSERTION_KEY", "TEMPLATE", "TERMS", "SHARD", "ACCOUNT", "POSTING", "MARK", "SWEEP", "PACE", "CLOCK", "HEAD",
+    "LISTED",
 }  # fmt: skip
 
 
@@ -75,6 +76,7 @@ def a_told_world(world: World) -> World:
     world.give_back(people[1], second)
     world.clock.set(local("2021-06-30T16:05:00Z"))
     world.expire()
+    world.enlist(people[0], "veteran")
     for _ in range(6):
         p.paces.take(world.channel.app_key, 100, world.now)
     MovedClock(tables_of(world)).move(timedelta(hours=1))

@@ -11,7 +11,7 @@ from chalicelib.domain.assertion import Assertion
 from chalicelib.domain.attempt import Attempt, attempt_of
 from chalicelib.domain.person import CountKey, Person
 from chalicelib.domain.programme import Course
-from chalicelib.domain.region import Cap, CapBy, RuleSet, Window
+from chalicelib.domain.region import Cap, CapBy, Rules, Window
 from chalicelib.domain.template import (
     BusinessMode,
     DistributionMode,
@@ -255,5 +255,5 @@ def a_cap(by: CapBy = CapBy.ALL, window: Window = Window.YEAR, limit: int = 1, r
     return Cap(rule, window, by, limit)
 
 
-def some_rules(*caps: Cap, **changes: Any) -> RuleSet:
-    return replace(RuleSet(CITY, 1, date(2021, 1, 1), caps), **changes)
+def some_rules(*caps: Cap, **changes: Any) -> Rules:
+    return replace(Rules(CITY, 1, caps), **changes)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,9 +12,11 @@ from chalicelib.domain.errors import InstitutionNotAdmitted
 from chalicelib.domain.identifiers import region_ancestors
 from chalicelib.domain.institution import Admission, Institution, Kind, must_be_admitted
 from chalicelib.domain.programme import Course, Programme
-from chalicelib.domain.region import RuleSet, within
+from chalicelib.domain.region import DECIDABLE, Cap, CapBy, Rules, RuleSet, Window, differences, resolve, within
 from chalicelib.domain.voucher import Voucher
-from tests.domain.builders import CITY, INSTITUTION, NATION, OTHER_CITY, PROVINCE
+from tests.domain.builders import CITY, INSTITUTION, NATION, OTHER_CITY, PROVINCE, a_cap
+
+COUNTY, TODAY = "440305", date(2021, 5, 1)
 
 DISTRICTS = st.sampled_from(["440305", "440304", CITY, "440104", OTHER_CITY, PROVINCE, "350102", "441900", "660000"])
 
@@ -57,10 +60,38 @@ class TestWithin:
 
 class TestRuleSets:
     def test_given_a_region_that_decided_nothing_when_asked_then_these_are_the_defaults(self) -> None:
-        rules = RuleSet(CITY, 0, date(2021, 1, 1))
+        rules = resolve(CITY, [None, None, None])
 
         assert (rules.caps, rules.one_at_a_time, rules.redeemed_counts_as_held) == ((), False, False)
         assert (rules.give_back_frees_cap, rules.reversal_window, rules.help_line) == (True, 86_400, "12333")
+        assert (rules.version, rules.decided_by) == (0, {})
+
+    @pytest.mark.parametrize("name", DECIDABLE)
+    def test_given_a_rule_when_decided_above_then_it_holds_below_until_a_nearer_region_decides(self, name: str) -> None:
+        """省、市、县: the nearest decides (domain.md §3: caps are regional)."""
+        before = getattr(Rules(COUNTY, 0), name)
+        other: dict[type, Any] = {
+            bool: not before,
+            int: 7,
+            str: "0755-12333",
+            tuple: (Cap("a", Window.YEAR, CapBy.ALL, 9),),
+        }
+        above = RuleSet(PROVINCE, 4, TODAY, **{name: other[type(before)]})
+        nearer = RuleSet(CITY, 2, TODAY, **{name: before})
+
+        inherited = resolve(COUNTY, [None, None, above, None])
+        decided = resolve(COUNTY, [None, nearer, above, None])
+
+        assert differences(Rules(COUNTY, 0), inherited) == (name,)
+        assert inherited.decided_by == {name: PROVINCE}
+        assert differences(Rules(COUNTY, 0), decided) == ()
+        assert decided.decided_by == {name: CITY}
+
+    def test_given_caps_of_a_province_when_inherited_then_they_count_all_its_cities_together(self) -> None:
+        rules = resolve(CITY, [None, RuleSet(PROVINCE, 1, TODAY, caps=(a_cap(limit=1),), one_at_a_time=True)])
+
+        assert (rules.caps_of, rules.held_of) == (PROVINCE, PROVINCE)
+        assert resolve(CITY, [RuleSet(CITY, 1, TODAY, caps=())]).caps_of == CITY
 
     @pytest.mark.parametrize("field", ["caps", "version", "effective_from", "one_at_a_time"])
     def test_given_a_rule_set_when_somebody_would_change_it_then_only_a_next_version_can(self, field: str) -> None:

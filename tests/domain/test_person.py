@@ -1,5 +1,7 @@
 """A person's own row: caps in every window and kind, what is held, and what a repr may show."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -148,6 +150,13 @@ class TestTakeAndLetGo:
         else:
             with pytest.raises(CapReached):
                 person.check_caps(after, rules, THIS)
+
+    def test_given_a_cap_that_a_province_decided_when_another_of_its_cities_gave_one_then_it_counts(self) -> None:
+        holder, here = a_holder({ELSEWHERE: 1}), some_rules(a_cap(limit=1))
+
+        person.check_caps(holder, here, THIS)
+        with pytest.raises(CapReached):
+            person.check_caps(holder, replace(here, decided_by={"caps": "440000"}), THIS)
 
     def test_given_counts_that_never_held_it_when_let_go_then_no_count_falls_below_zero(self) -> None:
         assert person.let_go(a_holder(), TEMPLATE, THIS, frees_cap=True).counts == {}

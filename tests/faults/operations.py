@@ -274,11 +274,58 @@ def add_programme(s: Scene) -> Request:
 def decide_rules(s: Scene) -> Request:
     caps = [{"rule": "three_a_year", "window": "year", "by": "all", "limit": 3}]
     asked = {"effective_from": "2021-05-01", "caps": caps, "help_line": "0755-12333"}
-    county = f"{CITY[:4]}{next(_numbers) % 100:02}"
+    return post(s.bureau, f"/v1/regions/{a_county(s)}/rules", asked)
+
+
+def a_county(s: Scene) -> str:
+    county = f"44{5_000 + next(_numbers)}"
     s.world.platform.catalogue.regions.add(Region(county, "某区", "A county", "county", CITY), None)
-    return post(s.bureau, f"/v1/regions/{county}/rules", asked)
+    return county
 
 
+@scene("POST /v1/regions/{code}/rules/withdrawal")
+def withdraw_rules(s: Scene) -> Request:
+    county = a_county(s)
+    waits = {"effective_from": "2021-12-31", "one_at_a_time": True}
+    version = s.bureau.post(f"/v1/regions/{county}/rules", waits, status=201)["version"]
+    return post(s.bureau, f"/v1/regions/{county}/rules/withdrawal", {"version": version})
+
+
+LISTED = {"group": "veteran", "until": "2021-12-31"}
+
+
+@scene("POST /v1/regions/{code}/eligible-people")
+def enlist(s: Scene) -> Request:
+    person = a_person()
+    body = {"name": person.name, "id_number": person.id_number, **LISTED}
+    return post(s.bureau, f"/v1/regions/{a_county(s)}/eligible-people", body)
+
+
+def _listed(s: Scene) -> tuple[str, str]:
+    """Where, and the number."""
+    county, person = a_county(s), a_person()
+    path = f"/v1/regions/{county}/eligible-people"
+    s.bureau.post(path, {"name": person.name, "id_number": person.id_number, **LISTED})
+    return path, person.id_number
+
+
+@scene("POST /v1/regions/{code}/eligible-people/removal")
+def strike_off(s: Scene) -> Request:
+    path, number = _listed(s)
+    return post(s.bureau, f"{path}/removal", {"id_number": number, "group": "veteran"})
+
+
+@scene("POST /v1/regions/{code}/eligible-people/search")
+def look_up(s: Scene) -> Request:
+    path, number = _listed(s)
+    return ask(s.bureau, f"{path}/search", {"id_number": number})
+
+
+_simple(
+    "POST /v1/regions/{code}/rules/preview",
+    lambda s: ask(s.bureau, f"/v1/regions/{CITY}/rules/preview", {"effective_from": "2021-12-31", "caps": []}),
+)
+_simple("GET /v1/regions/{code}/rule-sets", lambda s: get(s.bureau, f"/v1/regions/{CITY}/rule-sets"))
 _simple("GET /v1/courses", lambda s: get(s.bureau, f"/v1/courses?institution_id={INSTITUTION_ID}"))
 _simple("GET /v1/courses/{course_id}", lambda s: get(s.bureau, f"/v1/courses/{s.world.course.course_id}"))
 _simple("POST /v1/institutions", lambda s: post(s.bureau, "/v1/institutions", school()))

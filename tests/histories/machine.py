@@ -35,7 +35,17 @@ from tests.faults.layer import AtRandom, Fault, under
 from tests.faults.operations import forget
 from tests.services.faults import PowerCut
 from tests.storage.worlds import own_world
-from tests.world import FACE_VALUE, INSTITUTION_ID, OTHER_INSTITUTION_ID, START, Books, World, a_person, check_books
+from tests.world import (
+    CITY,
+    FACE_VALUE,
+    INSTITUTION_ID,
+    OTHER_INSTITUTION_ID,
+    START,
+    Books,
+    World,
+    a_person,
+    check_books,
+)
 
 RATE = 0.25
 SHARDS = 2
@@ -215,13 +225,14 @@ class Histories(RuleBasedStateMachine):
         cataloguing.set_admission(
             p.catalogue, p.marks, OTHER_INSTITUTION_ID, Admission.ADMITTED, **world.by(world.bureau)
         )
-        self.decided = world.rules(
+        world.rules(
             caps=(Cap("cap", Window.YEAR, CapBy.ALL, limit),),
             one_at_a_time=one_at_a_time,
             redeemed_counts_as_held=redeemed_counts,
             give_back_frees_cap=frees,
             reversal_window=24 * 3600,
         )
+        self.decided = cataloguing.rules_in_force(p.catalogue, CITY, world.now)
         for quantity, days in zip(quantities, (2, 9, 20), strict=True):
             last = START.date() + timedelta(days=days)
             world.draft(quantity, valid_until=last, claim_until=last, peak_claims=12 * SHARDS)

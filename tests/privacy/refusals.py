@@ -161,6 +161,20 @@ class Refusals:
         self.bureau.post("/v1/assertion-keys/X/disable", status=404)
         self.bureau.get("/v1/programmes/%E5%BC%A0", 404)
         self.bureau.send("DELETE", "/v1/regions")  # method_not_allowed
+        self.bureau.post(f"/v1/regions/{CITY}/rules/withdrawal", {"version": 999}, status=404)
+        self.bureau.post(f"/v1/regions/{CITY}/rules/withdrawal", {"version": 1}, status=409)
+        self._list()
+
+    def _list(self) -> None:
+        """Who is eligible: put on the list, looked up, taken off; a careless bureau makes its keys of the number."""
+        path, number = f"/v1/regions/{CITY}/eligible-people", self.canary.id_number
+        asked = {"name": self.canary.name, "id_number": number, "group": "veteran"}
+        self.bureau.post(path, asked, key=number)
+        self.bureau.post(path, asked | {"id_number": number[:-1] + "1"}, status=400)
+        self.bureau.post(path, asked | {"since": MAY[1], "until": MAY[0]}, status=400)
+        self.bureau.post(f"{path}/search", {"id_number": number}, key=None)
+        self.bureau.post(f"{path}/removal", {"id_number": number, "group": "veteran"}, key=f"{number}-off")
+        self.bureau.post(f"{path}/search", {"id_number": number}, key=None, status=404)  # not_enlisted
 
     def _claims(self) -> None:
         one = self._template()
@@ -182,6 +196,8 @@ class Refusals:
         self.bureau.post(f"/v1/templates/{one}/suspend")
         self._claim(self.other, one, 409)  # template_not_open
         self._claim(self.canary, self._template(distribution_mode="directed"), 409)
+        nobody = {"kind": "declared", "age_to": 0}
+        self._claim(self.canary, self._template(eligibility=nobody), 409)  # not_eligible
         self._claim(self.canary, self._template(claim_from=MAY[1]), 409)
 
     def _desk(self) -> None:
@@ -239,8 +255,8 @@ class Refusals:
         person, template_id = self.canary, self._template()
         says = f"{person.id_number} {person.name} {person.mobile}"
         for method, error, status in (
-            ("find", Unavailable(), 503),
-            ("find", RuntimeError(says), 500),
+            ("identify", Unavailable(), 503),
+            ("identify", RuntimeError(says), 500),
             ("record_claim", WriteConflict(), 503),
         ):
             with self._broken("people", method, error):

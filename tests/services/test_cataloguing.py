@@ -28,9 +28,9 @@ from chalicelib.domain.errors import (
     VoucherNotFound,
 )
 from chalicelib.domain.institution import Admission, Institution, Kind
-from chalicelib.domain.region import RuleSet
-from chalicelib.services import cataloguing, funding, granting_access, publishing
-from chalicelib.services.cataloguing import CourseDraft, InstitutionDraft, ProgrammeDraft, RulesDraft
+from chalicelib.domain.region import Rules, RuleSet
+from chalicelib.services import cataloguing, deciding_rules, funding, granting_access, publishing
+from chalicelib.services.cataloguing import CourseDraft, InstitutionDraft, ProgrammeDraft
 from chalicelib.services.granting_access import ClientDraft, OperatorDraft
 from chalicelib.services.identifying import Presented
 from tests.storage.worlds import no_writes, own_world
@@ -64,8 +64,8 @@ def world(shared_world: World) -> World:
 
 def decide_rules(world: World, actor: Actor, region: str = CITY, **changes: Any) -> RuleSet:
     p = world.platform
-    draft = replace(RulesDraft(date(2021, 12, 31), (), False, False, True, 60, "12333"), **changes)
-    return cataloguing.decide_rules(p.catalogue, p.marks, region, draft, **world.by(actor)).answer
+    draft = replace(RuleSet(region, 0, date(2021, 12, 31), caps=(), reversal_window=60), **changes)
+    return deciding_rules.decide_rules(p.catalogue, p.marks, draft, **world.by(actor)).answer
 
 
 def add_programme(world: World, actor: Actor, region: str = CITY) -> Any:
@@ -393,7 +393,7 @@ def test_given_two_who_decide_rules_of_one_region_when_one_is_quicker_then_the_o
         return decide_rules(world, world.bureau, PROVINCE, help_line="quicker")
 
     with pytest.raises(ConcurrentChange):
-        decide_rules(overtaken(world, "rule_sets", "latest", rival), world.bureau, PROVINCE, help_line="slower")
+        decide_rules(overtaken(world, "rule_sets", "versions", rival), world.bureau, PROVINCE, help_line="slower")
 
     latest = world.platform.catalogue.rule_sets.latest(PROVINCE)
     assert latest is not None
@@ -470,7 +470,7 @@ def test_given_a_course_of_a_programme_of_another_region_when_recorded_then_it_i
 def test_given_a_region_that_decided_nothing_when_its_rules_are_asked_for_then_the_defaults_hold(world: World) -> None:
     rules = cataloguing.rules_in_force(world.platform.catalogue, "000000", world.now)
 
-    assert rules == RuleSet("000000", version=0, effective_from=date(2021, 5, 1))
+    assert rules == Rules("000000", version=0)
     with pytest.raises(RegionNotFound):
         cataloguing.rules_in_force(world.platform.catalogue, "999999", world.now)
 
@@ -485,7 +485,7 @@ def test_given_a_day_in_china_when_rules_are_to_begin_then_today_is_in_time_and_
 
     assert refused.value.pointer == "/effective_from"
     catalogue = world.platform.catalogue
-    assert cataloguing.rules_in_force(catalogue, OTHER_CITY, first) == decided
+    assert cataloguing.rules_in_force(catalogue, OTHER_CITY, first).version == decided.version
     assert cataloguing.rules_in_force(catalogue, OTHER_CITY, START).version < decided.version
 
 

@@ -17,7 +17,7 @@ from chalicelib.domain.outcomes import Done
 from chalicelib.domain.person import Profile
 from chalicelib.domain.region import RuleSet
 from chalicelib.domain.voucher import State
-from chalicelib.services import cataloguing, changing_vouchers, claiming, publishing, redeeming
+from chalicelib.services import cataloguing, changing_vouchers, claiming, deciding_rules, publishing, redeeming
 from chalicelib.services.identifying import Presented
 from tests.storage.worlds import all_rows, own_world
 from tests.world import INSTITUTION_ID, OTHER_CITY, World, a_person, an_actor, local
@@ -118,11 +118,11 @@ def test_given_rules_that_began_meanwhile_when_repeated_then_they_are_answered_a
     world: World,
 ) -> None:
     p = world.platform
-    decided = cataloguing.RulesDraft(date(2021, 12, 31), (), False, False, True, 60, "12333")
+    decided = RuleSet(OTHER_CITY, 0, date(2021, 12, 31), reversal_window=60)
 
     def decide(now: World) -> Done[RuleSet]:
-        return cataloguing.decide_rules(
-            p.catalogue, p.marks, OTHER_CITY, decided, **now.by(world.bureau, "the rules of the end of the year")
+        return deciding_rules.decide_rules(
+            p.catalogue, p.marks, decided, **now.by(world.bureau, "the rules of the end of the year")
         )
 
     first = decide(world.at(local("2021-12-27T04:00:00Z")))

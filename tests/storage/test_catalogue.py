@@ -254,7 +254,7 @@ def test_given_a_rule_set_when_added_then_the_same_comes_back(stores: Platform, 
     stores.catalogue.rule_sets.add(rules, a_mark())
 
     assert elsewhere.catalogue.rule_sets.latest(region) == rules
-    assert elsewhere.catalogue.rule_sets.in_force(region, TODAY) == rules
+    assert elsewhere.catalogue.rule_sets.decided(region, TODAY) == rules
 
 
 def test_given_a_version_that_is_taken_when_added_again_then_the_first_stays(stores: Platform) -> None:
@@ -277,14 +277,14 @@ def test_given_versions_that_begin_on_different_days_when_asked_then_each_day_ha
     for rules in sets:
         stores.catalogue.rule_sets.add(rules, None)
 
-    def in_force(day: date) -> int | None:
-        found = stores.catalogue.rule_sets.in_force(region, day)
+    def standing(day: date) -> int | None:
+        found = stores.catalogue.rule_sets.decided(region, day)
         return found.version if found else None
 
-    assert in_force(TODAY - day) is None
-    assert in_force(TODAY) == in_force(TODAY + 4 * day) == 1
-    assert in_force(TODAY + 5 * day) == in_force(TODAY + 29 * day) == 3  # version 3 replaced what 2 had announced
-    assert in_force(TODAY + 30 * day) == 4
+    assert standing(TODAY - day) is None
+    assert standing(TODAY) == standing(TODAY + 4 * day) == 1
+    assert standing(TODAY + 5 * day) == standing(TODAY + 29 * day) == 3  # version 3 replaced what 2 had announced
+    assert standing(TODAY + 30 * day) == 4
     assert stores.catalogue.rule_sets.latest(region) == sets[-1]
 
 
@@ -301,8 +301,8 @@ def test_given_rules_that_were_looked_up_when_this_container_decides_new_ones_th
 ) -> None:
     region = an_id()
     stores.catalogue.rule_sets.add(some_rules(region, 1, TODAY), None)
-    assert stores.catalogue.rule_sets.in_force(region, TODAY) == some_rules(region, 1, TODAY)
+    assert stores.catalogue.rule_sets.decided(region, TODAY) == some_rules(region, 1, TODAY)
 
     stores.catalogue.rule_sets.add(some_rules(region, 2, TODAY), None)
 
-    assert stores.catalogue.rule_sets.in_force(region, TODAY) == some_rules(region, 2, TODAY)
+    assert stores.catalogue.rule_sets.decided(region, TODAY) == some_rules(region, 2, TODAY)
