@@ -12,6 +12,7 @@ from chalicelib.services.ports import Catalogue, Chance, Clock, Keys, Platform, 
 from chalicelib.storage import catalogue
 from chalicelib.storage.accounts import AccountStore
 from chalicelib.storage.checkpoints import CheckpointStore, MovedClock
+from chalicelib.storage.disclosures import DisclosureStore
 from chalicelib.storage.marks import MarkStore
 from chalicelib.storage.pace import PaceStore
 from chalicelib.storage.people import PeopleStore
@@ -66,6 +67,7 @@ def build(
         accounts=AccountStore(tables),
         templates=TemplateStore(tables),
         people=PeopleStore(tables),
+        disclosures=DisclosureStore(tables),
         checkpoints=CheckpointStore(tables),
         continuations=SweepQueue(settings.sweeps_queue_url, settings.region),
         paces=PaceStore(tables),

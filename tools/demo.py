@@ -98,8 +98,10 @@ def _admit(
     operator = None
     if with_operator:
         seed, public_key = new_operator_key()
-        person = {"name": "经办人员", "public_key": public_key, "region": region}
-        if institution_id:
+        person: dict[str, Any] = {"name": "经办人员", "public_key": public_key, "region": region}
+        if not institution_id:
+            person["duties"] = ["administrator", "clerk"]
+        else:
             person["institution_id"] = institution_id
         operator = Operator(by.do("/v1/operators", person)["operator_id"], seed)
     return stage.admit(short, made["client"]["app_key"], made["secret"], operator)

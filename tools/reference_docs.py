@@ -27,7 +27,7 @@ from chalicelib.api import gateway, openapi, refusals, words
 from chalicelib.api.answers import OPERATIONS, Operation
 from chalicelib.api.problems import TITLES, status_of
 from chalicelib.domain import access, errors
-from chalicelib.domain.access import Actor, Client, Operator, Role
+from chalicelib.domain.access import Actor, Client, Duty, Operator, Role
 from chalicelib.domain.errors import DomainError, every_error
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -229,6 +229,14 @@ ADVICE: Mapping[str, tuple[str, str]] = {
     ),
     "expired": ("After the last day of validity, whether or not the job has run.", "Nothing; it is over."),
     "voucher_ended": ("Returned, revoked, forfeited or written off.", "Nothing; it is over."),
+    "duty_required": (
+        "The operator who signed has none of the duties that this act needs.",
+        "Let an operator sign who has one of `duties`.",
+    ),
+    "person_not_found": (
+        "Nobody has this number or id, or none of their vouchers is of the asker's regions.",
+        "Check the number, and the scope of client and operator.",
+    ),
     "not_claimed": ("Issued, but not claimed by its person yet.", "The person claims it first."),
     "not_yet_valid": ("Before the first day of validity.", "Show the date."),
     "used_too_often": (
@@ -263,6 +271,7 @@ FACTS: Mapping[str, str] = {
     "claim_until": "last day, China",
     "claimed_at": "instant",
     "count": "how many `errors`",
+    "duties": "duties of which one will do, separated by commas",
     "free_fen": "fen",
     "institution_id": "where",
     "institution_name": "where, in Chinese",
@@ -427,7 +436,7 @@ def _who(one: Operation) -> str:
 def _may(role: Role, act: access.Act) -> bool:
     client = Client("", "", role, (), (), (), NEVER)
     try:
-        access.may(Actor(client, Operator("", "", "", "", None, NEVER)), act)
+        access.may(Actor(client, Operator("", "", "", "", None, NEVER, duties=tuple(Duty))), act)
     except errors.Forbidden:
         return False
     return True
@@ -438,7 +447,7 @@ def _needs(one: Operation) -> str:
     if one.changes:
         needs.append("key")
     if one.act is not None and access.needs_operator(one.act):
-        needs.append("operator")
+        needs.append(f"operator: {' or '.join(access.DUTIES[one.act])}")
     if one.holder != "none":
         needs.append("session" if one.holder == "must" else "session (channels)")
     return ", ".join(needs) or "–"

@@ -42,6 +42,7 @@ from chalicelib.domain.errors import (
     ClientDisabled,
     Contended,
     DomainError,
+    DutyRequired,
     Forbidden,
     Invalid,
     NotFound,
@@ -158,7 +159,7 @@ class Operation:
             found += [Unauthenticated, UnknownClient, ClientDisabled, StaleTimestamp, BadSignature, TooManyRequests]
             found += [OperatorNotAccepted, Forbidden]
             if access.needs_operator(self.act):
-                found.append(OperatorRequired)
+                found += [OperatorRequired, DutyRequired]
         if self.method == "POST":
             found += [UnsupportedMediaType, MalformedJson]
         found += [InvalidFields, IdempotencyKeyRequired if self.changes else IdempotencyKeyNotTaken]

@@ -18,6 +18,7 @@ from chalicelib.api import (
     eligibility,
     institutions,
     operators,
+    people,
     programmes,
     redemptions,
     regions,
@@ -47,6 +48,7 @@ BLUEPRINTS = (
     vouchers.routes,
     verifications.routes,
     redemptions.routes,
+    people.routes,
 )
 
 

@@ -32,6 +32,7 @@ TAGS = {
     "institutions": "培训机构 / Institutions",
     "courses": "课程 / Courses",
     "access": "应用、经办人、断言公钥 / Clients, operators, assertion keys",
+    "people": "人员：查找、查看、更正、合并、标记 / People: find, disclose, correct, merge, flag",
     "accounts": "专账 / Special accounts",
     "templates": "券模板 / Voucher templates",
     "vouchers": "领、验、用、退、撤销、作废 / Claim, verify, redeem, give back, reverse, revoke",

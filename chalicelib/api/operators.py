@@ -17,7 +17,7 @@ from chalicelib.api.shapes import (
     RegionListing,
     Shown,
 )
-from chalicelib.domain.access import Act, must_cover
+from chalicelib.domain.access import Act, Duty, must_cover
 from chalicelib.domain.errors import (
     ConcurrentChange,
     InstitutionNotFound,
@@ -34,12 +34,16 @@ routes = Blueprint(__name__)
 
 
 class OperatorRequest(Asked):
-    """Someone of a region's authority, or of an institution when one is named. The name is kept masked."""
+    """Someone of a region's authority, or of an institution when one is named. The name is kept masked.
+
+    ``duties``: what the operator is charged with, by which acts are allowed; an auditor has no other.
+    """
 
     name: Annotated[Line, Field(max_length=60)]
     public_key: PublicKey
     region: RegionCode
     institution_id: Identifier | None = None
+    duties: Annotated[tuple[Duty, ...], Field(min_length=1, max_length=6)] = (Duty.CLERK,)
 
 
 class OperatorAnswer(Shown):
@@ -51,6 +55,7 @@ class OperatorAnswer(Shown):
     made_at: Instant
     disabled_at: Instant | None
     version: int
+    duties: tuple[Duty, ...]
 
 
 @answers(

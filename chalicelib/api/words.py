@@ -45,6 +45,8 @@ PHRASES: Mapping[str, str] = {
     "nobody can claim a voucher that is no longer valid": "领取结束日期不能晚于有效期结束日期",
     "institutions are named for the role institution, and only for it": "角色 institution 须指明机构，其他角色不得指明",
     "id_type does not fit the number": "证件类型与号码不符",
+    "a duty is named twice": "同一岗位重复",
+    "an auditor has no other duty": "审计岗位不得兼任其他岗位",
     "the programme is not one of this region or of one above it": "该培训项目不属于本地区或其上级地区",
     "a face-value voucher is not for attendance only": "面值券不能仅用于考勤",
     "a voucher without face value carries none": "抵用券没有面值",

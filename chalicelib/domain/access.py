@@ -1,12 +1,15 @@
 """Clients (systems that call us), operators (people who act through them), and what each may do. domain.md §2."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from chalicelib.domain.errors import (
     ClientDisabled,
+    DutyRequired,
     Forbidden,
+    Invalid,
     OperatorNotAccepted,
     OperatorRequired,
     OutOfScope,
@@ -39,11 +42,42 @@ class Act(StrEnum):
     REDEEM = "redeem"
     READ_VOUCHERS = "read_vouchers"
     REVOKE = "revoke"
+    READ_PEOPLE = "read_people"
+    SEE_IDENTITY = "see_identity"
+    READ_DISCLOSURES = "read_disclosures"
 
+
+class Duty(StrEnum):
+    """What an operator is charged with (岗位); one may have several, but whoever audits has no other."""
+
+    CLERK = "clerk"
+    REVIEWER = "reviewer"
+    PAYER = "payer"
+    FINANCE = "finance"
+    AUDITOR = "auditor"
+    ADMINISTRATOR = "administrator"
+
+
+DUTY_ZH = {
+    Duty.CLERK: "经办",
+    Duty.REVIEWER: "审核",
+    Duty.PAYER: "拨付",
+    Duty.FINANCE: "财务",
+    Duty.AUDITOR: "审计",
+    Duty.ADMINISTRATOR: "管理员",
+}
 
 AUTHORITIES = frozenset({Role.COUNTY, Role.CITY, Role.PROVINCE, Role.MINISTRY})
-_READING = {Act.READ_CATALOGUE, Act.READ_MONEY, Act.READ_VOUCHERS}
-_AUTHORITY = _READING | {Act.MANAGE_CATALOGUE, Act.MANAGE_TEMPLATES, Act.REVOKE, Act.READ_ACCESS}
+_READING = {
+    Act.READ_CATALOGUE,
+    Act.READ_MONEY,
+    Act.READ_VOUCHERS,
+    Act.READ_ACCESS,
+    Act.READ_PEOPLE,
+    Act.SEE_IDENTITY,
+    Act.READ_DISCLOSURES,
+}
+_AUTHORITY = _READING | {Act.MANAGE_CATALOGUE, Act.MANAGE_TEMPLATES, Act.REVOKE}
 _ACTS: dict[Role, set[Act]] = {
     Role.CHANNEL: {Act.READ_CATALOGUE, Act.SERVE_HOLDER},
     Role.INSTITUTION: {Act.READ_CATALOGUE, Act.VERIFY, Act.REDEEM, Act.READ_VOUCHERS},
@@ -51,10 +85,20 @@ _ACTS: dict[Role, set[Act]] = {
     Role.CITY: _AUTHORITY | {Act.MANAGE_MONEY, Act.MANAGE_ACCESS},
     Role.PROVINCE: _AUTHORITY | {Act.MANAGE_MONEY, Act.MANAGE_ACCESS},
     Role.MINISTRY: _AUTHORITY | {Act.MANAGE_MONEY, Act.MANAGE_ACCESS},
-    Role.AUDITOR: _READING | {Act.READ_ACCESS},
+    Role.AUDITOR: _READING,
 }
-# Acts that a person answers for: they carry an operator's own signature.
-_SIGNED_ACTS = {Act.MANAGE_CATALOGUE, Act.MANAGE_ACCESS, Act.MANAGE_MONEY, Act.MANAGE_TEMPLATES, Act.REDEEM, Act.REVOKE}
+# Acts that a person answers for: they carry an operator's own signature, and the operator has one of these duties.
+DUTIES: Mapping[Act, tuple[Duty, ...]] = {
+    Act.MANAGE_CATALOGUE: (Duty.CLERK, Duty.ADMINISTRATOR),
+    Act.MANAGE_ACCESS: (Duty.ADMINISTRATOR,),
+    Act.MANAGE_MONEY: (Duty.FINANCE, Duty.ADMINISTRATOR),
+    Act.MANAGE_TEMPLATES: (Duty.CLERK,),
+    Act.REDEEM: (Duty.CLERK,),
+    Act.REVOKE: (Duty.CLERK, Duty.REVIEWER),
+    Act.READ_PEOPLE: (Duty.CLERK, Duty.REVIEWER, Duty.AUDITOR, Duty.ADMINISTRATOR),
+    Act.SEE_IDENTITY: (Duty.CLERK, Duty.REVIEWER, Duty.AUDITOR),
+    Act.READ_DISCLOSURES: (Duty.AUDITOR, Duty.ADMINISTRATOR),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +131,8 @@ class Client:
 class Operator:
     """A person acting for an authority's region or for an institution; signs with a key of their own.
 
-    ``public_key`` is a raw Ed25519 key, base64url. ``name`` is kept masked.
+    ``public_key`` is a raw Ed25519 key, base64url. ``name`` is kept masked. Who was registered before there were
+    duties did everything that an administrator and a clerk do.
     """
 
     operator_id: str
@@ -98,6 +143,7 @@ class Operator:
     made_at: datetime
     disabled_at: datetime | None = None
     version: int = 1
+    duties: tuple[Duty, ...] = (Duty.ADMINISTRATOR, Duty.CLERK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,16 +174,32 @@ class Actor:
 
 
 def may(actor: Actor, act: Act) -> None:
-    """Check the role and, for acts that a person answers for, the operator. Raises Forbidden, OperatorRequired."""
+    """Check the role and, for acts that a person answers for, the operator and the operator's duties.
+
+    Raises Forbidden, OperatorRequired, DutyRequired.
+    """
     if act not in _ACTS[actor.client.role]:
         raise Forbidden()
-    if act in _SIGNED_ACTS and actor.operator is None:
+    if act not in DUTIES:
+        return
+    if actor.operator is None:
         raise OperatorRequired()
+    needed = DUTIES[act]
+    if set(needed).isdisjoint(actor.operator.duties):
+        raise DutyRequired(duties=", ".join(needed), duties_zh="、".join(DUTY_ZH[duty] for duty in needed))
 
 
 def needs_operator(act: Act) -> bool:
     """Whether the act carries an operator's signature."""
-    return act in _SIGNED_ACTS
+    return act in DUTIES
+
+
+def check_duties(duties: tuple[Duty, ...]) -> None:
+    """Whoever audits changes nothing, so an auditor has no other duty. Raises Invalid."""
+    if len(set(duties)) < len(duties):
+        raise Invalid(pointer="/duties", reason="a duty is named twice")
+    if Duty.AUDITOR in duties and len(duties) > 1:
+        raise Invalid(pointer="/duties", reason="an auditor has no other duty")
 
 
 def must_cover(actor: Actor, region: str) -> None:
@@ -151,6 +213,15 @@ def must_cover(actor: Actor, region: str) -> None:
 def covers(actor: Actor, region: str) -> bool:
     """Whether the client's scope holds the region."""
     return within(region, actor.client.regions)
+
+
+def reaches(actor: Actor, region: str) -> bool:
+    """Whether the client's scope holds the region, and the operator's too: where one signs, it is the narrower one."""
+    try:
+        must_cover(actor, region)
+    except OutOfScope:
+        return False
+    return True
 
 
 def must_act_for(actor: Actor, institution_id: str) -> None:

@@ -135,6 +135,12 @@ class AssertionNotAccepted(Unauthenticated):
     en = "The identity assertion is not accepted: {reason}."
 
 
+class DutyRequired(Forbidden):
+    code = "duty_required"
+    zh = "此操作须由具备以下岗位之一的经办人办理：{duties_zh}。"
+    en = "This act needs an operator with one of these duties: {duties}."
+
+
 class OutOfScope(Forbidden):
     code = "out_of_scope"
     zh = "超出该应用或经办人的授权范围。"
@@ -214,6 +220,12 @@ class TemplateNotFound(NotFound):
     code = "template_not_found"
     zh = "没有此券模板。"
     en = "No such voucher template."
+
+
+class PersonNotFound(NotFound):
+    code = "person_not_found"
+    zh = "没有此人，或其名下没有本地区的券。"
+    en = "No such person, or none with a voucher of your regions."
 
 
 class VoucherNotFound(NotFound):

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chalicelib.domain import access, pace
-from chalicelib.domain.access import Actor, AssertionKey, Client, Operator, Role, Secret, must_cover
+from chalicelib.domain.access import Actor, AssertionKey, Client, Duty, Operator, Role, Secret, must_cover
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.errors import (
     AssertionKeyNotFound,
@@ -39,6 +39,7 @@ class OperatorDraft:
     public_key: str
     region: str
     institution_id: str | None = None
+    duties: tuple[Duty, ...] = (Duty.CLERK,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,11 +191,12 @@ def add_operator(
 ) -> Done[Operator]:
     """Register a person who acts for a region's authority or for an institution.
 
-    Raises OutOfScope, RegionNotFound, InstitutionNotFound.
+    Raises Invalid (duties that do not go together), OutOfScope, RegionNotFound, InstitutionNotFound.
     """
     institutions = (draft.institution_id,) if draft.institution_id is not None else ()
 
     def act() -> Operator:
+        access.check_duties(draft.duties)
         _must_be_known(catalogue, (draft.region,), institutions)
         _must_govern(catalogue, actor, (draft.region,), institutions)
         operator = Operator(
@@ -204,6 +206,7 @@ def add_operator(
             region=draft.region,
             institution_id=draft.institution_id,
             made_at=now,
+            duties=draft.duties,
         )
         catalogue.operators.add(operator, Mark(attempt, operator, now))
         return operator

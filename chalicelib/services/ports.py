@@ -10,6 +10,7 @@ from chalicelib.domain.access import AssertionKey, Client, Operator
 from chalicelib.domain.assertion import Assertion, HolderSession
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.eligibility import Enlisted
+from chalicelib.domain.disclosure import Disclosure
 from chalicelib.domain.fund import Account, Posting
 from chalicelib.domain.institution import Institution
 from chalicelib.domain.outcomes import Identified, Mark, Page
@@ -318,6 +319,18 @@ class People(Protocol):
         ...
 
 
+class Disclosures(Protocol):
+    """Who looked at whose full data: added, never changed."""
+
+    def add(self, disclosure: Disclosure, mark: Mark) -> None:
+        """Raises RequestSeen."""
+        ...
+
+    def page(self, region: str, limit: int, cursor: str | None) -> Page[Disclosure]:
+        """Of the operators of one region, the oldest first."""
+        ...
+
+
 class Continuations(Protocol):
     """How a job that runs out of time asks to be called again."""
 
@@ -383,6 +396,7 @@ class Platform:
     accounts: Accounts
     templates: Templates
     people: People
+    disclosures: Disclosures
     checkpoints: Checkpoints
     continuations: Continuations
     paces: Paces

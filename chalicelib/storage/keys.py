@@ -45,6 +45,10 @@ def posting_item(number: int) -> str:
     return f"POSTING#{number:09d}"
 
 
+def disclosure(disclosure_id: str) -> str:
+    return f"DISCLOSURE#{disclosure_id}"
+
+
 def mark(request: str) -> str:
     return f"MARK#{request}"
 

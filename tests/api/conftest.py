@@ -229,6 +229,7 @@ def desk() -> Iterator[Desk]:
             accounts=nothing,
             templates=cast(Any, NoTemplates()),
             people=nothing,
+            disclosures=nothing,
             checkpoints=nothing,
             continuations=nothing,
             paces=MemoryPaces(),

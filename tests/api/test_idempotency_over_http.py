@@ -42,6 +42,7 @@ OTHERWISE: dict[str, dict[str, Any]] = {
     "POST /v1/courses": {"hours": 41},
     "POST /v1/institutions": {"name_zh": "另一学校"},
     "POST /v1/operators": {"name": "王五"},
+    "POST /v1/people/{person_id}/disclosure": {"reason": "另有原因"},
     "POST /v1/programmes": {"standard_fen": 1},
     "POST /v1/templates": {"quantity": 6},
     "POST /v1/templates/{template_id}/additions": {"quantity": 4},

@@ -23,6 +23,7 @@ from chalicelib import wiring
 from chalicelib.api import openapi, signing
 from chalicelib.api.answers import OPERATIONS
 from chalicelib.domain.access import Client, Operator, Role, Secret
+from chalicelib.domain.identifiers import mask_name
 from chalicelib.integrations.chance import SeededChance
 from chalicelib.integrations.essc_platform import OperatorKey
 from chalicelib.services.granting_access import secret_context
@@ -383,6 +384,24 @@ def test_the_road(callers: Callers) -> None:
     stock = bureau.get(f"/v1/templates/{template_id}")["stock"]
     assert (stock["remaining"], stock["released"], stock["made"]) == (0, 58, 2)
     assert (stock["reserved_fen"], stock["to_release_fen"]) == (0, 60 * 80_000)
+
+    # --- the person, as an authority sees them ---
+    worker = a_person(3)
+    template_id = a_template(bureau, programme_id, account_id)["template_id"]
+    bureau.post(f"/v1/templates/{template_id}/publish")
+    asked = {"template_id": template_id, "assertion": assertion("claim", template_id)}
+    voucher_id = channel.post("/v1/claims", asked, status=201)["voucher_id"]
+    number = {"id_type": worker.id_type, "id_number": worker.id_number}
+    found = bureau.post("/v1/people/search", number, key=None)
+    assert found == bureau.post("/v1/people/search", {"voucher_id": voucher_id}, key=None)
+    assert (found["name"], found["vouchers"]) == (mask_name(worker.name), 1)
+    person_id = found["person_id"]
+    why = {"reason": "核对花名册"}
+    seen = bureau.post(f"/v1/people/{person_id}/disclosure", why, status=201, key="see-1")
+    assert (seen["id_number"], seen["mobile"]) == (worker.id_number, worker.mobile)
+    assert bureau.post(f"/v1/people/{person_id}/disclosure", why, status=201, key="see-1") == seen
+    (trace,) = bureau.get("/v1/disclosures?region=000000")["items"]
+    assert trace == {name: seen[name] for name in trace}
 
     # --- what was said ---
     assert {one.label for one in OPERATIONS} - world.examples.keys() == {"GET /v1/openapi.json"}

@@ -137,6 +137,12 @@ class Cast:
         body = self.good("POST /v1/redemptions").body or {}
         return str(self.desk.do("/v1/redemptions", body)["voucher_id"])
 
+    def a_known_person(self) -> str:
+        """The id of somebody who has just claimed."""
+        body = {"voucher_id": self.a_voucher()[0]}
+        answer = self.bureau.call("POST", "/v1/people/search", body=body)
+        return str(self.bureau.must(answer, "POST", "/v1/people/search")["person_id"])
+
     @property
     def number(self) -> int:
         """A new one each time."""
@@ -392,6 +398,9 @@ GOOD: Mapping[str, Callable[[Cast], Good]] = {
     "POST /v1/vouchers/{voucher_id}/revocation": _ask(
         "voucher_id", lambda cast: cast.a_voucher()[0], reason="资格有误"
     ),
+    "POST /v1/people/search": lambda cast: Good(cast.bureau, body={"voucher_id": cast.a_voucher()[0]}),
+    "POST /v1/people/{person_id}/disclosure": _ask("person_id", Cast.a_known_person, reason="核对花名册"),
+    "GET /v1/disclosures": _list(region="000000"),
     "POST /v1/verifications": _desk,
     "POST /v1/redemptions": _desk,
 }

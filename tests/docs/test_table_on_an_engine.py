@@ -12,7 +12,9 @@ import pytest
 
 from chalicelib.domain import voucher as voucher_rules
 from chalicelib.domain.attempt import attempt_of
+from chalicelib.domain.disclosure import Disclosure
 from chalicelib.domain.errors import SoldOut
+from chalicelib.domain.outcomes import Mark
 from chalicelib.domain.person import Profile
 from chalicelib.domain.template import Template
 from chalicelib.integrations.chance import SystemChance
@@ -58,7 +60,7 @@ def shape(partition: str, sort: str) -> tuple[str, ...]:
 _WORDS = {
     "IDENTITY", "PERSON", "VOUCHER", "REGION", "RULES", "PROGRAMME", "COURSE", "INSTITUTION", "CLIENT", "OPERATOR",
     "ASSERTION_KEY", "TEMPLATE", "TERMS", "SHARD", "ACCOUNT", "POSTING", "MARK", "SWEEP", "PACE", "CLOCK", "HEAD",
-    "LISTED",
+    "LISTED", "DISCLOSURE",
 }  # fmt: skip
 
 
@@ -74,6 +76,10 @@ def a_told_world(world: World) -> World:
     first, second, _ = (world.claim(person, template).answer.voucher_id for person in people)
     world.redeem(Presented(token=world.token(people[0], first)))
     world.give_back(people[1], second)
+    p.disclosures.add(
+        Disclosure("D" * 16, "P" * 26, "440300", "APP", "OPERATOR", "核对", world.now),
+        Mark(attempt_of("APP", "test", "disclose", b"{}"), None, world.now),
+    )
     world.clock.set(local("2021-06-30T16:05:00Z"))
     world.expire()
     world.enlist(people[0], "veteran")

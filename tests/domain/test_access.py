@@ -7,10 +7,12 @@ from datetime import datetime, timedelta
 import pytest
 
 from chalicelib.domain import access
-from chalicelib.domain.access import AUTHORITIES, Act, Actor, Role
+from chalicelib.domain.access import AUTHORITIES, DUTIES, DUTY_ZH, Act, Actor, Duty, Role
 from chalicelib.domain.errors import (
     ClientDisabled,
+    DutyRequired,
     Forbidden,
+    Invalid,
     OperatorNotAccepted,
     OperatorRequired,
     OutOfScope,
@@ -44,15 +46,25 @@ MAY = {
     Act.REDEEM: ". x . . . . .",
     Act.READ_VOUCHERS: ". x x x x x x",
     Act.REVOKE: ". . x x x x .",
+    Act.READ_PEOPLE: ". . x x x x x",
+    Act.SEE_IDENTITY: ". . x x x x x",
+    Act.READ_DISCLOSURES: ". . x x x x x",
 }
-SIGNED = {
-    Act.MANAGE_CATALOGUE,
-    Act.MANAGE_ACCESS,
-    Act.MANAGE_MONEY,
-    Act.MANAGE_TEMPLATES,
-    Act.REDEEM,
-    Act.REVOKE,
+# What an operator with one duty alone may do, in the order: clerk, reviewer, payer, finance, auditor, administrator.
+# Source: domain.md §2 (every act names its operator; auditors read everything and change nothing).
+CHARGED = {
+    Act.MANAGE_CATALOGUE: "x . . . . x",
+    Act.MANAGE_ACCESS: ". . . . . x",
+    Act.MANAGE_MONEY: ". . . x . x",
+    Act.MANAGE_TEMPLATES: "x . . . . .",
+    Act.REDEEM: "x . . . . .",
+    Act.REVOKE: "x x . . . .",
+    Act.READ_PEOPLE: "x x . . x x",
+    Act.SEE_IDENTITY: "x x . . x .",
+    Act.READ_DISCLOSURES: ". . . . x x",
 }
+SIGNED = CHARGED.keys()
+CHANGES_NOTHING = {Act.READ_PEOPLE, Act.SEE_IDENTITY, Act.READ_DISCLOSURES}
 
 
 class TestRolesAndActs:
@@ -99,8 +111,60 @@ class TestRolesAndActs:
             except Forbidden:
                 assert not act.startswith("read_")
             else:
-                assert act.startswith("read_")
+                assert act.startswith("read_") or act in CHANGES_NOTHING
         assert Role.AUDITOR not in AUTHORITIES
+
+
+class TestDuties:
+    @pytest.mark.parametrize(
+        ("duty", "act", "allowed"),
+        [(duty, act, row.split()[i] == "x") for act, row in CHARGED.items() for i, duty in enumerate(Duty)],
+    )
+    def test_given_an_operator_with_one_duty_when_acting_then_the_table_says_whether_it_will_do(
+        self, duty: Duty, act: Act, allowed: bool
+    ) -> None:
+        role = next(role for i, role in enumerate(Role) if MAY[act].split()[i] == "x")
+        actor = Actor(a_client(role), an_operator(duties=(duty,)))
+
+        if allowed:
+            access.may(actor, act)
+            return
+        with pytest.raises(DutyRequired) as refused:
+            access.may(actor, act)
+        assert set(str(refused.value.facts["duties"]).split(", ")) == set(DUTIES[act])
+        assert all(DUTY_ZH[one] in str(refused.value.facts["duties_zh"]) for one in DUTIES[act])
+
+    def test_given_the_tables_when_looked_through_then_no_duty_is_missing_and_each_has_a_chinese_word(self) -> None:
+        assert {len(row.split()) for row in CHARGED.values()} == {len(Duty)}
+        assert DUTY_ZH.keys() == set(Duty)
+        assert CHARGED.keys() == DUTIES.keys()
+
+    def test_given_an_operator_of_before_there_were_duties_when_acting_then_all_goes_on_as_it_did(self) -> None:
+        for act in SIGNED - CHANGES_NOTHING:
+            role = next(role for i, role in enumerate(Role) if MAY[act].split()[i] == "x")
+
+            access.may(Actor(a_client(role), an_operator()), act)
+
+    def test_given_several_duties_when_one_of_them_is_needed_then_it_will_do(self) -> None:
+        access.may(Actor(a_client(Role.CITY), an_operator(duties=(Duty.PAYER, Duty.REVIEWER))), Act.REVOKE)
+
+    def test_given_an_auditor_when_charged_with_acts_then_with_such_only_as_change_nothing(self) -> None:
+        assert {act for act, duties in DUTIES.items() if Duty.AUDITOR in duties} == CHANGES_NOTHING
+
+    @pytest.mark.parametrize(
+        "duties", [(Duty.AUDITOR, Duty.CLERK), (Duty.ADMINISTRATOR, Duty.AUDITOR), (Duty.CLERK, Duty.CLERK)]
+    )
+    def test_given_duties_that_do_not_go_together_when_checked_then_they_are_refused(
+        self, duties: tuple[Duty, ...]
+    ) -> None:
+        with pytest.raises(Invalid) as refused:
+            access.check_duties(duties)
+
+        assert refused.value.pointer == "/duties"
+
+    @pytest.mark.parametrize("duties", [(Duty.AUDITOR,), (Duty.CLERK, Duty.PAYER, Duty.FINANCE, Duty.REVIEWER)])
+    def test_given_duties_that_go_together_when_checked_then_they_pass(self, duties: tuple[Duty, ...]) -> None:
+        access.check_duties(duties)
 
 
 class TestRegions:

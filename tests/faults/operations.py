@@ -506,6 +506,32 @@ _simple(
 )
 
 
+# --- people ----------------------------------------------------------------------------------------------------------
+
+
+def known(s: Scene) -> str:
+    """The id of somebody who has claimed."""
+    return s.world.session(claimed(s)[0]).person_id
+
+
+@scene("POST /v1/people/search", "by number")
+def search_by_number(s: Scene) -> Request:
+    person, _ = claimed(s)
+    return ask(s.bureau, "/v1/people/search", {"id_type": person.id_type, "id_number": person.id_number})
+
+
+@scene("POST /v1/people/search", "by voucher")
+def search_by_voucher(s: Scene) -> Request:
+    return ask(s.bureau, "/v1/people/search", {"voucher_id": claimed(s)[1]})
+
+
+_simple(
+    "POST /v1/people/{person_id}/disclosure",
+    lambda s: post(s.bureau, f"/v1/people/{known(s)}/disclosure", {"reason": "核对名单"}),
+)
+_simple("GET /v1/disclosures", lambda s: get(s.bureau, "/v1/disclosures?region=000000"))
+
+
 # --- what is refused -------------------------------------------------------------------------------------------------
 
 

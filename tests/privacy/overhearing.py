@@ -53,6 +53,11 @@ class Exchange:
         return self.target.startswith("/v1/openapi.json")
 
     @property
+    def is_a_disclosure(self) -> bool:
+        """Full data, shown to the operator who asked for them: the one answer that says who somebody is."""
+        return self.target.endswith("/disclosure")
+
+    @property
     def said(self) -> Any:
         """The JSON of the answer, else nothing."""
         kind = self.answer.headers.get("Content-Type", "")
@@ -94,7 +99,11 @@ class Overheard:
             "traces": self.segments,
             "headers": [json.dumps(dict(one.answer.headers)) for one in self.exchanges],
             "errors": [one.answer.body.decode() for one in self.exchanges if not one.good],
-            "answers": [one.answer.body.decode() for one in self.exchanges if one.good and not one.is_the_document],
+            "answers": [
+                one.answer.body.decode()
+                for one in self.exchanges
+                if one.good and not one.is_the_document and not one.is_a_disclosure
+            ],
             "urls": [f"{one.method} {one.url}" for one in self.calls],
             "keys": [json.dumps(one, ensure_ascii=False) for one in keys],
             "rows": [json.dumps(one, ensure_ascii=False) for one in rows],

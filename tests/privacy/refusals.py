@@ -11,6 +11,7 @@ from chalicelib.domain.errors import ConcurrentChange, Unavailable
 from chalicelib.domain.outcomes import WriteConflict
 from chalicelib.domain.person import Profile
 from chalicelib.domain.voucher import State
+from chalicelib.integrations.essc_platform import OperatorKey
 from tests.api.test_road_over_http import Caller, RecordedWorld
 from tests.services.faults import Watched
 from tests.world import CITY, INSTITUTION_ID, OTHER_CITY, OTHER_INSTITUTION_ID
@@ -36,6 +37,7 @@ class Refusals:
         self._who_asks()
         self._catalogue()
         self._claims()
+        self._people()
         self._desk()
         self._ends()
         self._faults()
@@ -199,6 +201,20 @@ class Refusals:
         nobody = {"kind": "declared", "age_to": 0}
         self._claim(self.canary, self._template(eligibility=nobody), 409)  # not_eligible
         self._claim(self.canary, self._template(claim_from=MAY[1]), 409)
+
+    def _people(self) -> None:
+        number = {"id_type": self.canary.id_type, "id_number": self.canary.id_number}
+        found = self.bureau.post("/v1/people/search", number, key=None)
+        why = {"reason": "核对身份"}
+        self.bureau.post(f"/v1/people/{found['person_id']}/disclosure", why, status=201, key=self.canary.id_number)
+        self.bureau.post(f"/v1/people/{self.canary.id_number}/disclosure", why, status=404)
+        self.bureau.post("/v1/people/search", number | {"id_type": "foreign_permanent"}, status=400, key=None)
+        payer = OperatorKey(b"who only pays".ljust(32, b"-"))
+        asked = {"name": "王五", "public_key": payer.public_key, "region": CITY, "duties": ["payer"]}
+        operator_id = self.bureau.post("/v1/operators", asked, status=201)["operator_id"]
+        who_pays = replace(self.bureau, operator_id=operator_id, key=payer)
+        told = who_pays.post(f"/v1/people/{found['person_id']}/disclosure", why, status=403)
+        assert told["code"] == "duty_required"
 
     def _desk(self) -> None:
         voucher_id, code = self._held(self.canary, quantity=2)

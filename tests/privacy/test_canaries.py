@@ -11,7 +11,7 @@ from chalicelib.domain.attempt import attempt_of
 from chalicelib.domain.errors import DomainError, every_error
 from chalicelib.domain.identifiers import mask_name, mask_number
 from tests.privacy.canaries import leaks, secrets_of
-from tests.privacy.conftest import CANARY, OPERATOR_NAME, OTHER, PEOPLE, TABLES, TYPED, Day
+from tests.privacy.conftest import CANARY, OPERATOR_NAME, OTHER, PEOPLE, SEEN, TABLES, TYPED, Day
 from tests.privacy.overhearing import CHANNELS
 
 SECRET_FIELDS = ("code", "token", "session", "secret")
@@ -141,4 +141,22 @@ class TestWhatIsSaid:
 
         found = [sealer.unseal_profile(one["sealed_profile"], one["person_id"]) for one in heads]
 
-        assert sorted(found, key=lambda one: one.id_number) == sorted(PEOPLE, key=lambda one: one.id_number)
+        everybody = (*PEOPLE, SEEN)
+        assert sorted(found, key=lambda one: one.id_number) == sorted(everybody, key=lambda one: one.id_number)
+
+    def test_given_a_canary_disclosed_when_everything_is_searched_then_one_answer_told_it_and_one_line_names_ids_alone(
+        self, day: Day
+    ) -> None:
+        told = [one for one in day.heard.exchanges if one.is_a_disclosure and one.good]
+        (of_canary,) = [one for one in told if one.said["id_number"] == CANARY.id_number]
+        answer = of_canary.said
+        lines = [line for line in day.heard.log_lines() if line["message"] == "disclosure"]
+        (line,) = [line for line in lines if line["disclosure_id"] == answer["disclosure_id"]]
+
+        assert (answer["name"], answer["mobile"]) == (CANARY.name, CANARY.mobile)
+        assert len(lines) == len(told)
+        assert (line["person_id"], line["operator"]) == (answer["person_id"], answer["operator_id"])
+        assert not {"name", "id_number", "mobile", "reason"} & line.keys()
+        kept = [row for row in day.world.rows("casework") if answer["disclosure_id"] in json.dumps(row)]
+        assert {row["subject"]["S"].partition("#")[0] for row in kept} == {"DISCLOSURE", "MARK"}
+        assert leaks(json.dumps(kept, ensure_ascii=False), PEOPLES) == []

@@ -1,0 +1,172 @@
+"""People, as an authority deals with them: found, masked, and disclosed for a reason."""
+
+from typing import Annotated, Any, Self
+
+from chalice.app import Blueprint
+from pydantic import Field, model_validator
+
+from chalicelib.api.answers import Call, answers
+from chalicelib.api.shapes import (
+    Asked,
+    Identifier,
+    Instant,
+    Nothing,
+    Reason,
+    RegionListing,
+    Shown,
+    exactly_one,
+    told_as_one,
+)
+from chalicelib.domain.access import Act, must_cover
+from chalicelib.domain.errors import Invalid, OutOfScope, PersonNotFound
+from chalicelib.domain.identifiers import IdType
+from chalicelib.domain.outcomes import Done, Page
+from chalicelib.observability import log_outcome, masked_key
+from chalicelib.services import disclosing, finding_people
+from chalicelib.services.disclosing import Disclosed
+from chalicelib.services.finding_people import Found
+
+routes = Blueprint(__name__)
+
+IdNumber = Annotated[str, Field(min_length=15, max_length=40, description="as typed; spaces do not matter")]
+
+
+class PersonSearch(Asked):
+    """Exactly one of ``id_number`` (with its ``id_type``) and ``voucher_id``."""
+
+    model_config = told_as_one("id_number", "voucher_id", id_number="id_type")
+
+    id_type: IdType | None = None
+    id_number: IdNumber | None = None
+    voucher_id: Identifier | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        exactly_one(self, "id_number", "voucher_id")
+        if self.id_number is not None:
+            exactly_one(self, "id_type")
+        return self
+
+
+class PersonAnswer(Shown):
+    """``name`` and ``id_number`` are masked; ``vouchers``: how many of the asker's regions, whatever their state."""
+
+    person_id: str
+    name: str
+    id_number: str
+    vouchers: int
+
+    @classmethod
+    def of(cls, noun: Any) -> Self:
+        found: Found = noun
+        person = found.person
+        return cls(
+            person_id=person.person_id,
+            name=person.masked_name,
+            id_number=person.masked_number,
+            vouchers=found.vouchers,
+        )
+
+
+class DisclosureRequest(Asked):
+    """``reason``: what the full data are needed for; kept with who asked, and listed for auditors."""
+
+    reason: Reason
+
+
+class DisclosureAnswer(Shown):
+    """Who looked at whose full data, and why; not the data."""
+
+    disclosure_id: str
+    person_id: str
+    region: str
+    app_key: str
+    operator_id: str
+    reason: str
+    made_at: Instant
+
+
+class DisclosedAnswer(DisclosureAnswer):
+    """The data as they are now, in full: for the operator who signed alone."""
+
+    name: str
+    id_type: IdType
+    id_number: str
+    mobile: str | None
+
+    @classmethod
+    def of(cls, noun: Any) -> Self:
+        disclosed: Disclosed = noun
+        profile = disclosed.profile
+        return cls(
+            **DisclosureAnswer.of(disclosed.disclosure).model_dump(),
+            name=profile.name,
+            id_type=IdType(profile.id_type),
+            id_number=profile.id_number,
+            mobile=profile.mobile,
+        )
+
+
+@answers(
+    routes,
+    "POST",
+    "/v1/people/search",
+    act=Act.READ_PEOPLE,
+    changes=False,
+    tag="people",
+    zh="查找人员",
+    en="Find a person",
+    errors=(Invalid, PersonNotFound),
+)
+def search_people(call: Call[PersonSearch, Nothing]) -> PersonAnswer:
+    p, asked = call.platform, call.body
+    if asked.id_number is not None and asked.id_type is not None:
+        found = finding_people.find_by_number(
+            p.people, p.keys, asked.id_type, asked.id_number, actor=call.actor, now=call.now
+        )
+    else:
+        found = finding_people.find_by_voucher(p.people, p.keys, asked.voucher_id or "", actor=call.actor)
+    return PersonAnswer.of(found)
+
+
+@answers(
+    routes,
+    "POST",
+    "/v1/people/{person_id}/disclosure",
+    status=201,
+    act=Act.SEE_IDENTITY,
+    tag="people",
+    zh="查看完整证件号码",
+    en="See a person's full data",
+    errors=(PersonNotFound,),
+)
+def post_disclosure(call: Call[DisclosureRequest, Nothing], person_id: str) -> Done[DisclosedAnswer]:
+    p, reason = call.platform, call.body.reason
+    done = disclosing.disclose(p.people, p.disclosures, p.marks, p.keys, p.chance, person_id, reason, **call.acting)
+    seen = done.answer.disclosure
+    log_outcome(
+        "disclosure",
+        disclosure_id=seen.disclosure_id,
+        person_id=seen.person_id,
+        operator=call.actor.operator_id,
+        client=masked_key(call.actor.app_key),
+        request_id=call.request_id,
+        repeated=done.hit,
+    )
+    return DisclosedAnswer.done(done)
+
+
+@answers(
+    routes,
+    "GET",
+    "/v1/disclosures",
+    act=Act.READ_DISCLOSURES,
+    tag="people",
+    zh="查看记录：谁查看过完整证件号码",
+    en="Who has seen full data",
+    errors=(OutOfScope,),
+)
+def list_disclosures(call: Call[Nothing, RegionListing]) -> Page[DisclosureAnswer]:
+    asked = call.query
+    must_cover(call.actor, asked.region)
+    return DisclosureAnswer.page(call.platform.disclosures.page(asked.region, asked.limit, asked.cursor))
