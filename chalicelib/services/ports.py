@@ -9,8 +9,8 @@ from typing import Any, Protocol, TypeVar
 from chalicelib.domain.access import AssertionKey, Client, Operator
 from chalicelib.domain.assertion import Assertion, HolderSession
 from chalicelib.domain.attempt import Attempt
-from chalicelib.domain.eligibility import Enlisted
 from chalicelib.domain.disclosure import Disclosure
+from chalicelib.domain.eligibility import Enlisted
 from chalicelib.domain.fund import Account, Posting
 from chalicelib.domain.institution import Institution
 from chalicelib.domain.outcomes import Identified, Mark, Page
