@@ -118,7 +118,7 @@ def _capacity(town: Town) -> Iterator[Figure]:
         "first claim": (1, 10, "identity", "voucher, identity, person, shard and two index entries"),
         "claim": (2, 8, "identity and person", "voucher, person, shard and two index entries"),
         "verify": (2, 0, "voucher and person", "nothing"),
-        "redeem": (2, 5, "voucher and person", "voucher, shard and one index entry"),
+        "redeem": (2, 7, "voucher and person", "voucher, shard and one index entry; the person is checked"),
         "reversal": (2, 7, "voucher and person", "voucher, person, shard and one index entry"),
         "give-back": (2, 7, "voucher and person", "voucher, person, shard and one index entry"),
     }

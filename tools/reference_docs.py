@@ -237,6 +237,14 @@ ADVICE: Mapping[str, tuple[str, str]] = {
         "Nobody has this number or id, or none of their vouchers is of the asker's regions.",
         "Check the number, and the scope of client and operator.",
     ),
+    "flag_not_set": (
+        "To be taken away, but no region within the asker's scope has put it.",
+        "Search the person; its `flags` name the regions.",
+    ),
+    "person_flagged": (
+        "An authority flagged the person as deceased, or as not eligible for vouchers of this region.",
+        "Nothing; the person or a relative asks the authority, which can take the flag away.",
+    ),
     "not_claimed": ("Issued, but not claimed by its person yet.", "The person claims it first."),
     "not_yet_valid": ("Before the first day of validity.", "Show the date."),
     "used_too_often": (
@@ -272,6 +280,7 @@ FACTS: Mapping[str, str] = {
     "claimed_at": "instant",
     "count": "how many `errors`",
     "duties": "duties of which one will do, separated by commas",
+    "flag": "`deceased` or `ineligible`",
     "free_fen": "fen",
     "institution_id": "where",
     "institution_name": "where, in Chinese",

@@ -8,8 +8,10 @@ from pydantic import Field, model_validator
 from chalicelib.api.answers import Call, answers
 from chalicelib.api.shapes import (
     Asked,
+    Day,
     Identifier,
     Instant,
+    Listing,
     Nothing,
     Reason,
     RegionListing,
@@ -18,11 +20,13 @@ from chalicelib.api.shapes import (
     told_as_one,
 )
 from chalicelib.domain.access import Act, must_cover
-from chalicelib.domain.errors import Invalid, OutOfScope, PersonNotFound
+from chalicelib.domain.errors import FlagNotSet, Invalid, OutOfScope, PersonNotFound
 from chalicelib.domain.identifiers import IdType
 from chalicelib.domain.outcomes import Done, Page
+from chalicelib.domain.person import FlagKind
+from chalicelib.domain.record import Record, RecordKind
 from chalicelib.observability import log_outcome, masked_key
-from chalicelib.services import disclosing, finding_people
+from chalicelib.services import disclosing, finding_people, flagging
 from chalicelib.services.disclosing import Disclosed
 from chalicelib.services.finding_people import Found
 
@@ -48,6 +52,15 @@ class PersonSearch(Asked):
         return self
 
 
+class FlagAnswer(Shown):
+    """``region``: whose flag it is. ``deceased`` counts everywhere, ``ineligible`` for vouchers of it and below."""
+
+    kind: FlagKind
+    region: str
+    since: Instant
+    until: Day | None
+
+
 class PersonAnswer(Shown):
     """``name`` and ``id_number`` are masked; ``vouchers``: how many of the asker's regions, whatever their state."""
 
@@ -55,6 +68,7 @@ class PersonAnswer(Shown):
     name: str
     id_number: str
     vouchers: int
+    flags: tuple[FlagAnswer, ...]
 
     @classmethod
     def of(cls, noun: Any) -> Self:
@@ -65,6 +79,7 @@ class PersonAnswer(Shown):
             name=person.masked_name,
             id_number=person.masked_number,
             vouchers=found.vouchers,
+            flags=tuple(FlagAnswer.of(flag) for flag in person.flags),
         )
 
 
@@ -154,6 +169,75 @@ def post_disclosure(call: Call[DisclosureRequest, Nothing], person_id: str) -> D
         repeated=done.hit,
     )
     return DisclosedAnswer.done(done)
+
+
+class FlagRequest(Asked):
+    """``set``: put the flag for the operator's region (to the end of ``until``, where it is not for good), or take
+    away those of the regions within scope."""
+
+    flag: FlagKind
+    set: bool
+    reason: Reason
+    until: Day | None = None
+
+
+class RecordAnswer(Shown):
+    """What was changed, by whom, when and why; ``facts`` depend on ``kind`` and are masked where personal.
+
+    ``number`` grows with every change of the person's own row, so it need not follow on the one before.
+    """
+
+    person_id: str
+    number: int
+    kind: RecordKind
+    app_key: str
+    operator_id: str | None
+    reason: str
+    made_at: Instant
+    facts: dict[str, str | None]
+
+    @classmethod
+    def of(cls, noun: Any) -> Self:
+        record: Record = noun
+        shown = {name: getattr(record, name) for name in cls.model_fields}
+        return cls(**shown | {"facts": dict(record.facts)})
+
+
+@answers(
+    routes,
+    "POST",
+    "/v1/people/{person_id}/flags",
+    act=Act.CORRECT_PEOPLE,
+    tag="people",
+    zh="标记人员（已去世、不符合条件）或取消标记",
+    en="Flag a person as deceased or not eligible, or take the flag away",
+    errors=(Invalid, PersonNotFound, FlagNotSet),
+)
+def post_flag(call: Call[FlagRequest, Nothing], person_id: str) -> Done[RecordAnswer]:
+    p, asked = call.platform, call.body
+    if asked.set:
+        done = flagging.set_flag(p.people, p.marks, person_id, asked.flag, asked.reason, asked.until, **call.acting)
+    elif asked.until is not None:
+        raise Invalid(pointer="/until", reason="a flag ends only where it is set")
+    else:
+        done = flagging.clear_flag(p.people, p.marks, person_id, asked.flag, asked.reason, **call.acting)
+    return RecordAnswer.done(done)
+
+
+@answers(
+    routes,
+    "GET",
+    "/v1/people/{person_id}/records",
+    act=Act.READ_PEOPLE,
+    tag="people",
+    zh="人员信息变更记录",
+    en="What authorities changed of a person",
+    errors=(PersonNotFound,),
+)
+def list_records(call: Call[Nothing, Listing], person_id: str) -> Page[RecordAnswer]:
+    people, asked = call.platform.people, call.query
+    finding_people.find_in_scope(people, person_id, actor=call.actor)
+    return RecordAnswer.page(people.records(person_id, asked.limit, asked.cursor))
 
 
 @answers(

@@ -45,6 +45,7 @@ class Act(StrEnum):
     READ_PEOPLE = "read_people"
     SEE_IDENTITY = "see_identity"
     READ_DISCLOSURES = "read_disclosures"
+    CORRECT_PEOPLE = "correct_people"
 
 
 class Duty(StrEnum):
@@ -77,7 +78,7 @@ _READING = {
     Act.SEE_IDENTITY,
     Act.READ_DISCLOSURES,
 }
-_AUTHORITY = _READING | {Act.MANAGE_CATALOGUE, Act.MANAGE_TEMPLATES, Act.REVOKE}
+_AUTHORITY = _READING | {Act.MANAGE_CATALOGUE, Act.MANAGE_TEMPLATES, Act.REVOKE, Act.CORRECT_PEOPLE}
 _ACTS: dict[Role, set[Act]] = {
     Role.CHANNEL: {Act.READ_CATALOGUE, Act.SERVE_HOLDER},
     Role.INSTITUTION: {Act.READ_CATALOGUE, Act.VERIFY, Act.REDEEM, Act.READ_VOUCHERS},
@@ -98,6 +99,7 @@ DUTIES: Mapping[Act, tuple[Duty, ...]] = {
     Act.READ_PEOPLE: (Duty.CLERK, Duty.REVIEWER, Duty.AUDITOR, Duty.ADMINISTRATOR),
     Act.SEE_IDENTITY: (Duty.CLERK, Duty.REVIEWER, Duty.AUDITOR),
     Act.READ_DISCLOSURES: (Duty.AUDITOR, Duty.ADMINISTRATOR),
+    Act.CORRECT_PEOPLE: (Duty.CLERK, Duty.REVIEWER),
 }
 
 

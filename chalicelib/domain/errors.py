@@ -270,6 +270,15 @@ class BudgetExceeded(Refused):
     en = "The account's free budget is not enough: {needed_fen} fen needed, {free_fen} fen free."
 
 
+# --- people, as an authority deals with them -----------------------------------------------------------------------
+
+
+class FlagNotSet(Refused):
+    code = "flag_not_set"
+    zh = "此人没有由本地区设置的该标记。"
+    en = "This person has no such flag of your regions."
+
+
 # --- claiming ------------------------------------------------------------------------------------------------------
 
 
@@ -327,6 +336,12 @@ class HoldsAnother(Refused):
     code = "holds_another"
     zh = "手中还有未使用的券，使用或退回后才能再领。"
     en = "Another voucher is still held; use it or give it back first."
+
+
+class PersonFlagged(Refused):
+    code = "person_flagged"
+    zh = "持券人已被标记为“{flag_zh}”，不能领券或用券；如有疑问请联系人社部门。"
+    en = "The person is flagged as {flag}: no voucher is claimed or used; ask the authority."
 
 
 class SoldOut(Refused):

@@ -1,9 +1,11 @@
 """A person's own row: caps counted and vouchers held. domain.md §3."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from enum import StrEnum
 
-from chalicelib.domain.errors import CapReached
+from chalicelib.domain.errors import CapReached, PersonFlagged
 from chalicelib.domain.region import Cap, CapBy, Rules, Window, within
 
 
@@ -38,6 +40,25 @@ class CountKey:
         return CountKey(region, int(year), programme_type, occupation or None, int(level) if level else None)
 
 
+class FlagKind(StrEnum):
+    DECEASED = "deceased"
+    INELIGIBLE = "ineligible"
+
+
+FLAG_ZH = {FlagKind.DECEASED: "已去世", FlagKind.INELIGIBLE: "不符合条件"}
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """What an authority of ``region`` says of a person: deceased, everywhere and for good; or not eligible for vouchers
+    of this region and those below it, to the end of the local date ``until`` if there is one."""
+
+    kind: FlagKind
+    region: str
+    since: datetime
+    until: date | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """One partition's head row. ``sealed_profile`` opens only in the context of this ``person_id``.
@@ -53,6 +74,7 @@ class Person:
     masked_number: str
     counts: Mapping[str, int] = field(default_factory=dict)
     held: Mapping[str, str] = field(default_factory=dict)
+    flags: tuple[Flag, ...] = ()
 
 
 def _covers(cap: Cap, scope: str, wanted: CountKey, counted: CountKey) -> bool:
@@ -107,3 +129,28 @@ def drop_ended(person: Person, ended: Collection[str]) -> Person:
 def hold_again(person: Person, template_id: str, region: str) -> Person:
     """A reversal puts the voucher back into the hand."""
     return replace(person, version=person.version + 1, held={**person.held, template_id: region})
+
+
+def must_not_be_flagged(people: Iterable[Person], region: str, day: date) -> None:
+    """Check that none of a person's records is flagged for vouchers of this region. Raises PersonFlagged."""
+    for flag in (flag for person in people for flag in person.flags):
+        if _bites(flag, region, day):
+            raise PersonFlagged(flag=flag.kind, flag_zh=FLAG_ZH[flag.kind])
+
+
+def _bites(flag: Flag, region: str, day: date) -> bool:
+    if flag.kind is FlagKind.DECEASED:
+        return True
+    return within(region, (flag.region,)) and (flag.until is None or day <= flag.until)
+
+
+def set_flag(person: Person, flag: Flag) -> Person:
+    """Put a flag, in the place of an earlier one of the same kind and region."""
+    others = tuple(one for one in person.flags if (one.kind, one.region) != (flag.kind, flag.region))
+    return replace(person, version=person.version + 1, flags=(*others, flag))
+
+
+def clear_flags(person: Person, kind: FlagKind, regions: Collection[str]) -> Person:
+    """Take away the flags of this kind that were put by these regions."""
+    left = tuple(one for one in person.flags if one.kind is not kind or one.region not in regions)
+    return replace(person, version=person.version + 1, flags=left)

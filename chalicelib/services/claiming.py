@@ -62,8 +62,8 @@ def claim_voucher(
     """Claim once for the asserted person.
 
     Raises AssertionNotAccepted, Invalid, TemplateNotFound, ChannelNotOpen, TemplateNotOpen, DirectedOnly,
-    ClaimWindowNotOpen, ClaimWindowOver, AlreadyClaimed, NotEligible, CapReached, HoldsAnother, SoldOut, Reused,
-    Contended.
+    ClaimWindowNotOpen, ClaimWindowOver, AlreadyClaimed, NotEligible, PersonFlagged, CapReached, HoldsAnother,
+    SoldOut, Reused, Contended.
     """
     assertion = keys.assertions.read(asked.assertion)
     assertions.check_meant_for(assertion, actor.app_key, Purpose.CLAIM, asked.template_id)
@@ -125,6 +125,7 @@ def _claim(
         check_open_for_claim(template, terms, now)
         applicant = applicant_of(named, found, now)
         must_be_eligible(terms.eligibility, applicant)
+        person.must_not_be_flagged([holder] if holder else [], template.region, calendar.local_date(now))
         wanted = _counted_as(template, terms, now)
         person.check_caps(holder, rules, wanted)
         holder = _look_at_hands(people, holder, rules, now)

@@ -17,6 +17,7 @@ from chalicelib.domain.outcomes import Identified, Mark, Page
 from chalicelib.domain.pace import Pace
 from chalicelib.domain.person import Person, Profile
 from chalicelib.domain.programme import Course, Programme
+from chalicelib.domain.record import Record
 from chalicelib.domain.region import Region, Rules, RuleSet
 from chalicelib.domain.template import Shard, Template, Terms
 from chalicelib.domain.token import Token
@@ -300,8 +301,21 @@ class People(Protocol):
         """
         ...
 
-    def record_step(self, before: Voucher, after: Voucher, person: Person | None = None) -> None:
-        """One transaction: voucher, shard (+ person). Raises StaleRow."""
+    def record_step(
+        self, before: Voucher, after: Voucher, person: Person | None = None, unchanged: Sequence[Person] = ()
+    ) -> None:
+        """One transaction: voucher, shard (+ person). ``unchanged``: whoever must still be as they were read.
+
+        Raises StaleRow.
+        """
+        ...
+
+    def change(self, after: Person, record: Record, mark: Mark) -> None:
+        """One transaction: mark, person, record. Raises RequestSeen, StaleRow."""
+        ...
+
+    def records(self, person_id: str, limit: int, cursor: str | None) -> Page[Record]:
+        """What authorities changed, the oldest first."""
         ...
 
     def due(self, day: date, lane: int, limit: int, cursor: str | None) -> Page[tuple[str, str]]:

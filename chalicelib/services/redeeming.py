@@ -5,9 +5,11 @@ from datetime import datetime
 from chalicelib.domain import voucher as steps
 from chalicelib.domain.access import Actor, must_act_for
 from chalicelib.domain.attempt import Attempt
+from chalicelib.domain.calendar import local_date
 from chalicelib.domain.errors import Contended
 from chalicelib.domain.institution import must_be_admitted
 from chalicelib.domain.outcomes import Done, StaleRow, WriteConflict
+from chalicelib.domain.person import must_not_be_flagged
 from chalicelib.domain.template import check_place
 from chalicelib.domain.voucher import Receipt, Redemption, receipt
 from chalicelib.services.cataloguing import find_course, find_institution
@@ -33,7 +35,7 @@ def redeem_voucher(
 
     Raises OutOfScope, TokenNotAccepted, CodeNotAccepted, AssertionNotAccepted, VoucherNotFound, Reused,
     InstitutionNotFound, InstitutionNotAdmitted, CourseNotFound, AlreadyRedeemed, VoucherEnded, NotClaimed, NotYetValid,
-    Expired, UsedTooOften, WrongCourse, WrongInstitution, Contended.
+    Expired, UsedTooOften, PersonFlagged, WrongCourse, WrongInstitution, Contended.
     """
     must_act_for(actor, institution_id)
     for _ in range(TRIES):
@@ -47,6 +49,7 @@ def redeem_voucher(
         must_be_admitted(institution)
         course = find_course(catalogue, course_id)
         steps.must_be_usable(voucher, now)
+        must_not_be_flagged([shown.holder], voucher.region, local_date(now))
         shown.judge_bound()
         check_place(templates.terms(voucher.template_id, voucher.terms_version), course, institution_id)
         redemption = Redemption(
@@ -59,7 +62,7 @@ def redeem_voucher(
         proof_facts = {"nonce": shown.token.nonce} if shown.token else {}
         after = steps.redeem(voucher, redemption, attempt=attempt, actor=actor, facts=proof_facts)
         try:
-            people.record_step(voucher, after)
+            people.record_step(voucher, after, unchanged=[shown.holder])  # a flag meanwhile is seen
             return Done(receipt(after))
         except (StaleRow, WriteConflict):
             continue

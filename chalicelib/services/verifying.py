@@ -5,8 +5,10 @@ from datetime import datetime
 
 from chalicelib.domain import voucher as steps
 from chalicelib.domain.access import Actor
+from chalicelib.domain.calendar import local_date
 from chalicelib.domain.errors import DomainError, OutOfScope
 from chalicelib.domain.institution import must_be_admitted
+from chalicelib.domain.person import must_not_be_flagged
 from chalicelib.domain.template import Terms, check_place
 from chalicelib.domain.voucher import State, Voucher
 from chalicelib.services.cataloguing import find_course, find_institution
@@ -52,6 +54,7 @@ def verify_voucher(
     refusal: DomainError | None = None
     try:
         steps.must_be_usable(shown.voucher, now)
+        must_not_be_flagged([shown.holder], shown.voucher.region, local_date(now))
         shown.judge_bound()
         if course:
             check_place(terms, course, institution_id)

@@ -11,6 +11,7 @@ IDENTITY = "0#IDENTITY"
 SHARD = "0#SHARD"
 VOUCHERS = "1#VOUCHER#"
 LISTS = "1#LISTED#"
+RECORDS = "7#RECORD#"
 
 
 def voucher_item(template_id: str) -> str:
@@ -19,6 +20,10 @@ def voucher_item(template_id: str) -> str:
 
 def listed_item(region: str) -> str:
     return f"{LISTS}{region}"
+
+
+def record_item(number: int) -> str:
+    return f"{RECORDS}{number:09d}"
 
 
 def template(template_id: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from chalicelib.domain.eligibility import Enlisted
 from chalicelib.domain.outcomes import Identified, Mark, Page, ShardRefused, StaleRow, VoucherExists
 from chalicelib.domain.person import Person
+from chalicelib.domain.record import Record
 from chalicelib.domain.template import movement, total
 from chalicelib.domain.voucher import Voucher
 from chalicelib.storage import keys
@@ -101,8 +102,13 @@ class PeopleStore:
         )
         tx.commit(tries=1, met=met)  # the caller takes another shard
 
-    def record_step(self, before: Voucher, after: Voucher, person: Person | None = None) -> None:
+    def record_step(
+        self, before: Voucher, after: Voucher, person: Person | None = None, unchanged: Sequence[Person] = ()
+    ) -> None:
         tx = Transaction(self._tables)
+        for one in unchanged:
+            row = PeopleRow(one.person_id, keys.PERSON)
+            tx.check(row, PeopleRow.version == one.version, always(StaleRow()))
         tx.put(_voucher_row(after), PeopleRow.version == before.version, always(StaleRow()))
         if person is not None:
             tx.put(_person_row(person), PeopleRow.version == person.version - 1, always(StaleRow()))
@@ -115,6 +121,17 @@ class PeopleStore:
             tx.put(_voucher_row(after), PeopleRow.version == before.version, always(StaleRow()))
         self._move_shards(tx, steps)
         tx.commit()
+
+    def change(self, after: Person, record: Record, mark: Mark) -> None:
+        tx = Transaction(self._tables)
+        put_mark(tx, mark)
+        _put_change(tx, after, record)
+        tx.commit()
+
+    def records(self, person_id: str, limit: int, cursor: str | None) -> Page[Record]:
+        condition = PeopleRow.item.startswith(keys.RECORDS)
+        found = self._tables.query(PeopleRow, person_id, condition, limit=limit, cursor=cursor)
+        return Page(tuple(from_body(Record, text(item, "body")) for item in found.items), found.cursor)
 
     def due(self, day: date, lane: int, limit: int, cursor: str | None) -> Page[tuple[str, str]]:
         found = self._tables.query(PeopleRow, keys.due(day, lane), limit=limit, cursor=cursor, index="by_due")
@@ -134,6 +151,12 @@ class PeopleStore:
             row = ShardRow(keys.shard(template_id, number), keys.SHARD)
             missing = AssertionError(f"shard {number} of template {template_id} is gone")
             tx.update(row, move(sum_), ShardRow.subject.exists(), always(missing))
+
+
+def _put_change(tx: Transaction, after: Person, record: Record) -> None:
+    tx.put(_person_row(after), PeopleRow.version == after.version - 1, always(StaleRow()))
+    row = PeopleRow(record.person_id, keys.record_item(record.number), version=1, body=to_body(record))
+    tx.put(row, PeopleRow.person.does_not_exist(), always(StaleRow()))
 
 
 def _person_row(person: Person) -> PeopleRow:

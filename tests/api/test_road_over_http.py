@@ -403,6 +403,22 @@ def test_the_road(callers: Callers) -> None:
     (trace,) = bureau.get("/v1/disclosures?region=000000")["items"]
     assert trace == {name: seen[name] for name in trace}
 
+    flag = {"flag": "ineligible", "set": True, "reason": "已办理退休", "until": "2021-12-31"}
+    assert bureau.post(f"/v1/people/{person_id}/flags", flag)["kind"] == "flag_set"
+    assert bureau.post("/v1/people/search", number, key=None)["flags"][0]["until"] == "2021-12-31"
+    code = world.code(worker, voucher_id)
+    refused = desk.post("/v1/verifications", place | {"code": code}, key=None)["refusal"]
+    assert (refused["code"], refused["facts"]) == ("person_flagged", {"flag": "ineligible"})
+    assert desk.post("/v1/redemptions", place | {"code": code}, status=409)["code"] == "person_flagged"
+    away = {"flag": "ineligible", "set": False, "reason": "核实有误"}
+    assert bureau.post(f"/v1/people/{person_id}/flags", away)["kind"] == "flag_cleared"
+    assert bureau.post(f"/v1/people/{person_id}/flags", away, status=409)["code"] == "flag_not_set"
+    assert desk.post("/v1/verifications", place | {"code": code}, key=None)["usable"]
+    assert [one["kind"] for one in bureau.get(f"/v1/people/{person_id}/records")["items"]] == [
+        "flag_set",
+        "flag_cleared",
+    ]
+
     # --- what was said ---
     assert {one.label for one in OPERATIONS} - world.examples.keys() == {"GET /v1/openapi.json"}
     text = json.dumps(world.examples, ensure_ascii=False, indent=2, sort_keys=True) + "\n"

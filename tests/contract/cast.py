@@ -400,6 +400,10 @@ GOOD: Mapping[str, Callable[[Cast], Good]] = {
     ),
     "POST /v1/people/search": lambda cast: Good(cast.bureau, body={"voucher_id": cast.a_voucher()[0]}),
     "POST /v1/people/{person_id}/disclosure": _ask("person_id", Cast.a_known_person, reason="核对花名册"),
+    "POST /v1/people/{person_id}/flags": _ask(
+        "person_id", Cast.a_known_person, flag="ineligible", set=True, reason="已办理退休"
+    ),
+    "GET /v1/people/{person_id}/records": _ask("person_id", Cast.a_known_person),
     "GET /v1/disclosures": _list(region="000000"),
     "POST /v1/verifications": _desk,
     "POST /v1/redemptions": _desk,

@@ -49,6 +49,7 @@ MAY = {
     Act.READ_PEOPLE: ". . x x x x x",
     Act.SEE_IDENTITY: ". . x x x x x",
     Act.READ_DISCLOSURES: ". . x x x x x",
+    Act.CORRECT_PEOPLE: ". . x x x x .",
 }
 # What an operator with one duty alone may do, in the order: clerk, reviewer, payer, finance, auditor, administrator.
 # Source: domain.md §2 (every act names its operator; auditors read everything and change nothing).
@@ -62,6 +63,7 @@ CHARGED = {
     Act.READ_PEOPLE: "x x . . x x",
     Act.SEE_IDENTITY: "x x . . x .",
     Act.READ_DISCLOSURES: ". . . . x x",
+    Act.CORRECT_PEOPLE: "x x . . . .",
 }
 SIGNED = CHARGED.keys()
 CHANGES_NOTHING = {Act.READ_PEOPLE, Act.SEE_IDENTITY, Act.READ_DISCLOSURES}

@@ -1,16 +1,29 @@
 """A person's own row: caps in every window and kind, what is held, and what a repr may show."""
 
 from dataclasses import replace
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain import person
-from chalicelib.domain.errors import CapReached
-from chalicelib.domain.person import CountKey, Profile
+from chalicelib.domain.errors import CapReached, PersonFlagged
+from chalicelib.domain.person import FLAG_ZH, CountKey, Flag, FlagKind, Profile
 from chalicelib.domain.region import Cap, CapBy, Window
-from tests.domain.builders import CITY, COUNTED, OTHER_CITY, TEMPLATE, a_cap, a_holder, some_rules
+from tests.domain.builders import (
+    CITY,
+    COUNTED,
+    NATION,
+    NOW,
+    OTHER_CITY,
+    PROVINCE,
+    TEMPLATE,
+    UNTIL,
+    a_cap,
+    a_holder,
+    some_rules,
+)
 from tools.people import invented_person
 
 THIS = CountKey(CITY, 2021, "key_groups", "4-02-02-01", 4)
@@ -212,3 +225,48 @@ class TestProfiles:
         assert invented_person(1, name="测试甲") == invented_person(1, name="测试甲")
         assert invented_person(1, name="测试甲") != invented_person(2, name="测试甲")
         assert isinstance(invented_person(1), Profile)
+
+
+class TestFlags:
+    """Source: the issue "Who may claim what" (deceased and ineligible, looked at again at redemption)."""
+
+    @pytest.mark.parametrize(
+        ("kind", "by", "until", "bites"),
+        [
+            (FlagKind.DECEASED, CITY, None, True),
+            (FlagKind.DECEASED, OTHER_CITY, None, True),
+            (FlagKind.INELIGIBLE, CITY, None, True),
+            (FlagKind.INELIGIBLE, PROVINCE, None, True),
+            (FlagKind.INELIGIBLE, NATION, None, True),
+            (FlagKind.INELIGIBLE, "440305", None, False),
+            (FlagKind.INELIGIBLE, OTHER_CITY, None, False),
+            (FlagKind.INELIGIBLE, CITY, UNTIL, True),
+            (FlagKind.INELIGIBLE, CITY, UNTIL - timedelta(days=1), False),
+        ],
+    )
+    def test_given_a_flag_when_a_voucher_of_the_city_is_at_stake_then_its_kind_region_and_end_decide(
+        self, kind: FlagKind, by: str, until: date | None, bites: bool
+    ) -> None:
+        flagged, free = person.set_flag(a_holder(), Flag(kind, by, NOW, until)), a_holder()
+
+        for records in ([flagged], [free, flagged]):
+            if bites:
+                with pytest.raises(PersonFlagged) as refused:
+                    person.must_not_be_flagged(records, CITY, UNTIL)
+                assert refused.value.facts == {"flag": kind, "flag_zh": FLAG_ZH[kind]}
+            else:
+                person.must_not_be_flagged(records, CITY, UNTIL)
+
+    def test_given_flags_of_several_regions_when_one_is_put_again_or_taken_away_then_the_others_stay(self) -> None:
+        of_city, of_province = Flag(FlagKind.INELIGIBLE, CITY, NOW, UNTIL), Flag(FlagKind.INELIGIBLE, PROVINCE, NOW)
+        dead = Flag(FlagKind.DECEASED, CITY, NOW)
+        holder = a_holder()
+        for flag in (of_city, of_province, dead):
+            holder = person.set_flag(holder, flag)
+
+        again = person.set_flag(holder, replace(of_city, until=None))
+        cleared = person.clear_flags(again, FlagKind.INELIGIBLE, [CITY])
+
+        assert set(again.flags) == {of_province, dead, replace(of_city, until=None)}
+        assert set(cleared.flags) == {of_province, dead}
+        assert (again.version, cleared.version) == (holder.version + 1, holder.version + 2)

@@ -529,6 +529,20 @@ _simple(
     "POST /v1/people/{person_id}/disclosure",
     lambda s: post(s.bureau, f"/v1/people/{known(s)}/disclosure", {"reason": "核对名单"}),
 )
+_simple(
+    "POST /v1/people/{person_id}/flags",
+    lambda s: post(s.bureau, f"/v1/people/{known(s)}/flags", {"flag": "ineligible", "set": True, "reason": "已退休"}),
+)
+
+
+@scene("POST /v1/people/{person_id}/flags", "taken away")
+def take_flag_away(s: Scene) -> Request:
+    flagged = known(s)
+    s.bureau.post(f"/v1/people/{flagged}/flags", {"flag": "deceased", "set": True, "reason": "登记有误"})
+    return post(s.bureau, f"/v1/people/{flagged}/flags", {"flag": "deceased", "set": False, "reason": "登记有误"})
+
+
+_simple("GET /v1/people/{person_id}/records", lambda s: get(s.bureau, f"/v1/people/{known(s)}/records"))
 _simple("GET /v1/disclosures", lambda s: get(s.bureau, "/v1/disclosures?region=000000"))
 
 
@@ -543,6 +557,15 @@ def claim_twice(s: Scene) -> Request:
 @refusal("POST /v1/claims", "refused: sold out")
 def claim_what_is_gone(s: Scene) -> Request:
     return claim_by(s, a_person(), s.sold_out)
+
+
+@refusal("POST /v1/redemptions", "refused: the person is flagged")
+def redeem_flagged(s: Scene) -> Request:
+    person, voucher_id = claimed(s)
+    code = s.world.code(person, voucher_id)
+    flag = {"flag": "deceased", "set": True, "reason": "已去世"}
+    s.bureau.post(f"/v1/people/{s.world.session(person).person_id}/flags", flag)
+    return post(s.desk, "/v1/redemptions", place(s) | {"code": code})
 
 
 @refusal("POST /v1/redemptions", "refused: redeemed already")

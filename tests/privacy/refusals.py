@@ -209,6 +209,11 @@ class Refusals:
         self.bureau.post(f"/v1/people/{found['person_id']}/disclosure", why, status=201, key=self.canary.id_number)
         self.bureau.post(f"/v1/people/{self.canary.id_number}/disclosure", why, status=404)
         self.bureau.post("/v1/people/search", number | {"id_type": "foreign_permanent"}, status=400, key=None)
+        flags, on = f"/v1/people/{found['person_id']}/flags", {"flag": "ineligible", "set": True, "reason": "已退休"}
+        self.bureau.post(flags, on)
+        self._claim(self.canary, self._template(), 409)  # person_flagged
+        self.bureau.post(flags, on | {"set": False})
+        self.bureau.post(flags, on | {"set": False}, status=409)
         payer = OperatorKey(b"who only pays".ljust(32, b"-"))
         asked = {"name": "王五", "public_key": payer.public_key, "region": CITY, "duties": ["payer"]}
         operator_id = self.bureau.post("/v1/operators", asked, status=201)["operator_id"]
