@@ -6,12 +6,14 @@ from chalice.app import Blueprint
 from pydantic import Field
 
 from chalicelib.api.answers import Call, Plain, answers
+from chalicelib.api.programmes import Level, Occupation
 from chalicelib.api.shapes import Asked, Identifier, Line, Listing, Nothing, Shown
 from chalicelib.domain.access import Act
 from chalicelib.domain.errors import (
     CourseNotFound,
     InstitutionNotAdmitted,
     InstitutionNotFound,
+    Invalid,
     OutOfScope,
     ProgrammeNotFound,
 )
@@ -23,7 +25,8 @@ routes = Blueprint(__name__)
 
 
 class CourseRequest(Asked):
-    """``hours`` are class hours (学时)."""
+    """``hours`` are class hours (学时). ``occupation``, ``level``: where the programme leaves them open; a voucher of
+    such a programme is counted by them when it is redeemed. ``level``: 5 lowest to 1 highest."""
 
     programme_id: Identifier
     institution_id: Identifier
@@ -31,6 +34,8 @@ class CourseRequest(Asked):
     name_en: Line
     hours: Annotated[int, Field(ge=1, le=5000)]
     online: bool = False
+    occupation: Occupation | None = None
+    level: Level | None = None
 
 
 class CourseListing(Listing):
@@ -46,6 +51,8 @@ class CourseAnswer(Shown):
     name_en: str
     hours: int
     online: bool
+    occupation: str | None
+    level: int | None
     version: int
 
 
@@ -58,7 +65,7 @@ class CourseAnswer(Shown):
     tag="courses",
     zh="新增课程",
     en="Add a course",
-    errors=(OutOfScope, ProgrammeNotFound, InstitutionNotFound, InstitutionNotAdmitted),
+    errors=(Invalid, OutOfScope, ProgrammeNotFound, InstitutionNotFound, InstitutionNotAdmitted),
 )
 def post_course(call: Call[CourseRequest, Nothing]) -> Done[CourseAnswer]:
     p, draft = call.platform, CourseDraft(**call.body.model_dump())

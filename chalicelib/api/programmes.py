@@ -16,6 +16,7 @@ from chalicelib.services.cataloguing import ProgrammeDraft
 routes = Blueprint(__name__)
 
 ProgrammeType = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}$", examples=["enterprise_staff"]), NO_NUMBER]
+Level = Annotated[int, Field(ge=1, le=5)]
 Occupation = Annotated[str, Field(pattern=r"^[0-9A-Z-]{1,20}$", examples=["4-02-02-01"]), NO_NUMBER]
 
 
@@ -28,7 +29,7 @@ class ProgrammeRequest(Asked):
     programme_type: ProgrammeType
     standard_fen: AmountFen
     occupation: Occupation | None = None
-    level: Annotated[int, Field(ge=1, le=5)] | None = None
+    level: Level | None = None
 
 
 class ProgrammeAnswer(Shown):

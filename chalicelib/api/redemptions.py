@@ -13,6 +13,7 @@ from chalicelib.domain.access import Act
 from chalicelib.domain.errors import (
     AlreadyRedeemed,
     AssertionNotAccepted,
+    CapReached,
     CodeNotAccepted,
     CourseNotFound,
     Expired,
@@ -85,6 +86,7 @@ class RedemptionRequest(Asked):
         Expired,
         WrongInstitution,
         WrongCourse,
+        CapReached,
     ),
 )
 def post_redemption(call: Call[RedemptionRequest, Nothing]) -> Done[ReceiptAnswer]:

@@ -112,6 +112,27 @@ def take(person: Person, template_id: str, wanted: CountKey) -> Person:
     )
 
 
+def recount(person: Person, rules: Rules, before: CountKey, after: CountKey) -> Person:
+    """Count a voucher that is held by what its course turned out to be: the caps that look at that must allow it.
+
+    Only those by occupation and level can be new here; what was allowed at the claim stays allowed. Raises CapReached.
+    """
+    moved = move_count(person, before, after)
+    others = replace(moved, counts={**moved.counts, after.text(): moved.counts[after.text()] - 1})
+    check_caps(others, replace(rules, caps=tuple(c for c in rules.caps if c.by is CapBy.OCCUPATION_LEVEL)), after)
+    return replace(moved, version=person.version + 1)
+
+
+def move_count(person: Person, before: CountKey, after: CountKey) -> Person:
+    """A voucher counts as something else than before; part of another change, so no new version."""
+    if before == after:
+        return person
+    counts = dict(person.counts)
+    counts[before.text()] = counts.get(before.text(), 0) - 1
+    counts[after.text()] = counts.get(after.text(), 0) + 1
+    return replace(person, counts={k: n for k, n in counts.items() if n > 0})
+
+
 def let_go(person: Person, template_id: str, counted: CountKey, *, frees_cap: bool) -> Person:
     """Give a voucher back; the cap is freed only where the region says so."""
     key, counts = counted.text(), dict(person.counts)

@@ -23,7 +23,10 @@ class Programme:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """A programme as one institution teaches it; ``hours`` are class hours (学时)."""
+    """A programme as one institution teaches it; ``hours`` are class hours (学时).
+
+    ``occupation`` and ``level`` are the programme's where it is bound to them; else the course may name its own.
+    """
 
     course_id: str
     programme_id: str
@@ -33,4 +36,6 @@ class Course:
     name_en: str
     hours: int
     online: bool = False
+    occupation: str | None = None
+    level: int | None = None
     version: int = 1

@@ -66,13 +66,17 @@ FOLLOWS: Mapping[State | None, frozenset[State]] = {
 
 @dataclass(frozen=True, slots=True)
 class Redemption:
-    """Where, for what and how a voucher was used. ``proof``: token, code or assertion."""
+    """Where, for what and how a voucher was used. ``proof``: token, code or assertion.
+
+    ``counted_before``: as what the caps counted the voucher, where the course told its occupation and level only now.
+    """
 
     institution_id: str
     institution_name: str
     course_id: str
     proof: str
     redeemed_at: datetime
+    counted_before: CountKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +151,15 @@ def claim(unclaimed: Voucher, *, attempt: Attempt, actor: Actor, entrance: str |
 
 
 def redeem(
-    voucher: Voucher, redemption: Redemption, *, attempt: Attempt, actor: Actor, facts: Mapping[str, str | int | None]
+    voucher: Voucher,
+    redemption: Redemption,
+    *,
+    attempt: Attempt,
+    actor: Actor,
+    facts: Mapping[str, str | int | None],
+    counted_as: CountKey | None = None,
 ) -> Voucher:
-    """Use a claimed voucher once, for one course of one institution.
+    """Use a claimed voucher once, for one course of one institution; ``counted_as``: what it counts as from now on.
 
     Raises AlreadyRedeemed, Expired, VoucherEnded, NotClaimed, NotYetValid, UsedTooOften.
     """
@@ -160,7 +170,7 @@ def redeem(
         "proof": redemption.proof,
         **facts,
     }
-    used = replace(voucher, redemption=redemption)
+    used = replace(voucher, redemption=redemption, counted_as=counted_as or voucher.counted_as)
     return _step(used, "redeem", State.CLAIMED, State.REDEEMED, actor, attempt, redemption.redeemed_at, said)
 
 
@@ -175,7 +185,8 @@ def reverse(voucher: Voucher, *, reason: str, window: int, attempt: Attempt, act
     if now > until:
         raise ReversalWindowOver(until=calendar.to_text(until))
     facts = {"institution": voucher.redemption.institution_id, "reason": reason}
-    back = replace(voucher, redemption=None)
+    counted = voucher.redemption.counted_before or voucher.counted_as
+    back = replace(voucher, redemption=None, counted_as=counted)
     return _step(back, "reverse", State.REDEEMED, State.CLAIMED, actor, attempt, now, facts)
 
 

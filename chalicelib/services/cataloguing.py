@@ -46,6 +46,8 @@ class CourseDraft:
     name_en: str
     hours: int
     online: bool = False
+    occupation: str | None = None
+    level: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +185,8 @@ def add_course(
 ) -> Done[Course]:
     """Record a programme as an institution teaches it.
 
-    Raises ProgrammeNotFound, InstitutionNotFound, InstitutionNotAdmitted, OutOfScope. The programme may be of another
-    region: people train across regions (跨区域培训), and the region that issued the voucher pays.
+    Raises ProgrammeNotFound, InstitutionNotFound, InstitutionNotAdmitted, OutOfScope, Invalid. The programme may be of
+    another region: people train across regions (跨区域培训), and the region that issued the voucher pays.
     """
 
     def act() -> Course:
@@ -192,6 +194,7 @@ def add_course(
         institution = find_institution(catalogue, draft.institution_id)
         must_cover(actor, institution.region)
         must_be_admitted(institution)
+        _check_occupation(programme, draft)
         course = Course(
             course_id=chance.short_id(),
             programme_id=programme.programme_id,
@@ -201,11 +204,22 @@ def add_course(
             name_en=draft.name_en,
             hours=draft.hours,
             online=draft.online,
+            occupation=programme.occupation or draft.occupation,
+            level=programme.level if programme.occupation else draft.level,
         )
         catalogue.courses.add(course, Mark(attempt, course, now))
         return course
 
     return once(marks, attempt, Course, now, act)
+
+
+def _check_occupation(programme: Programme, draft: CourseDraft) -> None:
+    """A programme that is bound to an occupation and level binds its courses."""
+    own, bound = (draft.occupation, draft.level), (programme.occupation, programme.level)
+    if programme.occupation and own not in ((None, None), bound):
+        raise Invalid(pointer="/occupation", reason="the programme is bound to another occupation or level")
+    if draft.level is not None and draft.occupation is None and not programme.occupation:
+        raise Invalid(pointer="/level", reason="a level is one of an occupation")
 
 
 def _found(noun: T | None, missing: type[DomainError]) -> T:

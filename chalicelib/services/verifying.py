@@ -14,6 +14,7 @@ from chalicelib.domain.voucher import State, Voucher
 from chalicelib.services.cataloguing import find_course, find_institution
 from chalicelib.services.identifying import Presented, find_presented
 from chalicelib.services.ports import Catalogue, Keys, People, Templates
+from chalicelib.services.redeeming import count_by_course
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ def verify_voucher(
         shown.judge_bound()
         if course:
             check_place(terms, course, institution_id)
+            count_by_course(catalogue, shown.voucher, shown.holder, course, now)
     except DomainError as refused:
         refusal = refused
     state = steps.effective_state(shown.voucher, now)
