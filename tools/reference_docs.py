@@ -237,6 +237,11 @@ ADVICE: Mapping[str, tuple[str, str]] = {
         "Nobody has this number or id, or none of their vouchers is of the asker's regions.",
         "Check the number, and the scope of client and operator.",
     ),
+    "number_taken": (
+        "The number leads to another record.",
+        "Compare the two; if both are one person, `POST /v1/merges` with `person_id`.",
+    ),
+    "number_known": ("The number leads to this very person.", "Nothing."),
     "flag_not_set": (
         "To be taken away, but no region within the asker's scope has put it.",
         "Search the person; its `flags` name the regions.",
@@ -286,6 +291,7 @@ FACTS: Mapping[str, str] = {
     "institution_name": "where, in Chinese",
     "invalid_request.reason": "a sentence in English",
     "needed_fen": "fen",
+    "person_id": "the other record; none where it is outside the asker's scope",
     "reason": "a word of the list below",
     "redeemed_at": "instant",
     "retry_after_seconds": "seconds to the next window",

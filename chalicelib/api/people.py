@@ -11,6 +11,7 @@ from chalicelib.api.shapes import (
     Day,
     Identifier,
     Instant,
+    Line,
     Listing,
     Nothing,
     Reason,
@@ -20,13 +21,14 @@ from chalicelib.api.shapes import (
     told_as_one,
 )
 from chalicelib.domain.access import Act, must_cover
-from chalicelib.domain.errors import FlagNotSet, Invalid, OutOfScope, PersonNotFound
+from chalicelib.domain.errors import FlagNotSet, Invalid, NumberKnown, NumberTaken, OutOfScope, PersonNotFound
 from chalicelib.domain.identifiers import IdType
 from chalicelib.domain.outcomes import Done, Page
 from chalicelib.domain.person import FlagKind
 from chalicelib.domain.record import Record, RecordKind
 from chalicelib.observability import log_outcome, masked_key
-from chalicelib.services import disclosing, finding_people, flagging
+from chalicelib.services import correcting, disclosing, finding_people, flagging
+from chalicelib.services.correcting import Correction, NewNumber
 from chalicelib.services.disclosing import Disclosed
 from chalicelib.services.finding_people import Found
 
@@ -101,6 +103,11 @@ class DisclosureAnswer(Shown):
     made_at: Instant
 
 
+class NumberAnswer(Shown):
+    id_type: IdType
+    id_number: str
+
+
 class DisclosedAnswer(DisclosureAnswer):
     """The data as they are now, in full: for the operator who signed alone."""
 
@@ -108,6 +115,7 @@ class DisclosedAnswer(DisclosureAnswer):
     id_type: IdType
     id_number: str
     mobile: str | None
+    other_numbers: tuple[NumberAnswer, ...]
 
     @classmethod
     def of(cls, noun: Any) -> Self:
@@ -119,6 +127,9 @@ class DisclosedAnswer(DisclosureAnswer):
             id_type=IdType(profile.id_type),
             id_number=profile.id_number,
             mobile=profile.mobile,
+            other_numbers=tuple(
+                NumberAnswer(id_type=IdType(id_type), id_number=number) for id_type, number in profile.other_numbers
+            ),
         )
 
 
@@ -222,6 +233,53 @@ def post_flag(call: Call[FlagRequest, Nothing], person_id: str) -> Done[RecordAn
     else:
         done = flagging.clear_flag(p.people, p.marks, person_id, asked.flag, asked.reason, **call.acting)
     return RecordAnswer.done(done)
+
+
+class CorrectionRequest(Asked):
+    """One or both; what is not named stays."""
+
+    name: Annotated[Line, Field(max_length=60)] | None = None
+    mobile: Annotated[str, Field(min_length=11, max_length=20)] | None = None
+    reason: Reason
+
+
+class NumberRequest(Asked):
+    """A number that leads to the same person. ``corrects``: it is the right one, the one that counted was wrong."""
+
+    id_type: IdType
+    id_number: IdNumber
+    corrects: bool = False
+    reason: Reason
+
+
+@answers(
+    routes,
+    "POST",
+    "/v1/people/{person_id}/corrections",
+    act=Act.CORRECT_PEOPLE,
+    tag="people",
+    zh="更正姓名或手机号",
+    en="Correct a name or mobile",
+    errors=(Invalid, PersonNotFound),
+)
+def post_correction(call: Call[CorrectionRequest, Nothing], person_id: str) -> Done[RecordAnswer]:
+    p, asked = call.platform, Correction(**call.body.model_dump())
+    return RecordAnswer.done(correcting.correct_person(p.people, p.marks, p.keys, person_id, asked, **call.acting))
+
+
+@answers(
+    routes,
+    "POST",
+    "/v1/people/{person_id}/numbers",
+    act=Act.CORRECT_PEOPLE,
+    tag="people",
+    zh="增加或更正证件号码",
+    en="Add or correct an ID number",
+    errors=(Invalid, PersonNotFound, NumberTaken, NumberKnown),
+)
+def post_number(call: Call[NumberRequest, Nothing], person_id: str) -> Done[RecordAnswer]:
+    p, asked = call.platform, NewNumber(**call.body.model_dump())
+    return RecordAnswer.done(correcting.add_number(p.people, p.marks, p.keys, person_id, asked, **call.acting))
 
 
 @answers(

@@ -112,7 +112,7 @@ def post_verification(call: Call[VerificationRequest, Nothing]) -> VerificationA
         template_id=found.voucher.template_id,
         region=found.voucher.region,
         state=found.state,
-        holder=found.voucher.masked_name,
+        holder=found.masked_name,
         valid_from=found.voucher.valid_from,
         valid_until=found.voucher.valid_until,
         programme_id=found.terms.programme_id,

@@ -289,7 +289,7 @@ def _card_parts(card: Card) -> dict[str, Any]:
         "region": voucher.region,
         "state": card.state,
         "version": voucher.version,
-        "holder": voucher.masked_name,
+        "holder": card.masked_name,
         "business_mode": terms.business_mode,
         "function_mode": terms.function_mode,
         "distribution_mode": terms.distribution_mode,

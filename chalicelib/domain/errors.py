@@ -273,6 +273,20 @@ class BudgetExceeded(Refused):
 # --- people, as an authority deals with them -----------------------------------------------------------------------
 
 
+class NumberTaken(Refused):
+    """``person_id``: to whom it leads, where that is one of the asker's regions' people."""
+
+    code = "number_taken"
+    zh = "该证件号码已属于另一份档案；如确为同一人，请提交合并（POST /v1/merges）。"
+    en = "This number leads to another record; if both are one person, propose a merge (POST /v1/merges)."
+
+
+class NumberKnown(Refused):
+    code = "number_known"
+    zh = "该证件号码已属于此人。"
+    en = "This number leads to this person already."
+
+
 class FlagNotSet(Refused):
     code = "flag_not_set"
     zh = "此人没有由本地区设置的该标记。"

@@ -34,6 +34,10 @@ class VoucherExists(Exception):
     """The person has a voucher of this template by now."""
 
 
+class IdentityTaken(Exception):
+    """A number leads to somebody by now."""
+
+
 class ShardRefused(Exception):
     """The shard's conditions did not hold; ``shard`` is the row as it was (None: there is no such shard)."""
 

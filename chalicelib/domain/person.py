@@ -17,6 +17,8 @@ class Profile:
     id_type: str
     id_number: str = field(repr=False)
     mobile: str | None = field(default=None, repr=False)
+    other_numbers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """(type, number): corrected and additional ones, which lead to the same person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,8 @@ class Person:
     """One partition's head row. ``sealed_profile`` opens only in the context of this ``person_id``.
 
     ``counts`` maps ``CountKey.text()`` to vouchers; ``held`` maps template to the issuing region and may name vouchers
-    that have ended meanwhile: who reads it looks at those vouchers.
+    that have ended meanwhile: who reads it looks at those vouchers. ``also`` names the records that were merged into
+    this one, ``merged_into`` the one that this was merged into.
     """
 
     person_id: str
@@ -75,6 +78,8 @@ class Person:
     counts: Mapping[str, int] = field(default_factory=dict)
     held: Mapping[str, str] = field(default_factory=dict)
     flags: tuple[Flag, ...] = ()
+    also: tuple[str, ...] = ()
+    merged_into: str | None = None
 
 
 def _covers(cap: Cap, scope: str, wanted: CountKey, counted: CountKey) -> bool:
@@ -150,6 +155,11 @@ def drop_ended(person: Person, ended: Collection[str]) -> Person:
 def hold_again(person: Person, template_id: str, region: str) -> Person:
     """A reversal puts the voucher back into the hand."""
     return replace(person, version=person.version + 1, held={**person.held, template_id: region})
+
+
+def is_one(person: Person, person_id: str) -> bool:
+    """Whether the record is this one, or merged with it."""
+    return person_id in (person.person_id, person.merged_into, *person.also)
 
 
 def must_not_be_flagged(people: Iterable[Person], region: str, day: date) -> None:

@@ -7,6 +7,8 @@ from enum import StrEnum
 
 
 class RecordKind(StrEnum):
+    CORRECTION = "correction"
+    NUMBER = "number"
     FLAG_SET = "flag_set"
     FLAG_CLEARED = "flag_cleared"
 
@@ -15,7 +17,8 @@ class RecordKind(StrEnum):
 class Record:
     """One change. ``number`` is the version of the person's row that it made.
 
-    ``facts`` say what is not personal, or masked. ``sealed_before``: what the change took the place of, in full.
+    ``facts`` say what is not personal, or masked. ``sealed_before``: the profile that the change took the place of; it
+    opens for this record alone.
     """
 
     person_id: str

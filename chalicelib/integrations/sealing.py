@@ -6,7 +6,7 @@ moved to another row or field does not open.
 
 import json
 from collections.abc import Callable, Collection
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -46,7 +46,9 @@ class FieldSealer:
         plain = self.unseal(sealed, f"profile:{person_id}")
         try:
             said = json.loads(plain)
-            return Profile(said["name"], said["id_type"], said["id_number"], said["mobile"])
+            known = Profile(said["name"], said["id_type"], said["id_number"], said["mobile"])
+            others = tuple((id_type, number) for id_type, number in said.get("other_numbers", ()))
+            return replace(known, other_numbers=others)
         except (ValueError, KeyError, TypeError):
             raise CannotUnseal() from None
 

@@ -293,6 +293,10 @@ class People(Protocol):
 
     def wallet(self, person_id: str, limit: int, cursor: str | None) -> Page[Voucher]: ...
 
+    def open_wallet(self, person_id: str, limit: int) -> tuple[Person | None, Page[Voucher]]:
+        """The person's head row and the first page of the wallet: one call."""
+        ...
+
     def record_claim(self, voucher: Voucher, person: Person, identity_keys: Sequence[str], met: int = 0) -> None:
         """One transaction: voucher, shard, person (+ identities when given: the person is new then).
 
@@ -310,8 +314,11 @@ class People(Protocol):
         """
         ...
 
-    def change(self, after: Person, record: Record, mark: Mark) -> None:
-        """One transaction: mark, person, record. Raises RequestSeen, StaleRow."""
+    def change(self, after: Person, record: Record, mark: Mark, identity_keys: Sequence[str] = ()) -> None:
+        """One transaction: mark, person, record (+ identities that are new).
+
+        Raises RequestSeen, IdentityTaken, StaleRow.
+        """
         ...
 
     def records(self, person_id: str, limit: int, cursor: str | None) -> Page[Record]:

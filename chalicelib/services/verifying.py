@@ -26,6 +26,7 @@ class Verification:
     voucher: Voucher
     state: State
     terms: Terms
+    masked_name: str
 
 
 def verify_voucher(
@@ -63,4 +64,4 @@ def verify_voucher(
     except DomainError as refused:
         refusal = refused
     state = steps.effective_state(shown.voucher, now)
-    return Verification(refusal is None, refusal, shown.voucher, state, terms)
+    return Verification(refusal is None, refusal, shown.voucher, state, terms, shown.holder.masked_name)

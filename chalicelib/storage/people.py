@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Any
 
 from chalicelib.domain.eligibility import Enlisted
-from chalicelib.domain.outcomes import Identified, Mark, Page, ShardRefused, StaleRow, VoucherExists
+from chalicelib.domain.outcomes import Identified, IdentityTaken, Mark, Page, ShardRefused, StaleRow, VoucherExists
 from chalicelib.domain.person import Person
 from chalicelib.domain.record import Record
 from chalicelib.domain.template import movement, total
@@ -81,6 +81,15 @@ class PeopleStore:
         found = self._tables.query(PeopleRow, person_id, condition, limit=limit, cursor=cursor)
         return Page(tuple(from_body(Voucher, text(item, "body")) for item in found.items), found.cursor)
 
+    def open_wallet(self, person_id: str, limit: int) -> tuple[Person | None, Page[Voucher]]:
+        # The head row stands right before the vouchers: one query has both.
+        condition = PeopleRow.item.between(keys.PERSON, keys.VOUCHERS + "~")
+        found = self._tables.query(PeopleRow, person_id, condition, limit=limit + 1)
+        heads = [from_body(Person, text(i, "body")) for i in found.items if text(i, "item") == keys.PERSON]
+        vouchers = [i for i in found.items if text(i, "item").startswith(keys.VOUCHERS)]
+        page = Page(tuple(from_body(Voucher, text(item, "body")) for item in vouchers), found.cursor)
+        return next(iter(heads), None), page
+
     def record_claim(self, voucher: Voucher, person: Person, identity_keys: Sequence[str], met: int = 0) -> None:
         tx = Transaction(self._tables)
         tx.put(_voucher_row(voucher), PeopleRow.person.does_not_exist(), always(VoucherExists()))
@@ -122,9 +131,12 @@ class PeopleStore:
         self._move_shards(tx, steps)
         tx.commit()
 
-    def change(self, after: Person, record: Record, mark: Mark) -> None:
+    def change(self, after: Person, record: Record, mark: Mark, identity_keys: Sequence[str] = ()) -> None:
         tx = Transaction(self._tables)
         put_mark(tx, mark)
+        for identity_key in identity_keys:
+            identity = PeopleRow(identity_key, keys.IDENTITY, version=1, person_id=after.person_id)
+            tx.put(identity, PeopleRow.person.does_not_exist(), always(IdentityTaken()))
         _put_change(tx, after, record)
         tx.commit()
 

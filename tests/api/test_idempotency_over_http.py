@@ -43,7 +43,9 @@ OTHERWISE: dict[str, dict[str, Any]] = {
     "POST /v1/institutions": {"name_zh": "另一学校"},
     "POST /v1/operators": {"name": "王五"},
     "POST /v1/people/{person_id}/disclosure": {"reason": "另有原因"},
+    "POST /v1/people/{person_id}/corrections": {"reason": "另有原因"},
     "POST /v1/people/{person_id}/flags": {"reason": "另有原因"},
+    "POST /v1/people/{person_id}/numbers": {"reason": "另有原因"},
     "POST /v1/programmes": {"standard_fen": 1},
     "POST /v1/templates": {"quantity": 6},
     "POST /v1/templates/{template_id}/additions": {"quantity": 4},
@@ -57,6 +59,8 @@ OTHERWISE: dict[str, dict[str, Any]] = {
 }
 # What the same words are as a request of their own, once they were carried out. The others are carried out again.
 ANEW = {
+    "POST /v1/people/{person_id}/corrections": "invalid_request",
+    "POST /v1/people/{person_id}/numbers": "number_known",
     "POST /v1/people/{person_id}/flags taken away": "flag_not_set",
     "POST /v1/accounts": "already_exists",
     "POST /v1/assertion-keys": "already_exists",

@@ -23,7 +23,7 @@ from chalicelib import wiring
 from chalicelib.api import openapi, signing
 from chalicelib.api.answers import OPERATIONS
 from chalicelib.domain.access import Client, Operator, Role, Secret
-from chalicelib.domain.identifiers import mask_name
+from chalicelib.domain.identifiers import mask_mobile, mask_name
 from chalicelib.integrations.chance import SeededChance
 from chalicelib.integrations.essc_platform import OperatorKey
 from chalicelib.services.granting_access import secret_context
@@ -414,9 +414,21 @@ def test_the_road(callers: Callers) -> None:
     assert bureau.post(f"/v1/people/{person_id}/flags", away)["kind"] == "flag_cleared"
     assert bureau.post(f"/v1/people/{person_id}/flags", away, status=409)["code"] == "flag_not_set"
     assert desk.post("/v1/verifications", place | {"code": code}, key=None)["usable"]
+    right = {"name": "测试更名", "mobile": "139 0000 0003", "reason": "公安部门已更名"}
+    corrected = bureau.post(f"/v1/people/{person_id}/corrections", right)
+    assert corrected["facts"]["mobile_before"] == mask_mobile(worker.mobile or "")
+    other = a_person(4)
+    more = {"id_type": other.id_type, "id_number": other.id_number, "reason": "曾用号码"}
+    assert bureau.post(f"/v1/people/{person_id}/numbers", more)["kind"] == "number"
+    assert bureau.post(f"/v1/people/{person_id}/numbers", more, status=409)["code"] == "number_known"
+    number = {"id_type": other.id_type, "id_number": other.id_number}
+    assert bureau.post("/v1/people/search", number, key=None)["person_id"] == person_id
+    assert desk.post("/v1/verifications", place | {"code": code}, key=None)["holder"] == mask_name("测试更名")
     assert [one["kind"] for one in bureau.get(f"/v1/people/{person_id}/records")["items"]] == [
         "flag_set",
         "flag_cleared",
+        "correction",
+        "number",
     ]
 
     # --- what was said ---

@@ -325,6 +325,12 @@ def _desk(cast: Cast) -> Good:
     return Good(cast.desk, body={"token": cast.a_token(), **place})
 
 
+def _number(cast: Cast) -> Good:
+    number = invented_person(cast.number)
+    body = {"id_type": number.id_type, "id_number": number.id_number, "reason": "曾用号码"}
+    return Good(cast.bureau, {"person_id": cast.a_known_person()}, body=body)
+
+
 _client = _ask(name="渠道", role="channel", regions=[CITY])
 _new_template = _ask("template_id", lambda cast: cast.a_template())
 _open_template = _ask("template_id", lambda cast: cast.a_template("publish"))
@@ -400,6 +406,10 @@ GOOD: Mapping[str, Callable[[Cast], Good]] = {
     ),
     "POST /v1/people/search": lambda cast: Good(cast.bureau, body={"voucher_id": cast.a_voucher()[0]}),
     "POST /v1/people/{person_id}/disclosure": _ask("person_id", Cast.a_known_person, reason="核对花名册"),
+    "POST /v1/people/{person_id}/corrections": _ask(
+        "person_id", Cast.a_known_person, name="样例更正", mobile="13900000000", reason="更名"
+    ),
+    "POST /v1/people/{person_id}/numbers": _number,
     "POST /v1/people/{person_id}/flags": _ask(
         "person_id", Cast.a_known_person, flag="ineligible", set=True, reason="已办理退休"
     ),

@@ -535,6 +535,21 @@ _simple(
 )
 
 
+_simple(
+    "POST /v1/people/{person_id}/corrections",
+    lambda s: post(
+        s.bureau, f"/v1/people/{known(s)}/corrections", {"name": "样例更正", "mobile": "13900000000", "reason": "更名"}
+    ),
+)
+
+
+@scene("POST /v1/people/{person_id}/numbers")
+def add_number(s: Scene) -> Request:
+    fresh = a_person()
+    number = {"id_type": fresh.id_type, "id_number": fresh.id_number, "corrects": True, "reason": "号码有误"}
+    return post(s.bureau, f"/v1/people/{known(s)}/numbers", number)
+
+
 @scene("POST /v1/people/{person_id}/flags", "taken away")
 def take_flag_away(s: Scene) -> Request:
     flagged = known(s)

@@ -209,6 +209,16 @@ class Refusals:
         self.bureau.post(f"/v1/people/{found['person_id']}/disclosure", why, status=201, key=self.canary.id_number)
         self.bureau.post(f"/v1/people/{self.canary.id_number}/disclosure", why, status=404)
         self.bureau.post("/v1/people/search", number | {"id_type": "foreign_permanent"}, status=400, key=None)
+        numbers = f"/v1/people/{found['person_id']}/numbers"
+        self.bureau.post(numbers, number | {"reason": "重复"}, status=409)  # number_known
+        theirs = {"id_type": self.other.id_type, "id_number": self.other.id_number, "reason": "曾用号码"}
+        self._claim(self.other, self._template())
+        self.bureau.post(numbers, theirs, status=409)  # number_taken
+        corrections = f"/v1/people/{found['person_id']}/corrections"
+        same = {"name": self.canary.name, "mobile": self.canary.mobile, "reason": "核对"}
+        self.bureau.post(corrections, same, status=400)
+        self.bureau.post(corrections, same | {"mobile": "13900000005"})
+        self.bureau.post(corrections, same)
         flags, on = f"/v1/people/{found['person_id']}/flags", {"flag": "ineligible", "set": True, "reason": "已退休"}
         self.bureau.post(flags, on)
         self._claim(self.canary, self._template(), 409)  # person_flagged

@@ -141,8 +141,10 @@ class TestWhatIsSaid:
 
         found = [sealer.unseal_profile(one["sealed_profile"], one["person_id"]) for one in heads]
 
-        everybody = (*PEOPLE, SEEN)
-        assert sorted(found, key=lambda one: one.id_number) == sorted(everybody, key=lambda one: one.id_number)
+        numbers = {one.id_number for one in found}
+        unchanged = [one for one in found if one.id_number != SEEN.id_number]  # the road corrects that one
+        assert numbers == {one.id_number for one in (*PEOPLE, SEEN)}
+        assert sorted(unchanged, key=lambda one: one.id_number) == sorted(PEOPLE, key=lambda one: one.id_number)
 
     def test_given_a_canary_disclosed_when_everything_is_searched_then_one_answer_told_it_and_one_line_names_ids_alone(
         self, day: Day
