@@ -164,6 +164,7 @@ ADVICE: Mapping[str, tuple[str, str]] = {
     "channel_not_open": ("The channel's regions do not hold the voucher's region.", "Do not offer this voucher."),
     # what does not exist
     "region_not_found": ("No region has this code.", FIND),
+    "relation_not_found": ("No such relation of this person, or it has ended.", FIND),
     "rules_not_found": ("The region has no such version, or it was withdrawn.", FIND),
     "not_enlisted": ("The number is on no group of this region's list.", "Nothing, unless it was mistyped."),
     "programme_not_found": ("No programme has this id.", FIND),
@@ -206,6 +207,10 @@ ADVICE: Mapping[str, tuple[str, str]] = {
     "not_eligible": (
         "The template's rule on who may claim is not met; `rules` names its parts, `reason` is the region's service's.",
         "Show the reason; the region's help line knows more.",
+    ),
+    "proxy_limit_reached": (
+        "The region allows one relative to act for so many people; 0: it allows none.",
+        "Show it; one of the relations may be ended first.",
     ),
     "rules_in_force": ("The date of this version has come: it cannot be withdrawn.", "Decide a next version."),
     "cap_reached": (
@@ -278,6 +283,7 @@ FACTS: Mapping[str, str] = {
     "body_too_large.limit": "bytes",
     "cap_reached.limit": "vouchers",
     "effective_from": "first day, China",
+    "proxy_limit_reached.limit": "people",
     "not_eligible.reason": "a sentence in English",
     "rules": "names of rules, as the template has them",
     "claim_from": "first day, China",

@@ -21,22 +21,33 @@ from chalicelib.domain.errors import (
     Invalid,
     NotEligible,
     PersonFlagged,
+    ProxyLimitReached,
     SoldOut,
     TemplateNotFound,
     TemplateNotOpen,
 )
 from chalicelib.domain.outcomes import Done
+from chalicelib.domain.proxy import Kin
 from chalicelib.services import claiming
 
 routes = Blueprint(__name__)
 
 
+class ProxyRequest(Asked):
+    """A relative acts (亲情代办): their own assertion, for purpose ``proxy`` and this template."""
+
+    assertion: Jws
+    kin: Kin
+
+
 class ClaimRequest(Asked):
-    """``assertion``: for purpose ``claim`` and this template. ``entrance``: where in the channel it began."""
+    """``assertion``: the person's, for purpose ``claim`` and this template. ``entrance``: where in the channel it
+    began. ``proxy``: the relative who acts for the person."""
 
     template_id: Identifier
     assertion: Jws
     entrance: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,40}$", examples=["home_card"]), NO_NUMBER] | None = None
+    proxy: ProxyRequest | None = None
 
 
 @answers(
@@ -62,10 +73,13 @@ class ClaimRequest(Asked):
         PersonFlagged,
         CapReached,
         HoldsAnother,
+        ProxyLimitReached,
         SoldOut,
     ),
 )
 def post_claim(call: Call[ClaimRequest, Nothing]) -> Done[ReceiptAnswer]:
-    p, asked = call.platform, claiming.ClaimRequest(**call.body.model_dump())
+    p, body = call.platform, call.body
+    proxy = claiming.ProxyRequest(body.proxy.assertion, body.proxy.kin) if body.proxy else None
+    asked = claiming.ClaimRequest(body.template_id, body.assertion, body.entrance, proxy)
     done = claiming.claim_voucher(p.catalogue, p.templates, p.people, p.keys, p.chance, asked, **call.acting)
     return ReceiptAnswer.done(done)

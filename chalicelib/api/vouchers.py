@@ -7,7 +7,7 @@ from chalice.app import Blueprint
 from chalicelib.api import qr_picture
 from chalicelib.api.answers import Call, Picture, Plain, answers
 from chalicelib.api.receipts import ReceiptAnswer
-from chalicelib.api.shapes import Asked, Day, Instant, Jws, Listing, Nothing, Reason, Shown
+from chalicelib.api.shapes import Asked, Day, Identifier, Instant, Jws, Listing, Nothing, Reason, Shown
 from chalicelib.api.templates import LookAnswer
 from chalicelib.domain.access import Act
 from chalicelib.domain.errors import (
@@ -19,6 +19,7 @@ from chalicelib.domain.errors import (
     NotRedeemed,
     NotRevocable,
     OutOfScope,
+    RelationNotFound,
     ReversalWindowOver,
     VoucherEnded,
     VoucherNotFound,
@@ -27,16 +28,18 @@ from chalicelib.domain.history import Entry
 from chalicelib.domain.outcomes import Done, Page
 from chalicelib.domain.template import BusinessMode, DistributionMode, FunctionMode
 from chalicelib.domain.voucher import State
-from chalicelib.services import changing_vouchers, identifying, showing
+from chalicelib.services import acting_for, changing_vouchers, identifying, showing
 from chalicelib.services.showing import Card, ShownToken
 
 routes = Blueprint(__name__)
 
 
 class SessionRequest(Asked):
-    """``assertion``: for purpose ``session``."""
+    """``assertion``: for purpose ``session``. ``relation_id``: the relative is asserted, and the session is that of the
+    person whom they act for."""
 
     assertion: Jws
+    relation_id: Identifier | None = None
 
 
 class SessionAnswer(Shown):
@@ -151,11 +154,15 @@ class ReasonRequest(Asked):
     tag="vouchers",
     zh="打开持券人会话",
     en="Open a holder session",
-    errors=(AssertionNotAccepted, Invalid, VoucherNotFound),
+    errors=(AssertionNotAccepted, Invalid, VoucherNotFound, RelationNotFound),
 )
 def post_session(call: Call[SessionRequest, Nothing]) -> SessionAnswer:
     p = call.platform
-    opened = identifying.open_session(p.people, p.keys, p.chance, call.body.assertion, actor=call.actor, now=call.now)
+    jws, relation_id, actor, now = call.body.assertion, call.body.relation_id, call.actor, call.now
+    if relation_id is None:
+        opened = identifying.open_session(p.people, p.keys, p.chance, jws, actor=actor, now=now)
+    else:
+        opened = acting_for.open_session_for(p.people, p.keys, p.chance, jws, relation_id, actor=actor, now=now)
     return SessionAnswer.of(opened)
 
 

@@ -37,6 +37,7 @@ PHRASES: Mapping[str, str] = {
     "a declared rule says nothing": "声明式条件没有任何内容",
     "the programme is bound to another occupation or level": "该培训项目已限定其他职业（工种）或等级",
     "a level is one of an occupation": "等级须与职业（工种）一并填写",
+    "nobody is their own proxy": "不能为自己代办",
     "the age ends before it begins": "年龄上限不能低于下限",
     "the region has no eligibility service": "该地区没有登记资格核验服务",
     "one of token, code, or assertion with template_id is needed": "须提供 token、code，或 assertion 连同 template_id",

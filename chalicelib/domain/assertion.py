@@ -15,6 +15,7 @@ class Purpose(StrEnum):
     CLAIM = "claim"
     REDEEM = "redeem"
     SESSION = "session"
+    PROXY = "proxy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,12 @@ class Assertion:
 
 @dataclass(frozen=True, slots=True)
 class HolderSession:
-    """A person in one channel's hands for fifteen minutes."""
+    """A person in one channel's hands for fifteen minutes; ``relation_id``: in those of the relative who acts."""
 
     app_key: str
     person_id: str
     ends_at: datetime
+    relation_id: str | None = None
 
 
 def check_meant_for(assertion: Assertion, app_key: str, purpose: Purpose, subject: str | None) -> None:

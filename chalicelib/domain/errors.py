@@ -174,6 +174,12 @@ class NotEnlisted(NotFound):
     en = "This number is not on the region's list of eligible people."
 
 
+class RelationNotFound(NotFound):
+    code = "relation_not_found"
+    zh = "没有此代办关系，或已解除。"
+    en = "There is no such relation, or it has ended."
+
+
 class ProgrammeNotFound(NotFound):
     code = "programme_not_found"
     zh = "没有此培训项目。"
@@ -356,6 +362,12 @@ class PersonFlagged(Refused):
     code = "person_flagged"
     zh = "持券人已被标记为“{flag_zh}”，不能领券或用券；如有疑问请联系人社部门。"
     en = "The person is flagged as {flag}: no voucher is claimed or used; ask the authority."
+
+
+class ProxyLimitReached(Refused):
+    code = "proxy_limit_reached"
+    zh = "该亲属代办的人数已达上限（{limit} 人）。"
+    en = "This relative acts for as many people as the region allows ({limit})."
 
 
 class SoldOut(Refused):

@@ -16,10 +16,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """What a number leads to: the person, if we met them, and the eligible-population lists that name it."""
+    """What a number leads to: the person, if we met them, and the eligible-population lists that name it; and the
+    relative who acts for them, if that was asked too."""
 
     person_id: str | None
     lists: tuple[Enlisted, ...] = ()
+    proxy_id: str | None = None
 
 
 class RequestSeen(Exception):

@@ -67,7 +67,8 @@ class Person:
 
     ``counts`` maps ``CountKey.text()`` to vouchers; ``held`` maps template to the issuing region and may name vouchers
     that have ended meanwhile: who reads it looks at those vouchers. ``also`` names the records that were merged into
-    this one, ``merged_into`` the one that this was merged into.
+    this one, ``merged_into`` the one that this was merged into. ``serves`` maps the relations in force in which this
+    person acts for others to those others.
     """
 
     person_id: str
@@ -80,6 +81,7 @@ class Person:
     flags: tuple[Flag, ...] = ()
     also: tuple[str, ...] = ()
     merged_into: str | None = None
+    serves: Mapping[str, str] = field(default_factory=dict)
 
 
 def _covers(cap: Cap, scope: str, wanted: CountKey, counted: CountKey) -> bool:

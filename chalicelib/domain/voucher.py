@@ -138,16 +138,28 @@ def receipt(voucher: Voucher, entry: Entry | None = None) -> Receipt:
     )
 
 
-def claim(unclaimed: Voucher, *, attempt: Attempt, actor: Actor, entrance: str | None, now: datetime) -> Voucher:
-    """Make the voucher of an open template: the caller built it with ``version`` 0 and no history."""
-    facts = {
+def claim(
+    unclaimed: Voucher,
+    *,
+    attempt: Attempt,
+    actor: Actor,
+    entrance: str | None,
+    now: datetime,
+    facts: Mapping[str, str | int | None] | None = None,
+) -> Voucher:
+    """Make the voucher of an open template: the caller built it with ``version`` 0 and no history.
+
+    ``facts``: what else there is to say of it, e.g. the relative who acted.
+    """
+    said = {
         "entrance": entrance,
         "shard": unclaimed.shard,
         "terms": unclaimed.terms_version,
         "valid_from": unclaimed.valid_from.isoformat(),
         "valid_until": unclaimed.valid_until.isoformat(),
+        **(facts or {}),
     }
-    return _step(unclaimed, "claim", None, State.CLAIMED, actor, attempt, now, facts)
+    return _step(unclaimed, "claim", None, State.CLAIMED, actor, attempt, now, said)
 
 
 def redeem(
@@ -190,12 +202,15 @@ def reverse(voucher: Voucher, *, reason: str, window: int, attempt: Attempt, act
     return _step(back, "reverse", State.REDEEMED, State.CLAIMED, actor, attempt, now, facts)
 
 
-def give_back(voucher: Voucher, *, attempt: Attempt, actor: Actor, now: datetime) -> Voucher:
-    """The holder returns a voucher that was not used. Raises NotHeld."""
+def give_back(
+    voucher: Voucher, *, attempt: Attempt, actor: Actor, now: datetime, relation_id: str | None = None
+) -> Voucher:
+    """The holder, or the relative who acts for them, returns a voucher that was not used. Raises NotHeld."""
     state = effective_state(voucher, now)
     if state not in (State.ISSUED, State.CLAIMED):
         raise NotHeld(state=state)
-    return _step(voucher, "give_back", voucher.state, State.RETURNED, actor, attempt, now, {})
+    facts = {"proxy": relation_id} if relation_id else {}
+    return _step(voucher, "give_back", voucher.state, State.RETURNED, actor, attempt, now, facts)
 
 
 def revoke(voucher: Voucher, *, reason: str, attempt: Attempt, actor: Actor, now: datetime) -> Voucher:

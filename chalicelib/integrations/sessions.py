@@ -20,7 +20,13 @@ class SealedSessions:
 
     def issue(self, session: HolderSession, nonce: bytes) -> str:
         """Raises ``ValueError`` for a nonce that has not 12 bytes."""
-        said = {"app_key": session.app_key, "person": session.person_id, "ends_at": to_milliseconds(session.ends_at)}
+        said: dict[str, str | int] = {
+            "app_key": session.app_key,
+            "person": session.person_id,
+            "ends_at": to_milliseconds(session.ends_at),
+        }
+        if session.relation_id is not None:
+            said["relation"] = session.relation_id
         plain = json.dumps(said, ensure_ascii=False, separators=(",", ":"))
         return seal_text(self._keyring, _PURPOSE, plain, _PURPOSE, nonce)
 
@@ -33,4 +39,5 @@ class SealedSessions:
         except CannotUnseal:
             raise SessionEnded() from None
         said = json.loads(plain)
-        return HolderSession(said["app_key"], said["person"], from_milliseconds(said["ends_at"]))
+        ends_at = from_milliseconds(said["ends_at"])
+        return HolderSession(said["app_key"], said["person"], ends_at, said.get("relation"))

@@ -69,7 +69,7 @@ def give_back(
         if before.person_id != session.person_id:
             raise VoucherNotFound()
         rules = rules_in_force(catalogue, before.region, now)
-        after = voucher.give_back(before, attempt=attempt, actor=actor, now=now)
+        after = voucher.give_back(before, attempt=attempt, actor=actor, now=now, relation_id=session.relation_id)
         freed = person.let_go(holder, before.template_id, before.counted_as, frees_cap=rules.give_back_frees_cap)
         return after, freed
 

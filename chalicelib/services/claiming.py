@@ -7,6 +7,7 @@ from itertools import cycle, islice
 
 from chalicelib.domain import assertion as assertions
 from chalicelib.domain import calendar, person, voucher
+from chalicelib.domain import proxy as proxies
 from chalicelib.domain.access import Actor
 from chalicelib.domain.assertion import Assertion, Purpose
 from chalicelib.domain.attempt import Attempt
@@ -17,6 +18,7 @@ from chalicelib.domain.errors import (
     ChannelNotOpen,
     Contended,
     HoldsAnother,
+    Invalid,
     SoldOut,
     TemplateNotFound,
     TemplateNotOpen,
@@ -24,6 +26,7 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.identifiers import format_code, parse_code
 from chalicelib.domain.outcomes import Done, ShardRefused, StaleRow, VoucherExists, WriteConflict
 from chalicelib.domain.person import CountKey, Person
+from chalicelib.domain.proxy import ByProxy, Kin, Relation
 from chalicelib.domain.region import Rules, within
 from chalicelib.domain.template import Template, TemplateState, Terms, check_open_for_claim
 from chalicelib.domain.voucher import Receipt, State, Voucher, receipt
@@ -45,6 +48,23 @@ class ClaimRequest:
     template_id: str
     assertion: str
     entrance: str | None = None
+    proxy: "ProxyRequest | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyRequest:
+    """A relative acts (亲情代办): their own assertion, for purpose ``proxy`` and the template, beside the person's."""
+
+    assertion: str
+    kin: Kin
+
+
+@dataclass(frozen=True, slots=True)
+class _Relative:
+    named: Named
+    assertion: Assertion
+    kin: Kin
+    limit: int
 
 
 def claim_voucher(
@@ -63,7 +83,7 @@ def claim_voucher(
 
     Raises AssertionNotAccepted, Invalid, TemplateNotFound, ChannelNotOpen, TemplateNotOpen, DirectedOnly,
     ClaimWindowNotOpen, ClaimWindowOver, AlreadyClaimed, NotEligible, PersonFlagged, CapReached, HoldsAnother,
-    SoldOut, Reused, Contended.
+    ProxyLimitReached, SoldOut, Reused, Contended.
     """
     assertion = keys.assertions.read(asked.assertion)
     assertions.check_meant_for(assertion, actor.app_key, Purpose.CLAIM, asked.template_id)
@@ -74,9 +94,10 @@ def claim_voucher(
     if template is None or template.state is TemplateState.DRAFT:
         raise TemplateNotFound()
     rules = rules_in_force(catalogue, template.region, now)
+    relative = _relative(keys, asked, named, rules, actor, now)
     try:
         return _claim(
-            templates, people, keys, chance, template, rules, named, assertion,
+            templates, people, keys, chance, template, rules, named, assertion, relative,
             actor=actor, attempt=attempt, entrance=asked.entrance, now=now,
         )  # fmt: skip
     except (TemplateNotOpen, SoldOut, CapReached, HoldsAnother):
@@ -101,6 +122,7 @@ def _claim(
     rules: Rules,
     named: Named,
     assertion: Assertion,
+    relative: _Relative | None,
     *,
     actor: Actor,
     attempt: Attempt,
@@ -109,15 +131,18 @@ def _claim(
 ) -> Done[Receipt]:
     for _ in range(TRIES):
         terms = templates.terms(template.template_id, template.terms_version)
-        found = people.identify(named.identity_keys, regions_of_lists(template, terms))
-        person_id = found.person_id
-        holder, vouchers = people.read(person_id, [template.template_id]) if person_id else (None, {})
-        there = vouchers.get(template.template_id)
+        regions = regions_of_lists(template, terms)
+        found = people.identify(named.identity_keys, regions, relative.named.identity_keys if relative else ())
+        holder, there, helper = None, None, None
+        if found.person_id or found.proxy_id:
+            holder, there, helper = people.read_with_proxy(found.person_id, template.template_id, found.proxy_id)
         if there is not None:
             earlier = voucher.earlier_answer(there, attempt, now)
             if earlier is not None:
                 return Done(receipt(there, earlier), hit=True)
         assertions.check_age(assertion, now)
+        if relative:
+            assertions.check_age(relative.assertion, now)
         if there is not None:
             raise _already_claimed(there)
         if not within(template.region, actor.client.regions):
@@ -133,10 +158,11 @@ def _claim(
             raise SoldOut()
         known = holder or new_person(keys, chance, named)
         taken = person.take(known, template.template_id, wanted)
+        by = _by_proxy(keys, chance, relative, helper, known, actor, now) if relative else None
         blank = _blank_voucher(keys, chance, known, template, terms, wanted, now)
         try:
             made = _take_from_stock(
-                templates, people, chance, template, blank, taken, named if holder is None else None,
+                templates, people, chance, template, blank, taken, named if holder is None else None, by,
                 attempt=attempt, actor=actor, entrance=entrance, now=now,
             )  # fmt: skip
             return Done(receipt(made))
@@ -145,6 +171,50 @@ def _claim(
         except _TermsChanged as changed:
             template = changed.template
     raise Contended()
+
+
+def _relative(
+    keys: Keys, asked: ClaimRequest, named: Named, rules: Rules, actor: Actor, now: datetime
+) -> _Relative | None:
+    if asked.proxy is None:
+        return None
+    assertion = keys.assertions.read(asked.proxy.assertion)
+    assertions.check_meant_for(assertion, actor.app_key, Purpose.PROXY, asked.template_id)
+    relative = name_person(keys, assertion, now, "/proxy/assertion")
+    if not set(relative.identity_keys).isdisjoint(named.identity_keys):
+        raise Invalid(pointer="/proxy/assertion", reason="nobody is their own proxy")
+    return _Relative(relative, assertion, asked.proxy.kin, rules.proxy_limit)
+
+
+def _by_proxy(
+    keys: Keys,
+    chance: Chance,
+    relative: _Relative,
+    helper: Person | None,
+    holder: Person,
+    actor: Actor,
+    now: datetime,
+) -> ByProxy:
+    """What the claim changes of the relative's row: nothing, where they act for this person already."""
+    proxy = helper or new_person(keys, chance, relative.named)
+    if proxy.person_id == holder.person_id:  # under another number of theirs
+        raise Invalid(pointer="/proxy/assertion", reason="nobody is their own proxy")
+    standing = proxies.relation_with(proxy, holder.person_id)
+    if standing is not None:
+        return ByProxy(helper, proxy, standing, relative.kin)
+    relation = Relation(
+        relation_id=chance.short_id(),
+        kin=relative.kin,
+        proxy_id=proxy.person_id,
+        person_id=holder.person_id,
+        proxy_name=proxy.masked_name,
+        person_name=holder.masked_name,
+        app_key=actor.app_key,
+        made_at=now,
+    )
+    after = proxies.serve(proxy, relation, relative.limit)
+    keys_of_new = relative.named.identity_keys if helper is None else ()
+    return ByProxy(helper, after, relation.relation_id, relative.kin, relation, keys_of_new)
 
 
 def _already_claimed(there: Voucher) -> AlreadyClaimed:
@@ -221,6 +291,7 @@ def _take_from_stock(
     blank: Voucher,
     taken: Person,
     newcomer: Named | None,
+    by: ByProxy | None,
     *,
     attempt: Attempt,
     actor: Actor,
@@ -229,13 +300,14 @@ def _take_from_stock(
 ) -> Voucher:
     """Try shards until one gives a unit. A conflict is never "empty": sold out is only what every shard refused."""
     identity_keys = newcomer.identity_keys if newcomer else ()
+    facts = {"proxy": by.relation_id, "kin": by.kin} if by else {}
     conflicts = 0
     for seen, numbers in rounds_of_shards(templates, chance, template):
         for number in numbers:
             unclaimed = replace(blank, shard=number)
-            made = voucher.claim(unclaimed, attempt=attempt, actor=actor, entrance=entrance, now=now)
+            made = voucher.claim(unclaimed, attempt=attempt, actor=actor, entrance=entrance, now=now, facts=facts)
             try:
-                people.record_claim(made, taken, identity_keys, conflicts)
+                people.record_claim(made, taken, identity_keys, conflicts, by)
                 templates.note_shard(template.template_id, number)
                 return made
             except WriteConflict:

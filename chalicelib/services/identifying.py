@@ -73,15 +73,15 @@ class Shown:
             tokens.check_bound(self.token, self.voucher)
 
 
-def name_person(keys: Keys, assertion: Assertion, now: datetime) -> Named:
+def name_person(keys: Keys, assertion: Assertion, now: datetime, pointer: str = "/assertion") -> Named:
     """Bring the asserted identity into its one form. Raises Invalid (the number or mobile is impossible)."""
-    number = read_number(assertion.id_number, now, "/assertion")
+    number = read_number(assertion.id_number, now, pointer)
     try:
         mobile = parse_mobile(assertion.mobile) if assertion.mobile else None
     except InvalidIdentifier as refused:
-        raise Invalid(pointer="/assertion", reason=refused.hint_en, reason_zh=refused.hint_zh) from None
+        raise Invalid(pointer=pointer, reason=refused.hint_en, reason_zh=refused.hint_zh) from None
     if number.id_type != assertion.id_type:
-        raise Invalid(pointer="/assertion", reason="id_type does not fit the number")
+        raise Invalid(pointer=pointer, reason="id_type does not fit the number")
     profile = Profile(normalise_name(assertion.name), number.id_type, number.number, mobile)
     return Named(profile, identity_keys(keys, number), number)
 

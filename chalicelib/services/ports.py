@@ -17,6 +17,7 @@ from chalicelib.domain.outcomes import Identified, Mark, Page
 from chalicelib.domain.pace import Pace
 from chalicelib.domain.person import Person, Profile
 from chalicelib.domain.programme import Course, Programme
+from chalicelib.domain.proxy import ByProxy, Relation
 from chalicelib.domain.record import Record
 from chalicelib.domain.region import Region, Rules, RuleSet
 from chalicelib.domain.template import Shard, Template, Terms
@@ -267,8 +268,27 @@ class People(Protocol):
         """The person that any of the numbers leads to, the first of them if they should differ: one call."""
         ...
 
-    def identify(self, identity_keys: Sequence[str], regions: Sequence[str]) -> Identified:
-        """``find``, and what the eligible-population lists of these regions say of the number: one call."""
+    def identify(
+        self, identity_keys: Sequence[str], regions: Sequence[str], proxy_keys: Sequence[str] = ()
+    ) -> Identified:
+        """``find``, and what the eligible-population lists of these regions say of the number; and who the relative
+        of these keys is: one call."""
+        ...
+
+    def read_with_proxy(
+        self, person_id: str | None, template_id: str, proxy_id: str | None
+    ) -> tuple[Person | None, Voucher | None, Person | None]:
+        """The head row and the voucher of one, the head row of the other, as far as they are there: one call."""
+        ...
+
+    def relation(self, person_id: str, relation_id: str) -> Relation | None: ...
+
+    def relations(self, person_id: str, limit: int, cursor: str | None) -> Page[Relation]:
+        """Those on either side of which the person stands."""
+        ...
+
+    def end_relation(self, proxy: Person, ended: Relation, mark: Mark) -> None:
+        """One transaction: the relation on both sides, and the relative's row. Raises RequestSeen, StaleRow."""
         ...
 
     def enlisted(self, identity_keys: Sequence[str], region: str) -> Enlisted | None:
@@ -297,8 +317,15 @@ class People(Protocol):
         """The person's head row and the first page of the wallet: one call."""
         ...
 
-    def record_claim(self, voucher: Voucher, person: Person, identity_keys: Sequence[str], met: int = 0) -> None:
-        """One transaction: voucher, shard, person (+ identities when given: the person is new then).
+    def record_claim(
+        self,
+        voucher: Voucher,
+        person: Person,
+        identity_keys: Sequence[str],
+        met: int = 0,
+        by_proxy: ByProxy | None = None,
+    ) -> None:
+        """One transaction: voucher, shard, person (+ identities when given: the person is new then) (+ the relative).
 
         Tried once, after a pause where conflicts were ``met`` before: the shard may be another next time.
         Raises VoucherExists, ShardRefused, StaleRow, WriteConflict.

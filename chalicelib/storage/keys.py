@@ -11,11 +11,16 @@ IDENTITY = "0#IDENTITY"
 SHARD = "0#SHARD"
 VOUCHERS = "1#VOUCHER#"
 LISTS = "1#LISTED#"
+RELATIONS = "7#RELATION#"
 RECORDS = "7#RECORD#"
 
 
 def voucher_item(template_id: str) -> str:
     return f"{VOUCHERS}{template_id}"
+
+
+def relation_item(relation_id: str) -> str:
+    return f"{RELATIONS}{relation_id}"
 
 
 def listed_item(region: str) -> str:

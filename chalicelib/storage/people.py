@@ -8,6 +8,7 @@ from typing import Any
 from chalicelib.domain.eligibility import Enlisted
 from chalicelib.domain.outcomes import Identified, IdentityTaken, Mark, Page, ShardRefused, StaleRow, VoucherExists
 from chalicelib.domain.person import Person
+from chalicelib.domain.proxy import ByProxy, Relation
 from chalicelib.domain.record import Record
 from chalicelib.domain.template import movement, total
 from chalicelib.domain.voucher import Voucher
@@ -28,15 +29,20 @@ class PeopleStore:
         found = {text(row, "person"): text(row, "person_id") for row in rows}
         return next((found[key] for key in identity_keys if key in found), None)
 
-    def identify(self, identity_keys: Sequence[str], regions: Sequence[str]) -> Identified:
+    def identify(
+        self, identity_keys: Sequence[str], regions: Sequence[str], proxy_keys: Sequence[str] = ()
+    ) -> Identified:
         items = [keys.IDENTITY, *(keys.listed_item(region) for region in regions)]
-        rows = self._tables.batch_get(PeopleRow, [(key, item) for key in identity_keys for item in items])
+        wanted = [(key, item) for key in identity_keys for item in items]
+        rows = self._tables.batch_get(PeopleRow, [*wanted, *((key, keys.IDENTITY) for key in proxy_keys)])
         found = {text(row, "person"): text(row, "person_id") for row in rows if text(row, "item") == keys.IDENTITY}
         # One stands under every pepper; a container that did not know the newest one may have left it behind.
         lists: dict[str, Enlisted] = {}
         for row in sorted((row for row in rows if text(row, "item") != keys.IDENTITY), key=_version_of):
             lists[text(row, "item")] = from_body(Enlisted, text(row, "body"))
-        return Identified(next((found[key] for key in identity_keys if key in found), None), tuple(lists.values()))
+        person_id = next((found[key] for key in identity_keys if key in found), None)
+        proxy_id = next((found[key] for key in proxy_keys if key in found), None)
+        return Identified(person_id, tuple(lists.values()), proxy_id)
 
     def enlisted(self, identity_keys: Sequence[str], region: str) -> Enlisted | None:
         return next(iter(self.identify(identity_keys, [region]).lists), None)
@@ -60,6 +66,38 @@ class PeopleStore:
                 voucher = from_body(Voucher, text(item, "body"))
                 vouchers[voucher.template_id] = voucher
         return person, vouchers
+
+    def read_with_proxy(
+        self, person_id: str | None, template_id: str, proxy_id: str | None
+    ) -> tuple[Person | None, Voucher | None, Person | None]:
+        item = keys.voucher_item(template_id)
+        wanted = [(person_id, keys.PERSON), (person_id, item), (proxy_id, keys.PERSON)]
+        rows = self._tables.batch_get(PeopleRow, [(person, item) for person, item in wanted if person is not None])
+        there = {(text(row, "person"), text(row, "item")): text(row, "body") for row in rows}
+        bodies = [there.get((person or "", item)) for person, item in wanted]
+        person, voucher, proxy = bodies
+        return (
+            from_body(Person, person) if person else None,
+            from_body(Voucher, voucher) if voucher else None,
+            from_body(Person, proxy) if proxy else None,
+        )
+
+    def relation(self, person_id: str, relation_id: str) -> Relation | None:
+        item = self._tables.get(PeopleRow, person_id, keys.relation_item(relation_id))
+        return from_body(Relation, text(item, "body")) if item else None
+
+    def relations(self, person_id: str, limit: int, cursor: str | None) -> Page[Relation]:
+        condition = PeopleRow.item.startswith(keys.RELATIONS)
+        found = self._tables.query(PeopleRow, person_id, condition, limit=limit, cursor=cursor)
+        return Page(tuple(from_body(Relation, text(item, "body")) for item in found.items), found.cursor)
+
+    def end_relation(self, proxy: Person, ended: Relation, mark: Mark) -> None:
+        tx = Transaction(self._tables)
+        put_mark(tx, mark)
+        tx.put(_person_row(proxy), PeopleRow.version == proxy.version - 1, always(StaleRow()))
+        for row in _relation_rows(ended):
+            tx.put(row, PeopleRow.version == ended.version - 1, always(StaleRow()))
+        tx.commit()
 
     def voucher(self, person_id: str, template_id: str) -> Voucher | None:
         item = self._tables.get(PeopleRow, person_id, keys.voucher_item(template_id))
@@ -90,17 +128,19 @@ class PeopleStore:
         page = Page(tuple(from_body(Voucher, text(item, "body")) for item in vouchers), found.cursor)
         return next(iter(heads), None), page
 
-    def record_claim(self, voucher: Voucher, person: Person, identity_keys: Sequence[str], met: int = 0) -> None:
+    def record_claim(
+        self,
+        voucher: Voucher,
+        person: Person,
+        identity_keys: Sequence[str],
+        met: int = 0,
+        by_proxy: ByProxy | None = None,
+    ) -> None:
         tx = Transaction(self._tables)
         tx.put(_voucher_row(voucher), PeopleRow.person.does_not_exist(), always(VoucherExists()))
-        # Under every pepper that is known: containers of before and after a rotation meet in one of them.
-        for identity_key in identity_keys:
-            identity = PeopleRow(identity_key, keys.IDENTITY, version=1, person_id=person.person_id)
-            tx.put(identity, PeopleRow.person.does_not_exist(), always(StaleRow()))
-        if identity_keys:
-            tx.put(_person_row(person), PeopleRow.person.does_not_exist(), always(StaleRow()))
-        else:
-            tx.put(_person_row(person), PeopleRow.version == person.version - 1, always(StaleRow()))
+        _put_person(tx, person, identity_keys)
+        if by_proxy is not None:
+            _put_proxy(tx, by_proxy)
         moved = movement(None, voucher.state, voucher.ceiling_fen)
         in_stock = (ShardRow.open == True) & (ShardRow.terms == voucher.terms_version) & (ShardRow.remaining > 0)  # noqa: E712
         tx.update(
@@ -169,6 +209,36 @@ def _put_change(tx: Transaction, after: Person, record: Record) -> None:
     tx.put(_person_row(after), PeopleRow.version == after.version - 1, always(StaleRow()))
     row = PeopleRow(record.person_id, keys.record_item(record.number), version=1, body=to_body(record))
     tx.put(row, PeopleRow.person.does_not_exist(), always(StaleRow()))
+
+
+def _put_person(tx: Transaction, person: Person, identity_keys: Sequence[str]) -> None:
+    """``identity_keys``: of a person who is new."""
+    # Under every pepper that is known: containers of before and after a rotation meet in one of them.
+    for identity_key in identity_keys:
+        identity = PeopleRow(identity_key, keys.IDENTITY, version=1, person_id=person.person_id)
+        tx.put(identity, PeopleRow.person.does_not_exist(), always(StaleRow()))
+    if identity_keys:
+        tx.put(_person_row(person), PeopleRow.person.does_not_exist(), always(StaleRow()))
+    else:
+        tx.put(_person_row(person), PeopleRow.version == person.version - 1, always(StaleRow()))
+
+
+def _put_proxy(tx: Transaction, by: ByProxy) -> None:
+    if by.relation is None:  # they act for this person already, and must still do when the voucher is made
+        row = PeopleRow(by.after.person_id, keys.PERSON)
+        tx.check(row, PeopleRow.version == by.after.version, always(StaleRow()))
+        return
+    _put_person(tx, by.after, by.identity_keys)
+    for row in _relation_rows(by.relation):
+        tx.put(row, PeopleRow.person.does_not_exist(), always(StaleRow()))
+
+
+def _relation_rows(relation: Relation) -> list[PeopleRow]:
+    """The same on either side."""
+    item, body = keys.relation_item(relation.relation_id), to_body(relation)
+    return [
+        PeopleRow(one, item, version=relation.version, body=body) for one in (relation.proxy_id, relation.person_id)
+    ]
 
 
 def _person_row(person: Person) -> PeopleRow:

@@ -69,6 +69,7 @@ ANEW = {
     "POST /v1/regions/{code}/rules/withdrawal": "rules_not_found",
     "POST /v1/regions/{code}/eligible-people/removal": "not_enlisted",
     "POST /v1/redemptions": "already_redeemed",
+    "POST /v1/relations/{relation_id}/revocation": "relation_not_found",
     "POST /v1/templates/{template_id}/publish": "template_state",
     "POST /v1/templates/{template_id}/suspend": "template_state",
     "POST /v1/templates/{template_id}/resume": "template_state",

@@ -375,6 +375,27 @@ def test_the_road(callers: Callers) -> None:
     ]
     assert holder.get(f"/v1/vouchers/{voucher_id}")["code"] is None
 
+    # --- a relative acts ---
+    worker, relative = a_person(5), a_person(6)
+    theirs = world.essc.assertion(
+        relative, app_key=channel.app_key, purpose="proxy", subject=template_id, jti="j-proxy-1", now=world.now
+    )
+    asked = {"template_id": template_id, "assertion": assertion("claim", template_id)}
+    for_them = channel.post("/v1/claims", asked | {"proxy": {"assertion": theirs, "kin": "child"}}, status=201)
+    relation_id = for_them["facts"]["proxy"]
+    jws = world.essc.assertion(
+        relative, app_key=channel.app_key, purpose="session", subject=None, jti="j-proxy-2", now=world.now
+    )
+    opened = channel.post("/v1/sessions", {"assertion": jws, "relation_id": relation_id}, key=None)
+    acting = Caller(world, channel.app_key, session=opened["session"])
+    assert acting.get("/v1/wallet")["items"][0]["voucher_id"] == for_them["voucher_id"]
+    acting.get("/v1/relations", status=403)
+    opened = channel.post("/v1/sessions", {"assertion": assertion("session")}, key=None)
+    holder = Caller(world, channel.app_key, session=opened["session"])
+    (relation,) = holder.get("/v1/relations")["items"]
+    assert (relation["relation_id"], relation["kin"]) == (relation_id, "child")
+    assert holder.post(f"/v1/relations/{relation_id}/revocation")["revoked_by"] == "person"
+
     # --- the end ---
     worker = a_person(2)
     asked = {"template_id": template_id, "assertion": assertion("claim", template_id)}
@@ -382,8 +403,8 @@ def test_the_road(callers: Callers) -> None:
     assert bureau.post(f"/v1/vouchers/{other_id}/revocation", {"reason": "资格有误"})["state"] == "revoked"
     assert bureau.post(f"/v1/templates/{template_id}/close")["state"] == "closed"
     stock = bureau.get(f"/v1/templates/{template_id}")["stock"]
-    assert (stock["remaining"], stock["released"], stock["made"]) == (0, 58, 2)
-    assert (stock["reserved_fen"], stock["to_release_fen"]) == (0, 60 * 80_000)
+    assert (stock["remaining"], stock["released"], stock["made"]) == (0, 57, 3)
+    assert (stock["reserved_fen"], stock["to_release_fen"]) == (80_000, 59 * 80_000)
 
     # --- the person, as an authority sees them ---
     worker = a_person(3)

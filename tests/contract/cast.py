@@ -308,6 +308,27 @@ def _claim(cast: Cast) -> Good:
     return Good(cast.channel, body={"template_id": template_id, "assertion": assertion, "entrance": "card"})
 
 
+def _related(cast: Cast) -> tuple[str, str]:
+    """A relation, and a session of the person who is acted for."""
+    person, relative, template_id = invented_person(cast.number), invented_person(cast.number), cast.template_id
+    body = {
+        "template_id": template_id,
+        "assertion": cast.stage.assertion(cast.channel, person, "claim", template_id),
+        "proxy": {"assertion": cast.stage.assertion(cast.channel, relative, "proxy", template_id), "kin": "child"},
+    }
+    relation_id: str = cast.channel.do("/v1/claims", body)["facts"]["proxy"]
+    return relation_id, cast.stage.session(cast.channel, person)
+
+
+def _relations(cast: Cast) -> Good:
+    return Good(cast.channel, session=_related(cast)[1])
+
+
+def _end_relation(cast: Cast) -> Good:
+    relation_id, session = _related(cast)
+    return Good(cast.channel, {"relation_id": relation_id}, session=session)
+
+
 def _session(cast: Cast) -> Good:
     person = invented_person(cast.number)
     cast.channel.do(
@@ -349,6 +370,8 @@ GOOD: Mapping[str, Callable[[Cast], Good]] = {
     "POST /v1/regions/{code}/eligible-people": _enlist,
     "POST /v1/regions/{code}/eligible-people/removal": _strike_off,
     "POST /v1/regions/{code}/eligible-people/search": _look_up,
+    "GET /v1/relations": _relations,
+    "POST /v1/relations/{relation_id}/revocation": _end_relation,
     "GET /v1/programmes": _list(region=PROVINCE),
     "POST /v1/programmes": _programme,
     "GET /v1/programmes/{programme_id}": _ask("programme_id", lambda cast: cast.programme_id),

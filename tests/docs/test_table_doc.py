@@ -101,6 +101,7 @@ def test_given_key_functions_when_called_with_the_document_s_examples_then_they_
     made = {
         keys.voucher_item(template),
         keys.listed_item("440300"),
+        keys.relation_item("R6WAAEM3NRIA2C6V"),
         keys.template(template),
         keys.shard(template, 3),
         keys.terms_item(1),

@@ -23,6 +23,7 @@ from chalicelib.services.identifying import Presented
 from chalicelib.storage.checkpoints import MovedClock
 from tests.capacity import TABLES, Spy, tables_of
 from tests.faults.layer import Recorded, under
+from tests.services.test_acting_for import claim_for
 from tests.world import World, a_person, local
 from tools.reference_docs import DOCS
 
@@ -60,7 +61,7 @@ def shape(partition: str, sort: str) -> tuple[str, ...]:
 _WORDS = {
     "IDENTITY", "PERSON", "VOUCHER", "REGION", "RULES", "PROGRAMME", "COURSE", "INSTITUTION", "CLIENT", "OPERATOR",
     "ASSERTION_KEY", "TEMPLATE", "TERMS", "SHARD", "ACCOUNT", "POSTING", "MARK", "SWEEP", "PACE", "CLOCK", "HEAD",
-    "LISTED", "DISCLOSURE",
+    "LISTED", "DISCLOSURE", "RELATION",
 }  # fmt: skip
 
 
@@ -83,6 +84,8 @@ def a_told_world(world: World) -> World:
     world.clock.set(local("2021-06-30T16:05:00Z"))
     world.expire()
     world.enlist(people[0], "veteran")
+    last = date(2021, 12, 31)
+    claim_for(world, a_person(), people[0], world.publish(5, claim_until=last, valid_until=last))
     for _ in range(6):
         p.paces.take(world.channel.app_key, 100, world.now)
     MovedClock(tables_of(world)).move(timedelta(hours=1))

@@ -277,6 +277,39 @@ def decide_rules(s: Scene) -> Request:
     return post(s.bureau, f"/v1/regions/{a_county(s)}/rules", asked)
 
 
+def claim_by_proxy(s: Scene) -> tuple[Request, Profile]:
+    """A relative's claim, and whom it is for."""
+    template_id, person = published(s), a_person()
+    relative = s.assertion(a_person(), "proxy", template_id, caller=s.channel)
+    asked = {
+        "template_id": template_id,
+        "assertion": s.assertion(person, "claim", template_id, caller=s.channel),
+        "proxy": {"assertion": relative, "kin": "child"},
+    }
+    return post(s.channel, "/v1/claims", asked), person
+
+
+@scene("POST /v1/claims", "by a relative")
+def claim_for_somebody(s: Scene) -> Request:
+    return claim_by_proxy(s)[0]
+
+
+def _related(s: Scene) -> tuple[Caller, str]:
+    """Somebody with a relative, and the relation."""
+    claimed, person = claim_by_proxy(s)
+    relation_id = claimed.send().json_body["facts"]["proxy"]
+    return s.holder(person), relation_id
+
+
+@scene("POST /v1/relations/{relation_id}/revocation")
+def end_relation(s: Scene) -> Request:
+    holder, relation_id = _related(s)
+    return post(holder, f"/v1/relations/{relation_id}/revocation")
+
+
+_simple("GET /v1/relations", lambda s: get(_related(s)[0], "/v1/relations"))
+
+
 def a_county(s: Scene) -> str:
     county = f"44{5_000 + next(_numbers)}"
     s.world.platform.catalogue.regions.add(Region(county, "某区", "A county", "county", CITY), None)

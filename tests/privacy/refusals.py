@@ -192,6 +192,7 @@ class Refusals:
         self._rules(caps=[{"rule": "one", "window": "lifetime", "by": "all", "limit": 1}])
         self._claim(self.canary, self._template(), 409)  # cap_reached
         self._rules()
+        self._relatives()
         single = self._template(quantity=1)
         self._claim(self.other, single)
         self._claim(self.canary, single, 409)  # sold_out
@@ -230,6 +231,28 @@ class Refusals:
         who_pays = replace(self.bureau, operator_id=operator_id, key=payer)
         told = who_pays.post(f"/v1/people/{found['person_id']}/disclosure", why, status=403)
         assert told["code"] == "duty_required"
+
+    def _relatives(self) -> None:
+        """The canary acts for another, and is acted for; the channel makes its keys of their numbers."""
+        for person, relative in ((self.canary, self.other), (self.other, self.canary)):
+            claimed = self._claim_for(person, relative, 201)
+            relation_id = claimed["facts"]["proxy"]
+            holder = self._holder(person)
+            assert holder.get("/v1/relations")["items"]
+            holder.post(f"/v1/relations/{relation_id}/revocation", key=f"{person.id_number}-{relation_id}")
+            holder.post(f"/v1/relations/{relation_id}/revocation", status=404)  # relation_not_found
+        self._rules(proxy_limit=0)
+        self._claim_for(self.other, self.canary, 409)  # proxy_limit_reached
+        self._rules()
+
+    def _claim_for(self, person: Profile, relative: Profile, status: int) -> Any:
+        template_id = self._template()
+        body = {
+            "template_id": template_id,
+            "assertion": self._assertion(person, "claim", template_id),
+            "proxy": {"assertion": self._assertion(relative, "proxy", template_id), "kin": "spouse"},
+        }
+        return self.channel.post("/v1/claims", body, status=status, key=f"{relative.id_number}-{template_id}")
 
     def _desk(self) -> None:
         voucher_id, code = self._held(self.canary, quantity=2)
