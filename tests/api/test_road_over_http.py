@@ -376,7 +376,7 @@ def test_the_road(callers: Callers) -> None:
     assert holder.get(f"/v1/vouchers/{voucher_id}")["code"] is None
 
     # --- a relative acts ---
-    worker, relative = a_person(5), a_person(6)
+    worker, relative = a_person(15), a_person(16)
     theirs = world.essc.assertion(
         relative, app_key=channel.app_key, purpose="proxy", subject=template_id, jti="j-proxy-1", now=world.now
     )
