@@ -186,7 +186,14 @@ ADVICE: Mapping[str, tuple[str, str]] = {
         "Read again, then repeat.",
     ),
     # catalogue, templates, money
-    "institution_not_admitted": ("The institution is suspended.", "Nothing until it is readmitted."),
+    "institution_not_admitted": (
+        "The institution is a candidate, suspended or withdrawn (`state`), and that does not allow the act.",
+        "Nothing until the authority (re)admits it.",
+    ),
+    "admission_step": (
+        "The step does not begin in this `state` of admission: a candidate is admitted, who is suspended readmitted.",
+        "Read the institution; it may be done already.",
+    ),
     "template_state": (
         "The act does not follow from the template's state.",
         "Read the template; it may be done already.",

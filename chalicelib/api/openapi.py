@@ -89,7 +89,7 @@ def _operation(one: Operation, example: Mapping[str, Any]) -> dict[str, Any]:
         content: dict[str, Any] = {"schema": {"$ref": REF.format(model=one.body.__name__)}}
         if "request" in example:
             content["example"] = example["request"]
-        said["requestBody"] = {"required": one.body is not Nothing, "content": {"application/json": content}}
+        said["requestBody"] = {"required": not issubclass(one.body, Nothing), "content": {"application/json": content}}
     return said
 
 

@@ -74,7 +74,9 @@ STATES: Mapping[str, str] = {
     "published": "已发布",
     "suspended": "已暂停",
     "closed": "已关闭",
+    "candidate": "待准入",
     "admitted": "已准入",
+    "withdrawn": "已退出",
 }
 
 

@@ -260,8 +260,14 @@ class ConcurrentChange(Refused):
 
 class InstitutionNotAdmitted(Refused):
     code = "institution_not_admitted"
-    zh = "该机构未获准入或已暂停。"
-    en = "This institution is not admitted, or is suspended."
+    zh = "该机构准入状态为“{state}”，不能办理此事。"
+    en = "This institution's admission is {state}; it may not do this."
+
+
+class AdmissionStepRefused(Refused):
+    code = "admission_step"
+    zh = "该机构准入状态为“{state}”，不能进行此操作。"
+    en = "This institution's admission is {state}; this step does not begin there."
 
 
 class TemplateStateRefused(Refused):

@@ -9,7 +9,7 @@ from chalicelib.domain.access import Actor, must_act_for
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.calendar import local_date
 from chalicelib.domain.errors import Contended
-from chalicelib.domain.institution import must_be_admitted
+from chalicelib.domain.institution import must_redeem
 from chalicelib.domain.outcomes import Done, StaleRow, WriteConflict
 from chalicelib.domain.person import CountKey, Person, must_not_be_flagged
 from chalicelib.domain.programme import Course
@@ -50,7 +50,7 @@ def redeem_voucher(
             return Done(receipt(voucher, earlier), hit=True)
         shown.judge_age(now)
         institution = find_institution(catalogue, institution_id)
-        must_be_admitted(institution)
+        must_redeem(institution)
         course = find_course(catalogue, course_id)
         steps.must_be_usable(voucher, now)
         must_not_be_flagged([shown.holder], voucher.region, local_date(now))

@@ -7,7 +7,7 @@ from chalicelib.domain import voucher as steps
 from chalicelib.domain.access import Actor
 from chalicelib.domain.calendar import local_date
 from chalicelib.domain.errors import DomainError, OutOfScope
-from chalicelib.domain.institution import must_be_admitted
+from chalicelib.domain.institution import must_redeem
 from chalicelib.domain.person import must_not_be_flagged
 from chalicelib.domain.template import Terms, check_place
 from chalicelib.domain.voucher import State, Voucher
@@ -48,7 +48,7 @@ def verify_voucher(
     """
     if institution_id not in actor.client.institutions:
         raise OutOfScope()
-    must_be_admitted(find_institution(catalogue, institution_id))
+    must_redeem(find_institution(catalogue, institution_id))
     course = find_course(catalogue, course_id) if course_id else None
     shown = find_presented(people, keys, presented, actor=actor, now=now)
     shown.judge_age(now)

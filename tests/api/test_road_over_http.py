@@ -248,8 +248,20 @@ def test_the_road(callers: Callers) -> None:
         one["institution_id"] for one in bureau.get(f"/v1/institutions?region={CITY}")["items"]
     ]
     assert bureau.get("/v1/institutions/91110000600037341L")["coordinates"] == school["coordinates"]
-    assert bureau.post("/v1/institutions/91110000600037341L/suspend")["admission"] == "suspended"
-    assert bureau.post("/v1/institutions/91110000600037341L/readmit")["admission"] == "admitted"
+    steps = "/v1/institutions/91110000600037341L"
+    why = {"reason": "年度评估"}
+    assert bureau.post(f"{steps}/suspend")["admission"] == "suspended"
+    assert bureau.post(f"{steps}/readmit")["admission"] == "admitted"
+    assert bureau.post(f"{steps}/withdraw", why)["admission"] == "withdrawn"
+    assert bureau.post(f"{steps}/readmit", status=409)["code"] == "admission_step"
+    assert bureau.post(f"{steps}/reapply", {"reason": "整改完成"})["admission"] == "candidate"
+    assert [act["reason"] for act in bureau.post(f"{steps}/admit", why)["acts"]] == [
+        None,
+        None,
+        "年度评估",
+        "整改完成",
+        "年度评估",
+    ]
     swapped = school | {"coordinates": {"latitude": "114.057865", "longitude": "22.543096", "datum": "wgs84"}}
     assert bureau.post("/v1/institutions", swapped, status=400)["errors"][0]["pointer"] == "/coordinates"
 

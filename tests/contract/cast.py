@@ -256,6 +256,19 @@ def _institution(cast: Cast) -> Good:
     return Good(cast.bureau, body=body)
 
 
+def _admission(*before: str, candidate: bool = False) -> Callable[[Cast], Good]:
+    """A step on the admission of an institution that took these before."""
+
+    def good(cast: Cast) -> Good:
+        body = {**(_institution(cast).body or {}), "admission": "candidate" if candidate else "admitted"}
+        institution_id = cast.bureau.do("/v1/institutions", body)["institution_id"]
+        for step in before:
+            cast.bureau.do(f"/v1/institutions/{institution_id}/{step}", {"reason": "年度评估"})
+        return Good(cast.bureau, {"institution_id": institution_id}, body={"reason": "年度评估"})
+
+    return good
+
+
 def _course(cast: Cast) -> Good:
     body = {
         "programme_id": cast.programme_id,
@@ -378,8 +391,11 @@ GOOD: Mapping[str, Callable[[Cast], Good]] = {
     "GET /v1/institutions": _list(region=CITY),
     "POST /v1/institutions": _institution,
     "GET /v1/institutions/{institution_id}": _ask("institution_id", lambda cast: cast.institution_id),
-    "POST /v1/institutions/{institution_id}/suspend": _ask("institution_id", Cast.an_institution),
-    "POST /v1/institutions/{institution_id}/readmit": _ask("institution_id", Cast.an_institution),
+    "POST /v1/institutions/{institution_id}/admit": _admission(candidate=True),
+    "POST /v1/institutions/{institution_id}/suspend": _admission(),
+    "POST /v1/institutions/{institution_id}/readmit": _admission("suspend"),
+    "POST /v1/institutions/{institution_id}/withdraw": _admission(),
+    "POST /v1/institutions/{institution_id}/reapply": _admission("withdraw"),
     "GET /v1/courses": lambda cast: Good(cast.bureau, query={"institution_id": cast.institution_id}),
     "POST /v1/courses": _course,
     "GET /v1/courses/{course_id}": _ask("course_id", lambda cast: cast.course_id),

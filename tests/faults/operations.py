@@ -228,6 +228,15 @@ def a_school(s: Scene) -> str:
     return str(asked["institution_id"])
 
 
+def a_school_that_was(s: Scene, *steps: str, admission: str = "admitted") -> str:
+    """Recorded so, and taken through these steps."""
+    asked = school() | {"admission": admission}
+    s.bureau.post("/v1/institutions", asked, status=201)
+    for step in steps:
+        s.bureau.post(f"/v1/institutions/{asked['institution_id']}/{step}", {"reason": "年度评估"})
+    return str(asked["institution_id"])
+
+
 def school() -> dict[str, Any]:
     return {
         "institution_id": a_uscc(),
@@ -239,11 +248,24 @@ def school() -> dict[str, Any]:
     }
 
 
-@scene("POST /v1/institutions/{institution_id}/readmit")
-def readmit(s: Scene) -> Request:
-    suspended = a_school(s)
-    s.bureau.post(f"/v1/institutions/{suspended}/suspend")
-    return post(s.bureau, f"/v1/institutions/{suspended}/readmit")
+def admission(step: str, *before: str, begins: str = "admitted") -> None:
+    def prepare(s: Scene) -> Request:
+        school_id = a_school_that_was(s, *before, admission=begins)
+        return post(s.bureau, f"/v1/institutions/{school_id}/{step}", {"reason": "年度评估"})
+
+    scene(f"POST /v1/institutions/{{institution_id}}/{step}")(prepare)
+
+
+admission("admit", begins="candidate")
+admission("suspend")
+admission("readmit", "suspend")
+admission("withdraw")
+admission("reapply", "withdraw")
+
+
+@refusal("POST /v1/institutions/{institution_id}/readmit", "refused: not suspended")
+def readmit_who_is_admitted(s: Scene) -> Request:
+    return post(s.bureau, f"/v1/institutions/{a_school(s)}/readmit")
 
 
 @scene("POST /v1/courses")
@@ -364,10 +386,6 @@ _simple("GET /v1/courses/{course_id}", lambda s: get(s.bureau, f"/v1/courses/{s.
 _simple("POST /v1/institutions", lambda s: post(s.bureau, "/v1/institutions", school()))
 _simple("GET /v1/institutions", lambda s: get(s.bureau, f"/v1/institutions?region={CITY}"))
 _simple("GET /v1/institutions/{institution_id}", lambda s: get(s.bureau, f"/v1/institutions/{INSTITUTION_ID}"))
-_simple(
-    "POST /v1/institutions/{institution_id}/suspend",
-    lambda s: post(s.bureau, f"/v1/institutions/{a_school(s)}/suspend"),
-)
 _simple("GET /v1/programmes", lambda s: get(s.bureau, f"/v1/programmes?region={CITY}"))
 _simple(
     "GET /v1/programmes/{programme_id}", lambda s: get(s.bureau, f"/v1/programmes/{s.world.programme.programme_id}")
