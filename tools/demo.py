@@ -26,6 +26,7 @@ from chalicelib.domain import calendar
 from chalicelib.domain.money import yuan
 from tools import bootstrap
 from tools.api_client import Answer, ApiClient, Operator, Refused
+from tools.demo_eligibility import tell_who_may_claim
 from tools.demo_stage import KEPT, DemoStage, new_operator_key
 from tools.deploy import step
 from tools.local_stack import LocalStack, local_stack
@@ -389,7 +390,9 @@ def main() -> int:
         with local_stack(port=asked.port, console=console, announce=True) as stack:
             stage, ministry = raise_curtain(stack, console)
             try:
-                tell(stage, ministry, story, calendar.local_date(ministry.now()))
+                today = calendar.local_date(ministry.now())
+                tell(stage, ministry, story, today)
+                tell_who_may_claim(stage, story, today)
                 if not asked.stay:
                     expire_one(stage, stack, stage.client("province"), story)
             except (Difference, Refused) as wrong:

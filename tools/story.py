@@ -64,4 +64,6 @@ class Story:
 
 
 def _short(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _short(inner) for name, inner in value.items()}
     return value[:24] + f"… ({len(value)} characters)" if isinstance(value, str) and len(value) > 60 else value

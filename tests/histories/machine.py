@@ -16,16 +16,28 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from chalicelib.domain import calendar
 from chalicelib.domain.access import Actor
+from chalicelib.domain.assertion import HolderSession
 from chalicelib.domain.attempt import KEPT
 from chalicelib.domain.errors import Contended, DomainError, Reused, Unavailable
 from chalicelib.domain.fund import Account, Posting
 from chalicelib.domain.institution import Admission, AdmissionStep
 from chalicelib.domain.outcomes import Done, Page
-from chalicelib.domain.person import Person, Profile
+from chalicelib.domain.person import FlagKind, Person, Profile
+from chalicelib.domain.proxy import Kin
 from chalicelib.domain.region import Cap, CapBy, Window
 from chalicelib.domain.template import Template
 from chalicelib.domain.voucher import Receipt, State, Voucher, is_held
-from chalicelib.services import cataloguing, changing_vouchers, claiming, expiring, funding, publishing, redeeming
+from chalicelib.services import (
+    acting_for,
+    cataloguing,
+    changing_vouchers,
+    claiming,
+    expiring,
+    flagging,
+    funding,
+    publishing,
+    redeeming,
+)
 from chalicelib.services.claiming import code_context
 from chalicelib.services.identifying import Presented
 from chalicelib.storage import keys
@@ -206,6 +218,7 @@ class Histories(RuleBasedStateMachine):
         frees=st.booleans(),
         quantities=st.tuples(st.integers(1, 4), st.integers(1, 4), st.integers(1, 4)),
         claimed=st.integers(0, 3),
+        proxies=st.integers(0, 2),
     )
     def found(
         self,
@@ -215,6 +228,7 @@ class Histories(RuleBasedStateMachine):
         frees: bool,
         quantities: tuple[int, int, int],
         claimed: int,
+        proxies: int,
     ) -> None:
         """A bureau with little money, a rule set, and three templates, of which two are published."""
         self.tally.histories += 1
@@ -232,6 +246,7 @@ class Histories(RuleBasedStateMachine):
             redeemed_counts_as_held=redeemed_counts,
             give_back_frees_cap=frees,
             reversal_window=24 * 3600,
+            proxy_limit=proxies,
         )
         self.decided = cataloguing.rules_in_force(p.catalogue, CITY, world.now)
         for quantity, days in zip(quantities, (2, 9, 20), strict=True):
@@ -280,6 +295,44 @@ class Histories(RuleBasedStateMachine):
         jws = world.assertion(who, "claim", template_id)
         self.asking.add(person)
         self.begin("claim", world.channel, lambda w, by: _claim(w, template_id, jws, by), seed)
+
+    @rule(person=person_s, relative=person_s, template=template_s, seed=seed_s)
+    def claim_for(self, person: int, relative: int, template: int, seed: int) -> None:
+        """A relative claims; nobody is their own, which is tried too."""
+        world, template_id = self.world, self.world.templates[template]
+        jws = world.assertion(self.people[person], "claim", template_id)
+        proxy = claiming.ProxyRequest(world.assertion(self.people[relative], "proxy", template_id), Kin.OTHER)
+        self.asking |= {person, relative}
+        self.begin("claim for another", world.channel, lambda w, by: _claim(w, template_id, jws, by, proxy), seed)
+
+    @precondition(lambda self: self._relations())
+    @rule(which=st.integers(0, 11), by_proxy=st.booleans(), seed=seed_s)
+    def end_relation(self, which: int, by_proxy: bool, seed: int) -> None:
+        ends = self._relations()
+        relation_id, proxy_id, person_id = ends[which % len(ends)]
+        session = HolderSession(
+            self.world.channel.app_key, proxy_id if by_proxy else person_id, self.world.now + timedelta(minutes=15)
+        )
+
+        def ask(world: World, by: By) -> Done[Any]:
+            p = world.platform
+            return acting_for.end_relation(p.people, p.marks, relation_id, session=session, **by)
+
+        self.begin("end relation", self.world.channel, ask, seed)
+
+    @precondition(lambda self: bool(self.ids))
+    @rule(person=person_s, on=st.booleans(), seed=seed_s)
+    def flag(self, person: int, on: bool, seed: int) -> None:
+        """Said of somebody, and mostly taken back: they claim and use nothing meanwhile."""
+        person_id = sorted(self.ids.values())[person % len(self.ids)]
+
+        def ask(world: World, by: By) -> Done[Any]:
+            p = world.platform
+            if on:
+                return flagging.set_flag(p.people, p.marks, person_id, FlagKind.INELIGIBLE, "核对", None, **by)
+            return flagging.clear_flag(p.people, p.marks, person_id, FlagKind.INELIGIBLE, "核对", **by)
+
+        self.begin("flag" if on else "take a flag back", self.world.bureau, ask, seed)
 
     @rule(person=person_s, seed=seed_s)
     def claim_of_the_first(self, person: int, seed: int) -> None:
@@ -439,6 +492,9 @@ class Histories(RuleBasedStateMachine):
             )
             assert {name: n for name, n in row.counts.items() if n} == dict(counted), row
             assert sum(counted.values()) <= self.decided.caps[0].limit
+            assert len(row.serves) <= self.decided.proxy_limit
+            assert len(set(row.serves.values())) == len(row.serves), "two relations with one person"
+            assert set(row.serves.values()) <= people.keys() - {person_id}
             if self.decided.one_at_a_time:
                 held = [
                     one
@@ -481,6 +537,11 @@ class Histories(RuleBasedStateMachine):
             dict(from_body(Account, text(account[0], "body")).balances),
             [from_body(Posting, text(row, "body")) for row in account[1:]],
         )
+
+    def _relations(self) -> list[tuple[str, str, str]]:
+        """Those in force: relation, relative, person."""
+        people = self.standing.people if self.standing else {}
+        return sorted((one, row.person_id, served) for row in people.values() for one, served in row.serves.items())
 
     def _any(self) -> bool:
         return self.standing is not None and bool(self.standing.vouchers)
@@ -527,9 +588,9 @@ def _check_kept(receipt: Receipt, made: list[Voucher]) -> None:
     assert (said["step"], said["to"]) == (receipt.step, receipt.state)
 
 
-def _claim(world: World, template_id: str, jws: str, by: By) -> Done[Any]:
+def _claim(world: World, template_id: str, jws: str, by: By, proxy: claiming.ProxyRequest | None = None) -> Done[Any]:
     p = world.platform
-    asked = claiming.ClaimRequest(template_id, jws, "card")
+    asked = claiming.ClaimRequest(template_id, jws, "card", proxy)
     return claiming.claim_voucher(p.catalogue, p.templates, p.people, p.keys, p.chance, asked, **by)
 
 

@@ -17,7 +17,14 @@ HISTORIES = int(os.environ.get("HISTORIES", 10_000 if LONG else 80))
 STEPS = 16
 
 Steps = list[tuple[str, dict[str, Any]]]
-ALL_ALLOWED = {"limit": 4, "one_at_a_time": False, "redeemed_counts": False, "frees": True, "quantities": (4, 4, 4)}
+ALL_ALLOWED = {
+    "limit": 4,
+    "one_at_a_time": False,
+    "redeemed_counts": False,
+    "frees": True,
+    "quantities": (4, 4, 4),
+    "proxies": 1,
+}
 KEPT: dict[tuple[str, str], Steps] = {
     # Shrunk by Hypothesis when a line of the product was taken away on purpose; what fails by itself goes here too.
     ("a redemption whose answer was lost, and asked for again", "repeated"): [
