@@ -47,10 +47,14 @@ class Town:
 
     # --- requests ---
 
-    def claim(self, person: Profile, template: Template, **more: Any) -> Event:
+    def claim(self, person: Profile, template: Template, *, relative: Profile | None = None, **more: Any) -> Event:
         self.tick()
-        assertion = self.world.assertion(person, "claim", template.template_id, actor=self.channel)
-        body = {"template_id": template.template_id, "assertion": assertion, "entrance": "home_card"}
+        template_id = template.template_id
+        assertion = self.world.assertion(person, "claim", template_id, actor=self.channel)
+        body: dict[str, Any] = {"template_id": template_id, "assertion": assertion, "entrance": "home_card"}
+        if relative is not None:
+            theirs = self.world.assertion(relative, "proxy", template_id, actor=self.channel)
+            body["proxy"] = {"assertion": theirs, "kin": "child"}
         return self.event(self.channel, "POST", "/v1/claims", body, **more)
 
     def verify(self, **shown: str) -> Event:

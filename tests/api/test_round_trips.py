@@ -11,6 +11,8 @@ from bench.handler import Context, recorded
 from bench.steps import READING, is_lease
 from bench.town import Event, Town, a_town
 from chalicelib import wiring
+from chalicelib.domain.eligibility import AllOf, Declared, Listed
+from chalicelib.domain.region import Cap, CapBy, Window
 from tests.engines import Engine, create_tables, delete_tables
 from tests.world import a_person
 
@@ -84,6 +86,27 @@ def test_given_one_at_a_time_when_something_is_found_held_then_it_is_one_read_mo
 
     town.world.rules(one_at_a_time=False)
     assert counted == {"read": 3, "write": 1}
+
+
+def test_given_caps_a_list_and_a_relative_when_somebody_claims_then_it_asks_no_more_often(
+    town: Town, count: Count
+) -> None:
+    rules = (Cap("year", Window.YEAR, CapBy.ALL, 9), Cap("type", Window.YEAR, CapBy.PROGRAMME_TYPE, 9))
+    town.world.rules(caps=(*rules, Cap("ever", Window.LIFETIME, CapBy.OCCUPATION_LEVEL, 9)))
+    listed = AllOf((Declared(age_from=16), Listed(groups=("veteran",))))
+    first, second = town.template(eligibility=listed), town.template(eligibility=listed)
+    person, relative, other = a_person(), a_person(), a_person()
+    for one in (person, other):
+        town.world.enlist(one, "veteran")
+    for template in (first, second):
+        count(town.claim(other, template))
+
+    assert count(town.claim(person, first)) == {"read": 1, "write": 1}
+    assert count(town.claim(person, second, relative=relative)) == {"read": 2, "write": 1}
+    third = town.template()
+    count(town.claim(other, third))
+    assert count(town.claim(person, third, relative=relative)) == {"read": 2, "write": 1}  # the relation stands
+    town.world.rules(caps=())
 
 
 def _voucher_of(town: Town, person: Any, template: Any) -> str:
