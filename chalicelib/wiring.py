@@ -1,6 +1,7 @@
 """Builds stores, clock, keys and clients once per container; the only place that picks implementations."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from chalicelib.config import Settings, read_settings
 from chalicelib.domain.access import AssertionKey
@@ -8,6 +9,7 @@ from chalicelib.integrations.chance import SystemChance
 from chalicelib.integrations.clock import SystemClock
 from chalicelib.integrations.keyring import Keyring, load_keyrings
 from chalicelib.integrations.sweep_queue import SweepQueue
+from chalicelib.services.deciding_eligibility_service import service_secret_context
 from chalicelib.services.ports import Catalogue, Chance, Clock, Keys, Platform, Shelf
 from chalicelib.storage import catalogue
 from chalicelib.storage.accounts import AccountStore
@@ -44,8 +46,10 @@ def build(
     endpoint: str | None = None,
     clock: Clock | None = None,
     chance: Chance | None = None,
+    outside: Mapping[str, Any] | None = None,
 ) -> Platform:
-    """A platform on the settings' tables. ``load_keys`` gives (platform keys, identity pepper) when first needed."""
+    """A platform on the settings' tables. ``load_keys`` gives (platform keys, identity pepper) when first needed;
+    ``outside``: how hosts are looked up and certificates checked, where not as everywhere."""
     tables = Tables(settings, endpoint)
     dice = chance or SystemChance()
     shelves = Catalogue(
@@ -57,12 +61,13 @@ def build(
         clients=catalogue.clients(tables),
         operators=catalogue.operators(tables),
         assertion_keys=catalogue.assertion_keys(tables),
+        eligibility_services=catalogue.eligibility_services(tables),
     )
     return Platform(
         clock=clock or (MovedClock(tables) if settings.movable_clock else SystemClock()),
         chance=dice,
         catalogue=shelves,
-        make_keys=lambda: _keys(load_keys(), dice, shelves.assertion_keys),
+        make_keys=lambda: _keys(load_keys(), dice, shelves.assertion_keys, settings, outside),
         marks=MarkStore(tables),
         accounts=AccountStore(tables),
         templates=TemplateStore(tables),
@@ -74,9 +79,16 @@ def build(
     )
 
 
-def _keys(rings: Sequence[Keyring], chance: Chance, assertion_keys: Shelf[AssertionKey]) -> Keys:
+def _keys(
+    rings: Sequence[Keyring],
+    chance: Chance,
+    assertion_keys: Shelf[AssertionKey],
+    settings: Settings,
+    outside: Mapping[str, Any] | None,
+) -> Keys:
     # Here, not above: the jobs need none of this, and cryptography takes its time to load.
     from chalicelib.integrations.assertions import SignedAssertions
+    from chalicelib.integrations.eligibility_services import SignedEligibilityServices
     from chalicelib.integrations.identities import HashedIdentities
     from chalicelib.integrations.operator_signatures import JwsOperatorSignatures
     from chalicelib.integrations.sealing import FieldSealer
@@ -90,14 +102,23 @@ def _keys(rings: Sequence[Keyring], chance: Chance, assertion_keys: Shelf[Assert
         key = assertion_keys.get(kid)
         return key.public_key if key and key.disabled_at is None else None
 
+    identities, sealer = HashedIdentities(pepper, keyring), FieldSealer(keyring, chance.nonce)
     return Keys(
-        identities=HashedIdentities(pepper, keyring),
-        sealer=FieldSealer(keyring, chance.nonce),
+        identities=identities,
+        sealer=sealer,
         voucher_ids=SivVoucherIds(keyring),
         tokens=SignedTokens(keyring),
         sessions=SealedSessions(keyring),
         assertions=SignedAssertions(find_key),
         operator_signatures=JwsOperatorSignatures(),
+        eligibility_services=SignedEligibilityServices(
+            unseal=sealer.unseal,
+            context_of=service_secret_context,
+            veil=identities.veil,
+            nonce=chance.nonce,
+            loopback_allowed=settings.loopback_allowed,
+            **(outside or {}),
+        ),
     )
 
 

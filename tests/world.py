@@ -44,6 +44,7 @@ from chalicelib.integrations.keyring import Keyring
 from chalicelib.services import (
     changing_vouchers,
     claiming,
+    deciding_eligibility_service,
     enlisting,
     expiring,
     funding,
@@ -53,8 +54,10 @@ from chalicelib.services import (
     showing,
     verifying,
 )
+from chalicelib.services.deciding_eligibility_service import DecidedService
 from chalicelib.services.identifying import Presented
 from chalicelib.services.ports import Chance, Platform
+from tests import eligibility
 from tools.people import invented_person
 
 START = datetime(2021, 5, 1, 4, 0, tzinfo=UTC)
@@ -297,6 +300,17 @@ class World:
         p, entry = self.platform, enlisting.Entry(person.name, person.id_number, group, span or Span())
         return enlisting.enlist(p.catalogue, p.people, p.keys, p.marks, region, entry, **self.by(self.bureau)).answer
 
+    def decide_service(self, remember_seconds: int = 0, region: str = CITY) -> DecidedService:
+        """Decide that the region asks the sample server, which knows the secret by then."""
+        p = self.platform
+        decided = deciding_eligibility_service.decide_service(
+            p.catalogue, p.keys.eligibility_services, p.marks, p.keys.sealer, p.chance, region, eligibility.URL,
+            remember_seconds, **self.by(self.bureau),
+        ).answer  # fmt: skip
+        if decided.secret is not None:
+            eligibility.sample_server().trust(decided.key_id, decided.secret)
+        return decided
+
     def rules(self, **changes: Any) -> RuleSet:
         """Decide a rule set for the city, in force at once."""
         latest = self.platform.catalogue.rule_sets.latest(CITY)
@@ -423,11 +437,12 @@ def a_world(environment: dict[str, str], chance: Chance | None = None, start: da
 
 def _a_platform(environment: dict[str, str], clock: FixedClock, chance: Chance | None) -> Platform:
     return wiring.build(
-        read_settings(environment),
+        read_settings({**environment, "LOOPBACK_ALLOWED": "1"}),
         load_keys=lambda: (KEYRING, PEPPER),
         endpoint=environment["AWS_ENDPOINT_URL"],
         clock=clock,
         chance=chance,
+        outside=eligibility.outside(),
     )
 
 

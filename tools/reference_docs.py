@@ -167,6 +167,7 @@ ADVICE: Mapping[str, tuple[str, str]] = {
     "relation_not_found": ("No such relation of this person, or it has ended.", FIND),
     "rules_not_found": ("The region has no such version, or it was withdrawn.", FIND),
     "not_enlisted": ("The number is on no group of this region's list.", "Nothing, unless it was mistyped."),
+    "eligibility_service_not_found": ("This very region has decided none; one above it may have.", "Decide one."),
     "programme_not_found": ("No programme has this id.", FIND),
     "course_not_found": ("No course has this id.", FIND),
     "institution_not_found": ("No institution has this id.", FIND),
@@ -218,6 +219,12 @@ ADVICE: Mapping[str, tuple[str, str]] = {
     "proxy_limit_reached": (
         "The region allows one relative to act for so many people; 0: it allows none.",
         "Show it; one of the relations may be ended first.",
+    ),
+    "eligibility_service_disabled": ("It was disabled; nobody asks it.", "Decide it anew, if it is to be asked again."),
+    "eligibility_service_unavailable": (
+        "The service that the template's rule asks gave no answer that can be relied on; `reason` says what was wrong "
+        "with it. Nothing changed.",
+        f"{WAIT} If it stays, tell the region: docs/eligibility-service.md.",
     ),
     "rules_in_force": ("The date of this version has come: it cannot be withdrawn.", "Decide a next version."),
     "cap_reached": (
@@ -305,6 +312,7 @@ FACTS: Mapping[str, str] = {
     "invalid_request.reason": "a sentence in English",
     "needed_fen": "fen",
     "person_id": "the other record; none where it is outside the asker's scope",
+    "eligibility_service_unavailable.region": "whose service",
     "reason": "a word of the list below",
     "redeemed_at": "instant",
     "retry_after_seconds": "seconds to the next window",

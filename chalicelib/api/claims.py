@@ -17,6 +17,7 @@ from chalicelib.domain.errors import (
     ClaimWindowNotOpen,
     ClaimWindowOver,
     DirectedOnly,
+    EligibilityServiceUnavailable,
     HoldsAnother,
     Invalid,
     NotEligible,
@@ -75,6 +76,7 @@ class ClaimRequest(Asked):
         HoldsAnother,
         ProxyLimitReached,
         SoldOut,
+        EligibilityServiceUnavailable,
     ),
 )
 def post_claim(call: Call[ClaimRequest, Nothing]) -> Done[ReceiptAnswer]:

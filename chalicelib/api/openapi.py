@@ -27,7 +27,7 @@ EXAMPLES = Path(__file__).with_name("examples.json")
 TAGS = {
     "about": "任何人可查 / Open to all",
     "regions": "行政区划与规则 / Regions and rule sets",
-    "eligibility": "适用人群名单 / Who is eligible",
+    "eligibility": "适用人群名单、身份核验服务 / Who is eligible: the list, the region's service",
     "programmes": "培训项目 / Programmes",
     "institutions": "培训机构 / Institutions",
     "courses": "课程 / Courses",

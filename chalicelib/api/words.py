@@ -21,6 +21,17 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "unknown": ("没有此经办人", "there is no such operator"),
     "disabled": ("经办人已停用", "the operator is disabled"),
     "client": ("经办人不属于本应用", "the operator does not belong to this client"),
+    # a region's eligibility service
+    "none": ("没有启用的服务", "no service is in use"),
+    "address": ("地址不是公网地址", "its address is not a public one"),
+    "connection": ("无法建立连接", "no connection came about"),
+    "timeout": ("超时", "it did not answer in time"),
+    "status": ("状态码不是 200", "its status was not 200"),
+    "too_large": ("答复太大", "its answer was too large"),
+    "broken_off": ("答复中断", "its answer broke off"),
+    "form": ("答复格式不符", "its answer has another form"),
+    "personal": ("理由中含有个人信息", "a reason names somebody"),
+    "resting": ("连续失败，暂停询问", "it failed too often and is left alone for a while"),
     # JSON
     "encoding": ("不是 UTF-8", "it is not UTF-8"),
     "syntax": ("语法错误", "its syntax is wrong"),
@@ -40,6 +51,10 @@ PHRASES: Mapping[str, str] = {
     "nobody is their own proxy": "不能为自己代办",
     "the age ends before it begins": "年龄上限不能低于下限",
     "the region has no eligibility service": "该地区没有登记资格核验服务",
+    "not an address that may be called: https, a public host, a plain path, no query": (
+        "该地址不可调用：须为 https、公网主机、普通路径且不带参数"
+    ),
+    "counties, cities and provinces have eligibility services": "只有省、市、县可以设置身份核验服务",
     "one of token, code, or assertion with template_id is needed": "须提供 token、code，或 assertion 连同 template_id",
     "this cursor is not one of ours for this list": "cursor 不是本列表给出的",
     "this cursor is of another list": "该游标属于另一个列表",

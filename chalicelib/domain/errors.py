@@ -180,6 +180,12 @@ class RelationNotFound(NotFound):
     en = "There is no such relation, or it has ended."
 
 
+class EligibilityServiceNotFound(NotFound):
+    code = "eligibility_service_not_found"
+    zh = "该地区没有设置身份核验服务。"
+    en = "The region has decided no eligibility service of its own."
+
+
 class ProgrammeNotFound(NotFound):
     code = "programme_not_found"
     zh = "没有此培训项目。"
@@ -256,6 +262,12 @@ class ConcurrentChange(Refused):
 
 
 # --- catalogue, templates, money -----------------------------------------------------------------------------------
+
+
+class EligibilityServiceDisabled(Refused):
+    code = "eligibility_service_disabled"
+    zh = "该地区的身份核验服务已停用；请重新设置。"
+    en = "The region's eligibility service is disabled; decide it anew."
 
 
 class InstitutionNotAdmitted(Refused):
@@ -480,6 +492,18 @@ class Contended(Unavailable):
     code = "contended"
     zh = "同时操作的人太多，请用同一幂等键稍后重试。"
     en = "Too many at once; repeat in a moment with the same idempotency key."
+
+
+class EligibilityServiceUnavailable(Unavailable):
+    """``reason``: none, address, connection, timeout, status, too_large, broken_off, form, signature, personal,
+    resting."""
+
+    code = "eligibility_service_unavailable"
+    zh = "地区身份核验服务（{region}）未给出可采信的答复：{reason}。未作任何更改，请稍后用同一幂等键重试。"
+    en = (
+        "The region's eligibility service ({region}) gave no answer to go by: {reason}. Nothing changed; repeat later "
+        "with the same idempotency key."
+    )
 
 
 def every_error() -> list[type[DomainError]]:

@@ -11,7 +11,7 @@ from chalicelib.domain import proxy as proxies
 from chalicelib.domain.access import Actor
 from chalicelib.domain.assertion import Assertion, Purpose
 from chalicelib.domain.attempt import Attempt
-from chalicelib.domain.eligibility import must_be_eligible
+from chalicelib.domain.eligibility import ServiceVerdict, must_be_eligible, needs_service
 from chalicelib.domain.errors import (
     AlreadyClaimed,
     CapReached,
@@ -19,6 +19,7 @@ from chalicelib.domain.errors import (
     Contended,
     HoldsAnother,
     Invalid,
+    NotEligible,
     SoldOut,
     TemplateNotFound,
     TemplateNotOpen,
@@ -32,7 +33,7 @@ from chalicelib.domain.template import Template, TemplateState, Terms, check_ope
 from chalicelib.domain.voucher import Receipt, State, Voucher, receipt
 from chalicelib.services.cataloguing import rules_in_force
 from chalicelib.services.identifying import Named, name_person, new_person
-from chalicelib.services.judging_eligibility import applicant_of, regions_of_lists
+from chalicelib.services.judging_eligibility import applicant_of, ask_service, regions_of_lists
 from chalicelib.services.ports import Catalogue, Chance, Keys, People, Templates
 from chalicelib.services.publishing import settle
 
@@ -83,7 +84,7 @@ def claim_voucher(
 
     Raises AssertionNotAccepted, Invalid, TemplateNotFound, ChannelNotOpen, TemplateNotOpen, DirectedOnly,
     ClaimWindowNotOpen, ClaimWindowOver, AlreadyClaimed, NotEligible, PersonFlagged, CapReached, HoldsAnother,
-    ProxyLimitReached, SoldOut, Reused, Contended.
+    ProxyLimitReached, SoldOut, EligibilityServiceUnavailable, Reused, Contended.
     """
     assertion = keys.assertions.read(asked.assertion)
     assertions.check_meant_for(assertion, actor.app_key, Purpose.CLAIM, asked.template_id)
@@ -97,10 +98,10 @@ def claim_voucher(
     relative = _relative(keys, asked, named, rules, actor, now)
     try:
         return _claim(
-            templates, people, keys, chance, template, rules, named, assertion, relative,
+            catalogue, templates, people, keys, chance, template, rules, named, assertion, relative,
             actor=actor, attempt=attempt, entrance=asked.entrance, now=now,
         )  # fmt: skip
-    except (TemplateNotOpen, SoldOut, CapReached, HoldsAnother):
+    except (TemplateNotOpen, NotEligible, SoldOut, CapReached, HoldsAnother):
         # Another request of this person may have been quicker, and taken what this one lacked. If it was a duplicate,
         # its answer is ours.
         person_id = people.find(named.identity_keys)
@@ -114,6 +115,7 @@ def claim_voucher(
 
 
 def _claim(
+    catalogue: Catalogue,
     templates: Templates,
     people: People,
     keys: Keys,
@@ -129,6 +131,7 @@ def _claim(
     entrance: str | None,
     now: datetime,
 ) -> Done[Receipt]:
+    said: ServiceVerdict | None = None
     for _ in range(TRIES):
         terms = templates.terms(template.template_id, template.terms_version)
         regions = regions_of_lists(template, terms)
@@ -148,8 +151,9 @@ def _claim(
         if not within(template.region, actor.client.regions):
             raise ChannelNotOpen()
         check_open_for_claim(template, terms, now)
-        applicant = applicant_of(named, found, now)
-        must_be_eligible(terms.eligibility, applicant)
+        applicant = applicant_of(named, found, said, now)
+        if not needs_service(terms.eligibility, applicant):
+            must_be_eligible(terms.eligibility, applicant)
         person.must_not_be_flagged([holder] if holder else [], template.region, calendar.local_date(now))
         wanted = _counted_as(template, terms, now)
         person.check_caps(holder, rules, wanted)
@@ -159,6 +163,10 @@ def _claim(
         known = holder or new_person(keys, chance, named)
         taken = person.take(known, template.template_id, wanted)
         by = _by_proxy(keys, chance, relative, helper, known, actor, now) if relative else None
+        if needs_service(terms.eligibility, applicant):
+            # Last of all that could refuse, and once for a request: nobody is asked about in vain.
+            said = ask_service(catalogue, keys.eligibility_services, template, terms, named, now)
+            must_be_eligible(terms.eligibility, replace(applicant, service=said))
         blank = _blank_voucher(keys, chance, known, template, terms, wanted, now)
         try:
             made = _take_from_stock(

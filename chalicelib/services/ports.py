@@ -10,7 +10,8 @@ from chalicelib.domain.access import AssertionKey, Client, Operator
 from chalicelib.domain.assertion import Assertion, HolderSession
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.disclosure import Disclosure
-from chalicelib.domain.eligibility import Enlisted
+from chalicelib.domain.eligibility import Enlisted, ServiceVerdict
+from chalicelib.domain.eligibility_service import EligibilityService, ServiceQuestion
 from chalicelib.domain.fund import Account, Posting
 from chalicelib.domain.institution import Institution
 from chalicelib.domain.outcomes import Identified, Mark, Page
@@ -137,6 +138,31 @@ class OperatorSignatures(Protocol):
         self, jws: str, public_key: str, *, app_key: str, method: str, path: str, body: bytes, key: str, now: datetime
     ) -> None:
         """Raises OperatorNotAccepted (malformed, algorithm, signature, audience, request, expired, future)."""
+        ...
+
+
+class EligibilityServices(Protocol):
+    """The regions' own services that say who is eligible. docs/eligibility-service.md"""
+
+    def may_call(self, url: str) -> bool:
+        """Whether a service may have this address, as far as that can be told without looking it up."""
+        ...
+
+    def ask(
+        self,
+        service: EligibilityService,
+        *,
+        template_id: str,
+        programme_type: str,
+        people: Sequence[ServiceQuestion],
+        now: datetime,
+        trial: bool = False,
+    ) -> Mapping[str, ServiceVerdict]:
+        """What the service says of each person (500 at most), by reference; within about 3 s.
+
+        A trial is asked whatever is remembered, and also while the service rests from failing. Raises
+        EligibilityServiceUnavailable: whatever is not exactly an answer is none.
+        """
         ...
 
 
@@ -414,6 +440,7 @@ class Catalogue:
     clients: Shelf[Client]
     operators: Shelf[Operator]
     assertion_keys: Shelf[AssertionKey]
+    eligibility_services: Shelf[EligibilityService]
 
 
 @dataclass(frozen=True, slots=True)
@@ -427,6 +454,7 @@ class Keys:
     sessions: Sessions
     assertions: Assertions
     operator_signatures: OperatorSignatures
+    eligibility_services: EligibilityServices
 
 
 @dataclass(frozen=True)

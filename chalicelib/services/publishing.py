@@ -349,7 +349,7 @@ def _check_draft(
     if not within(draft.region, (programme.region,)):
         raise Invalid(pointer="/programme_id", reason="the programme is not one of this region or of one above it")
     _check_dates(draft, valid_from, valid_until)
-    check_rule(catalogue, draft.eligibility)
+    check_rule(catalogue, draft.region, draft.eligibility)
     today = local_date(now)
     for pointer, last in (("/valid_until", valid_until), ("/claim_until", draft.claim_until)):
         if last < today:

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Generic, TypeVar
 
 from chalicelib.domain.access import AssertionKey, Client, Operator
+from chalicelib.domain.eligibility_service import EligibilityService
 from chalicelib.domain.errors import AlreadyExists, ConcurrentChange
 from chalicelib.domain.identifiers import region_ancestors
 from chalicelib.domain.institution import Institution
@@ -22,7 +23,10 @@ N = TypeVar("N")
 
 
 class NounShelf(Generic[N]):
-    """Rows ``<NOUN>#<id>`` with their listing ``<NOUN>#<parent>``."""
+    """Rows ``<NOUN>#<id>`` with their listing ``<NOUN>#<parent>``.
+
+    ``sparse``: most ids have no such noun, so that there is none is remembered too.
+    """
 
     def __init__(
         self,
@@ -32,13 +36,17 @@ class NounShelf(Generic[N]):
         id_of: Callable[[N], str],
         listing_of: Callable[[N], str],
         version_of: Callable[[N], int],
+        *,
+        sparse: bool = False,
     ) -> None:
         self._tables, self._kind, self._noun = tables, kind, noun
         self._id_of, self._listing_of, self._version_of = id_of, listing_of, version_of
-        self._fresh: Fresh[str, N] = Fresh()
+        self._sparse = sparse
+        self._fresh: Fresh[str, tuple[N | None]] = Fresh()
 
     def get(self, key: str) -> N | None:
-        return self._fresh.get(key, lambda: self.read(key))
+        found = self._fresh.get(key, lambda: self._look(key))
+        return found[0] if found else None
 
     def read(self, key: str) -> N | None:
         item = self._tables.get(ListedRow, f"{self._noun}#{key}", keys.HEAD)
@@ -51,6 +59,7 @@ class NounShelf(Generic[N]):
         exists = AlreadyExists(what=self._id_of(noun))
         tx.put(self._row(noun), ListedRow.subject.does_not_exist(), always(exists))
         tx.commit()
+        self._fresh.forget(self._id_of(noun))
 
     def change(self, after: N, mark: Mark) -> None:
         tx = Transaction(self._tables)
@@ -62,6 +71,10 @@ class NounShelf(Generic[N]):
     def page(self, listing: str, limit: int, cursor: str | None) -> Page[N]:
         found = self._tables.listed(ListedRow, f"{self._noun}#{listing}", limit, cursor)
         return Page(tuple(from_body(self._kind, text(item, "body")) for item in found.items), found.cursor)
+
+    def _look(self, key: str) -> tuple[N | None] | None:
+        found = self.read(key)
+        return None if found is None and not self._sparse else (found,)
 
     def _row(self, noun: N) -> ListedRow:
         return ListedRow(
@@ -164,3 +177,10 @@ def operators(tables: Tables) -> NounShelf[Operator]:
 
 def assertion_keys(tables: Tables) -> NounShelf[AssertionKey]:
     return NounShelf(tables, AssertionKey, "ASSERTION_KEY", lambda k: k.kid, lambda _: "all", lambda k: k.version)
+
+
+def eligibility_services(tables: Tables) -> NounShelf[EligibilityService]:
+    return NounShelf(
+        tables, EligibilityService, "ELIGIBILITY_SERVICE", lambda s: s.region, lambda _: "all", lambda s: s.version,
+        sparse=True,
+    )  # fmt: skip

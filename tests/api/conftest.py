@@ -200,6 +200,7 @@ def desk() -> Iterator[Desk]:
         sessions=SealedSessions(ring),
         assertions=SignedAssertions(lambda _: None),
         operator_signatures=JwsOperatorSignatures(),
+        eligibility_services=cast(Any, None),
     )
 
     def a_shelf(id_name: str) -> MemoryShelf[Any]:
@@ -217,6 +218,7 @@ def desk() -> Iterator[Desk]:
         clients=a_shelf("app_key"),
         operators=a_shelf("operator_id"),
         assertion_keys=a_shelf("kid"),
+        eligibility_services=a_shelf("region"),
     )
     nothing = cast(Any, None)
     wiring.use(

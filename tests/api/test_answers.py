@@ -155,6 +155,7 @@ def test_operations_are_served_once_and_changes_are_posts() -> None:
         "POST /v1/sessions",
         "POST /v1/verifications",
         "POST /v1/regions/{code}/eligible-people/search",
+        "POST /v1/regions/{code}/eligibility-service/trial",
         "POST /v1/regions/{code}/rules/preview",
     }
     assert {one.label for one in OPERATIONS if one.act is None} == {

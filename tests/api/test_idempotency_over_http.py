@@ -61,6 +61,8 @@ OTHERWISE: dict[str, dict[str, Any]] = {
     "POST /v1/regions/{code}/rules/withdrawal": {"version": 2},
     "POST /v1/regions/{code}/eligible-people": {"until": "2021-11-30"},
     "POST /v1/regions/{code}/eligible-people/removal": {"group": "graduate"},
+    "POST /v1/regions/{code}/eligibility-service": {"remember_seconds": 7},
+    "POST /v1/regions/{code}/eligibility-service/rotation": {"starts_in_seconds": 7},
 }
 # What the same words are as a request of their own, once they were carried out. The others are carried out again.
 ANEW = {

@@ -27,6 +27,7 @@ from chalicelib.domain.identifiers import mask_mobile, mask_name
 from chalicelib.integrations.chance import SeededChance
 from chalicelib.integrations.essc_platform import OperatorKey
 from chalicelib.services.granting_access import secret_context
+from tests import eligibility
 from tests.engines import Engine, create_tables, delete_tables
 from tests.world import CITY, INSTITUTION_ID, World, a_person, a_world
 
@@ -221,6 +222,18 @@ def test_the_road(callers: Callers) -> None:
     gone = {"id_number": veteran.id_number, "group": "veteran"}
     assert bureau.post(f"/v1/regions/{CITY}/eligible-people/removal", gone)["groups"] == {}
     assert bureau.post(search, {"id_number": veteran.id_number}, key=None, status=404)["code"] == "not_enlisted"
+
+    service = f"/v1/regions/{CITY}/eligibility-service"
+    assert bureau.get(service, 404)["code"] == "eligibility_service_not_found"
+    decided = bureau.post(service, {"url": eligibility.URL, "remember_seconds": 0})
+    eligibility.sample_server().trust(decided["key_id"], decided["secret"])
+    assert bureau.get(service)["secrets"][0]["key_id"] == decided["key_id"]
+    nobody = a_person(4)
+    tried = {"name": nobody.name, "id_type": nobody.id_type, "id_number": nobody.id_number}
+    assert bureau.post(f"{service}/trial", tried, key=None)["eligible"]
+    assert bureau.post(f"{service}/rotation", {"starts_in_seconds": 3600})["key_id"] != decided["key_id"]
+    assert bureau.post(f"{service}/disable")["disabled_at"]
+    assert bureau.post(f"{service}/rotation", status=409, body={})["code"] == "eligibility_service_disabled"
 
     programme = {
         "region": CITY,

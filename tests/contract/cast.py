@@ -21,6 +21,7 @@ from chalicelib.domain import calendar
 from chalicelib.domain.identifiers import InvalidIdentifier, parse_uscc
 from tools.api_client import ApiClient, Operator
 from tools.demo_stage import DemoStage, new_operator_key
+from tools.eligibility_server import EligibilityServer
 from tools.people import invented_person
 
 PROVINCE, CITY = "440000", "440100"
@@ -81,8 +82,8 @@ class Good:
 class Cast:
     """The ministry's bureau, a channel and an institution's desk, and what they make for each request."""
 
-    def __init__(self, stage: DemoStage, ministry: ApiClient) -> None:
-        self.stage, self.bureau = stage, ministry
+    def __init__(self, stage: DemoStage, ministry: ApiClient, eligibility: EligibilityServer) -> None:
+        self.stage, self.bureau, self.eligibility = stage, ministry, eligibility
         self._numbers = itertools.count(1)
         self.today = calendar.local_date(ministry.now())
         ministry.do("/v1/assertion-keys", {"kid": stage.essc.kid, "public_key": stage.essc.public_key})
@@ -142,6 +143,13 @@ class Cast:
         body = {"voucher_id": self.a_voucher()[0]}
         answer = self.bureau.call("POST", "/v1/people/search", body=body)
         return str(self.bureau.must(answer, "POST", "/v1/people/search")["person_id"])
+
+    def decide_service(self, region: str) -> None:
+        """The region asks the stack's sample service."""
+        body = {"url": self.eligibility.url}
+        decided = self.bureau.do(f"/v1/regions/{region}/eligibility-service", body)
+        if decided["secret"]:
+            self.eligibility.trust(decided["key_id"], decided["secret"])
 
     @property
     def number(self) -> int:
@@ -229,6 +237,28 @@ def _strike_off(cast: Cast) -> Good:
 
 def _look_up(cast: Cast) -> Good:
     return Good(cast.bureau, {"code": CITY}, body={"id_number": _listed(cast)})
+
+
+def _service(cast: Cast) -> Good:
+    return Good(cast.bureau, {"code": "440103"}, body={"url": cast.eligibility.url, "remember_seconds": 60})
+
+
+def _of_service(**body: Any) -> Callable[[Cast], Good]:
+    """About the service of a county that has one in use."""
+
+    def good(cast: Cast) -> Good:
+        code = f"4401{(4, 5, 6, 11, 12, 13, 14, 15, 17)[cast.number % 9]:02}"
+        cast.decide_service(code)
+        return Good(cast.bureau, {"code": code}, body=body or None)
+
+    return good
+
+
+def _trial(cast: Cast) -> Good:
+    cast.decide_service("440118")  # which nobody else moves
+    person = invented_person(cast.number)
+    body = {"name": person.name, "id_type": person.id_type, "id_number": person.id_number}
+    return Good(cast.bureau, {"code": "440118"}, body=body)
 
 
 def _programme(cast: Cast) -> Good:
@@ -385,6 +415,11 @@ GOOD: Mapping[str, Callable[[Cast], Good]] = {
     "POST /v1/regions/{code}/eligible-people/search": _look_up,
     "GET /v1/relations": _relations,
     "POST /v1/relations/{relation_id}/revocation": _end_relation,
+    "POST /v1/regions/{code}/eligibility-service": _service,
+    "GET /v1/regions/{code}/eligibility-service": _of_service(),
+    "POST /v1/regions/{code}/eligibility-service/rotation": _of_service(starts_in_seconds=3600),
+    "POST /v1/regions/{code}/eligibility-service/disable": _of_service(),
+    "POST /v1/regions/{code}/eligibility-service/trial": _trial,
     "GET /v1/programmes": _list(region=PROVINCE),
     "POST /v1/programmes": _programme,
     "GET /v1/programmes/{programme_id}": _ask("programme_id", lambda cast: cast.programme_id),

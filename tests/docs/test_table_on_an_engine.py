@@ -86,6 +86,7 @@ def a_told_world(world: World) -> World:
     world.enlist(people[0], "veteran")
     last = date(2021, 12, 31)
     claim_for(world, a_person(), people[0], world.publish(5, claim_until=last, valid_until=last))
+    world.decide_service()
     for _ in range(6):
         p.paces.take(world.channel.app_key, 100, world.now)
     MovedClock(tables_of(world)).move(timedelta(hours=1))

@@ -3,13 +3,14 @@
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cached_property, partial
 from typing import Any
 
 from chalice.test import HTTPResponse
 
 from chalicelib.domain.access import Role
+from chalicelib.domain.eligibility import Asked
 from chalicelib.domain.pace import FREE, WINDOW_SECONDS
 from chalicelib.domain.person import Profile
 from chalicelib.domain.region import Region, RuleSet
@@ -18,6 +19,7 @@ from chalicelib.integrations.essc_platform import OperatorKey
 from chalicelib.services import publishing
 from chalicelib.services.identifying import Presented
 from chalicelib.storage.fresh import Fresh
+from tests import eligibility
 from tests.api.test_road_over_http import Caller, RecordedWorld, a_caller
 from tests.world import CITY, INSTITUTION_ID, World, a_person, a_uscc
 
@@ -41,6 +43,12 @@ class Scene:
     @cached_property
     def other_stock(self) -> Template:
         return self.world.publish(1000)
+
+    @cached_property
+    def by_service(self) -> Template:
+        """A template for whom the city's service takes."""
+        self.world.decide_service()
+        return self.world.publish(1000, eligibility=Asked())
 
     @cached_property
     def sold_out(self) -> Template:
@@ -376,6 +384,37 @@ def look_up(s: Scene) -> Request:
     return ask(s.bureau, f"{path}/search", {"id_number": number})
 
 
+def _serviced(s: Scene) -> str:
+    """The path of the service of a county that has one."""
+    county = a_county(s)
+    s.world.decide_service(region=county)
+    return f"/v1/regions/{county}/eligibility-service"
+
+
+@scene("POST /v1/regions/{code}/eligibility-service")
+def decide_service(s: Scene) -> Request:
+    path = f"/v1/regions/{a_county(s)}/eligibility-service"
+    return post(s.bureau, path, {"url": eligibility.URL, "remember_seconds": 60})
+
+
+@scene("POST /v1/regions/{code}/eligibility-service", "decided before")
+def move_service(s: Scene) -> Request:
+    return post(s.bureau, _serviced(s), {"url": eligibility.URL})
+
+
+@scene("POST /v1/regions/{code}/eligibility-service/trial")
+def try_service(s: Scene) -> Request:
+    person = a_person()
+    body = {"name": person.name, "id_type": person.id_type, "id_number": person.id_number}
+    return ask(s.bureau, f"{_serviced(s)}/trial", body)
+
+
+_simple("GET /v1/regions/{code}/eligibility-service", lambda s: get(s.bureau, _serviced(s)))
+_simple(
+    "POST /v1/regions/{code}/eligibility-service/rotation",
+    lambda s: post(s.bureau, f"{_serviced(s)}/rotation", {"starts_in_seconds": 60}),
+)
+_simple("POST /v1/regions/{code}/eligibility-service/disable", lambda s: post(s.bureau, f"{_serviced(s)}/disable"))
 _simple(
     "POST /v1/regions/{code}/rules/preview",
     lambda s: ask(s.bureau, f"/v1/regions/{CITY}/rules/preview", {"effective_from": "2021-12-31", "caps": []}),
@@ -490,6 +529,11 @@ def claim_one_at_a_time(s: Scene) -> Request:
     person, voucher_id = claimed(s)
     s.world.revoke(voucher_id)
     return claim_by(s, person, s.other_stock)
+
+
+@scene("POST /v1/claims", "the region's service is asked")
+def claim_by_service(s: Scene) -> Request:
+    return claim_by(s, a_person(), s.by_service)
 
 
 @scene("POST /v1/vouchers/{voucher_id}/return")
@@ -620,6 +664,11 @@ def claim_twice(s: Scene) -> Request:
     return claim_by(s, claimed(s)[0], s.stock)
 
 
+@refusal("POST /v1/claims", "refused: by the region's service")
+def claim_as_a_student(s: Scene) -> Request:
+    return claim_by(s, a_person(birth=date(2002, 1, 1)), s.by_service)
+
+
 @refusal("POST /v1/claims", "refused: sold out")
 def claim_what_is_gone(s: Scene) -> Request:
     return claim_by(s, a_person(), s.sold_out)
@@ -694,3 +743,4 @@ def forget(world: World) -> None:
     for memory in (kept for store in stores for kept in vars(store).values() if isinstance(kept, Fresh)):
         memory.clear()
     p.paces._leases.clear()
+    p.keys.eligibility_services.forget()

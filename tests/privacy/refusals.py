@@ -12,6 +12,7 @@ from chalicelib.domain.outcomes import WriteConflict
 from chalicelib.domain.person import Profile
 from chalicelib.domain.voucher import State
 from chalicelib.integrations.essc_platform import OperatorKey
+from tests import eligibility
 from tests.api.test_road_over_http import Caller, RecordedWorld
 from tests.services.faults import Watched
 from tests.world import CITY, INSTITUTION_ID, OTHER_CITY, OTHER_INSTITUTION_ID
@@ -202,6 +203,23 @@ class Refusals:
         nobody = {"kind": "declared", "age_to": 0}
         self._claim(self.canary, self._template(eligibility=nobody), 409)  # not_eligible
         self._claim(self.canary, self._template(claim_from=MAY[1]), 409)
+        self._by_service()
+
+    def _by_service(self) -> None:
+        """The region's service: it is down, then it names the canary in its reason, then it refuses."""
+        path, server = f"/v1/regions/{CITY}/eligibility-service", eligibility.sample_server()
+        decided = self.bureau.post(path, {"url": eligibility.URL, "remember_seconds": 60}, key=self.canary.id_number)
+        server.trust(decided["key_id"], decided["secret"])
+        one = self._template(eligibility={"kind": "service"})
+        for behaviour, status in (("fail", 503), ("personal", 503), ("refuse", 409)):
+            server.behave(behaviour, times=1)
+            told = self._claim(self.canary, one, status)
+            assert told["code"] == ("not_eligible" if status == 409 else "eligibility_service_unavailable")
+        person = {"name": self.canary.name, "id_type": self.canary.id_type, "id_number": self.canary.id_number}
+        server.behave("unsigned", times=1)
+        self.bureau.post(f"{path}/trial", person, status=503, key=None)
+        self.bureau.post(f"{path}/trial", person, key=None)
+        self.bureau.post(f"{path}/disable", key=f"{self.canary.id_number}-end")
 
     def _people(self) -> None:
         number = {"id_type": self.canary.id_type, "id_number": self.canary.id_number}

@@ -10,6 +10,7 @@ from chalicelib.api.answers import OPERATIONS
 from chalicelib.domain.attempt import attempt_of
 from chalicelib.domain.errors import DomainError, every_error
 from chalicelib.domain.identifiers import mask_name, mask_number
+from tests.eligibility import HOST, URL, sample_server
 from tests.privacy.canaries import leaks, secrets_of
 from tests.privacy.conftest import CANARY, OPERATOR_NAME, OTHER, PEOPLE, SEEN, TABLES, TYPED, Day
 from tests.privacy.overhearing import CHANNELS
@@ -69,12 +70,15 @@ class TestWhoWentWhere:
         assert '"operation": "TransactWriteItems"' in channels["traces"]
         assert all(day.world.rows(table) for table in TABLES)
 
-    def test_given_the_day_when_its_calls_are_looked_at_then_dynamodb_alone_was_called_and_no_object_was_written(
+    def test_given_the_day_when_its_calls_are_looked_at_then_dynamodb_and_the_region_s_service_alone_were_called(
         self, day: Day
     ) -> None:
+        asked_at = URL.replace(HOST, f"{HOST}:443")
         # An object's key would be among the urls already; once one is written, what it says has to be searched as well.
         assert len(day.heard.calls) > 1_000
-        assert {one.service for one in day.heard.calls} == {"dynamodb"}
+        others = [one for one in day.heard.calls if one.service != "dynamodb"]
+        assert {(one.method, one.url, one.authorization) for one in others} == {("POST", asked_at, "")}
+        assert sample_server().asked  # and there they all arrived
 
 
 class TestWhatIsNotSaid:
