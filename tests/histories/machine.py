@@ -277,14 +277,14 @@ class Histories(RuleBasedStateMachine):
         self.begin("change budget", self.world.bureau, ask, seed)
 
     @rule(admitted=st.booleans(), seed=seed_s)
-    def change_admission(self, admitted: bool, seed: int) -> None:
+    def set_admission(self, admitted: bool, seed: int) -> None:
         step = AdmissionStep.READMIT if admitted else AdmissionStep.SUSPEND
 
         def ask(world: World, by: By) -> Done[Any]:
             p = world.platform
             return cataloguing.change_admission(p.catalogue, p.marks, OTHER_INSTITUTION_ID, step, **by)
 
-        self.begin("change admission", self.world.bureau, ask, seed)
+        self.begin("set admission", self.world.bureau, ask, seed)
 
     # --- people ------------------------------------------------------------------------------------------------------
 
