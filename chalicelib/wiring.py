@@ -16,6 +16,7 @@ from chalicelib.storage.accounts import AccountStore
 from chalicelib.storage.checkpoints import CheckpointStore, MovedClock
 from chalicelib.storage.disclosures import DisclosureStore
 from chalicelib.storage.marks import MarkStore
+from chalicelib.storage.merges import MergeStore
 from chalicelib.storage.pace import PaceStore
 from chalicelib.storage.people import PeopleStore
 from chalicelib.storage.tables import Tables
@@ -73,6 +74,7 @@ def build(
         templates=TemplateStore(tables),
         people=PeopleStore(tables),
         disclosures=DisclosureStore(tables),
+        merges=MergeStore(tables),
         checkpoints=CheckpointStore(tables),
         continuations=SweepQueue(settings.sweeps_queue_url, settings.region),
         paces=PaceStore(tables),

@@ -18,6 +18,7 @@ from chalicelib.api import (
     eligibility,
     eligibility_service,
     institutions,
+    merges,
     operators,
     people,
     programmes,
@@ -53,6 +54,7 @@ BLUEPRINTS = (
     verifications.routes,
     redemptions.routes,
     people.routes,
+    merges.routes,
 )
 
 

@@ -63,6 +63,7 @@ PHRASES: Mapping[str, str] = {
     "nobody can claim a voucher that is no longer valid": "领取结束日期不能晚于有效期结束日期",
     "institutions are named for the role institution, and only for it": "角色 institution 须指明机构，其他角色不得指明",
     "id_type does not fit the number": "证件类型与号码不符",
+    "a record cannot be merged with itself": "不能与自身合并",
     "this is what is known already": "与现有信息一致，无需更正",
     "this person has too many numbers": "此人的证件号码已达上限",
     "who is deceased is so for good": "“已去世”标记不设截止日期",
@@ -92,6 +93,9 @@ STATES: Mapping[str, str] = {
     "candidate": "待准入",
     "admitted": "已准入",
     "withdrawn": "已退出",
+    "proposed": "待确认",
+    "confirmed": "已确认",
+    "undone": "已撤销",
 }
 
 

@@ -46,6 +46,7 @@ class Act(StrEnum):
     SEE_IDENTITY = "see_identity"
     READ_DISCLOSURES = "read_disclosures"
     CORRECT_PEOPLE = "correct_people"
+    MERGE_PEOPLE = "merge_people"
 
 
 class Duty(StrEnum):
@@ -78,7 +79,7 @@ _READING = {
     Act.SEE_IDENTITY,
     Act.READ_DISCLOSURES,
 }
-_AUTHORITY = _READING | {Act.MANAGE_CATALOGUE, Act.MANAGE_TEMPLATES, Act.REVOKE, Act.CORRECT_PEOPLE}
+_AUTHORITY = _READING | {Act.MANAGE_CATALOGUE, Act.MANAGE_TEMPLATES, Act.REVOKE, Act.CORRECT_PEOPLE, Act.MERGE_PEOPLE}
 _ACTS: dict[Role, set[Act]] = {
     Role.CHANNEL: {Act.READ_CATALOGUE, Act.SERVE_HOLDER},
     Role.INSTITUTION: {Act.READ_CATALOGUE, Act.VERIFY, Act.REDEEM, Act.READ_VOUCHERS},
@@ -100,6 +101,7 @@ DUTIES: Mapping[Act, tuple[Duty, ...]] = {
     Act.SEE_IDENTITY: (Duty.CLERK, Duty.REVIEWER, Duty.AUDITOR),
     Act.READ_DISCLOSURES: (Duty.AUDITOR, Duty.ADMINISTRATOR),
     Act.CORRECT_PEOPLE: (Duty.CLERK, Duty.REVIEWER),
+    Act.MERGE_PEOPLE: (Duty.CLERK, Duty.REVIEWER),
 }
 
 

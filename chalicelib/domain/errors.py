@@ -147,6 +147,12 @@ class OutOfScope(Forbidden):
     en = "Outside the scope of this client or operator."
 
 
+class SameOperator(Forbidden):
+    code = "same_operator"
+    zh = "合并须由另一名经办人确认，不能由提出者本人确认。"
+    en = "A merge is confirmed by another operator than the one who proposed it."
+
+
 class ChannelNotOpen(Forbidden):
     code = "channel_not_open"
     zh = "该券尚未在此渠道开放。"
@@ -240,6 +246,12 @@ class PersonNotFound(NotFound):
     en = "No such person, or none with a voucher of your regions."
 
 
+class MergeNotFound(NotFound):
+    code = "merge_not_found"
+    zh = "没有此合并申请。"
+    en = "No such merge."
+
+
 class VoucherNotFound(NotFound):
     code = "voucher_not_found"
     zh = "没有此券。"
@@ -309,6 +321,36 @@ class NumberKnown(Refused):
     code = "number_known"
     zh = "该证件号码已属于此人。"
     en = "This number leads to this person already."
+
+
+class RecordMerged(Refused):
+    code = "record_merged"
+    zh = "该档案已并入另一份档案，请在该档案上办理。"
+    en = "This record was merged into another one; act on that one."
+
+
+class RecordsLinked(Refused):
+    code = "records_linked"
+    zh = "其中一份档案已与其他档案合并，不能再这样合并；请选用保留的档案，或先撤销原合并。"
+    en = "One of the records is merged with others already; take the one that stays, or undo the earlier merge first."
+
+
+class BothHold(Refused):
+    code = "both_hold"
+    zh = "两份档案都有券模板 {template_id} 的有效券，一人只能使用一张；请先作废或退回其中一张，再合并。"
+    en = "Both records have a voucher of template {template_id}, and one person uses one; revoke or return one first."
+
+
+class MergeStateRefused(Refused):
+    code = "merge_state"
+    zh = "合并申请当前状态为 {state}，不能进行此操作。"
+    en = "The merge is {state}; this cannot be done."
+
+
+class UndoWindowOver(Refused):
+    code = "undo_window_over"
+    zh = "已超过撤销合并的期限（{until}）。"
+    en = "The time for undoing the merge ended at {until}."
 
 
 class FlagNotSet(Refused):

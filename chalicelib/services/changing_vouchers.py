@@ -1,6 +1,6 @@
 """Steps on a voucher named by its id: reverse (撤销使用), give back (退券), revoke (作废)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from chalicelib.domain import person, voucher
@@ -13,6 +13,7 @@ from chalicelib.domain.person import Person
 from chalicelib.domain.region import Rules, within
 from chalicelib.domain.voucher import Receipt, State, Voucher, receipt
 from chalicelib.services.cataloguing import rules_in_force
+from chalicelib.services.linking import linked_with
 from chalicelib.services.once import TRIES
 from chalicelib.services.ports import Catalogue, Keys, People
 
@@ -33,7 +34,7 @@ def reverse_redemption(
     Raises VoucherNotFound, OutOfScope, NotRedeemed, ReversalWindowOver, HoldsAnother, Reused, Contended.
     """
 
-    def step(before: Voucher, holder: Person) -> tuple[Voucher, Person]:
+    def step(before: Voucher, holder: Person, linked: Sequence[Person]) -> tuple[Voucher, Person]:
         if before.redemption is not None:
             if before.redemption.institution_id not in actor.client.institutions:
                 raise VoucherNotFound()
@@ -45,7 +46,7 @@ def reverse_redemption(
             before, reason=reason, window=rules.reversal_window, attempt=attempt, actor=actor, now=now
         )
         if rules.one_at_a_time:
-            _check_no_other_held(people, holder, before, rules, now)
+            _check_no_other_held(people, [holder, *linked], before, rules, now)
         again = person.hold_again(holder, before.template_id, before.region)
         return after, person.move_count(again, before.counted_as, after.counted_as)
 
@@ -65,8 +66,8 @@ def give_back(
 ) -> Done[Receipt]:
     """The holder gives an unused voucher back. Raises VoucherNotFound, NotHeld, Reused, Contended."""
 
-    def step(before: Voucher, holder: Person) -> tuple[Voucher, Person]:
-        if before.person_id != session.person_id:
+    def step(before: Voucher, holder: Person, _: Sequence[Person]) -> tuple[Voucher, Person]:
+        if before.person_id != holder.person_id or not person.is_one(holder, session.person_id):
             raise VoucherNotFound()
         rules = rules_in_force(catalogue, before.region, now)
         after = voucher.give_back(before, attempt=attempt, actor=actor, now=now, relation_id=session.relation_id)
@@ -81,7 +82,7 @@ def revoke_voucher(
 ) -> Done[Receipt]:
     """An authority takes a voucher away. Raises VoucherNotFound, OutOfScope, NotRevocable, Reused, Contended."""
 
-    def step(before: Voucher, holder: Person) -> tuple[Voucher, None]:
+    def step(before: Voucher, _: Person, __: Sequence[Person]) -> tuple[Voucher, None]:
         if not covers(actor, before.region):
             raise VoucherNotFound()
         must_cover(actor, before.region)
@@ -94,7 +95,7 @@ def _change(
     people: People,
     keys: Keys,
     voucher_id: str,
-    step: Callable[[Voucher, Person], tuple[Voucher, Person | None]],
+    step: Callable[[Voucher, Person, Sequence[Person]], tuple[Voucher, Person | None]],
     attempt: Attempt,
     now: datetime,
 ) -> Done[Receipt]:
@@ -110,9 +111,10 @@ def _change(
         earlier = voucher.earlier_answer(before, attempt, now)
         if earlier is not None:
             return Done(receipt(before, earlier), hit=True)
-        after, holder_after = step(before, holder)
+        linked = linked_with(people, holder)
+        after, holder_after = step(before, holder, linked)
         try:
-            people.record_step(before, after, holder_after)
+            people.record_step(before, after, holder_after, unchanged=linked)
             return Done(receipt(after))
         except (StaleRow, WriteConflict):
             continue
@@ -125,11 +127,14 @@ def _was_here(before: Voucher, actor: Actor) -> bool:
     return not used_at.isdisjoint(actor.client.institutions)
 
 
-def _check_no_other_held(people: People, holder: Person, before: Voucher, rules: Rules, now: datetime) -> None:
+def _check_no_other_held(
+    people: People, records: Sequence[Person], before: Voucher, rules: Rules, now: datetime
+) -> None:
     others = [
-        (holder.person_id, template_id)
-        for template_id, region in holder.held.items()
-        if template_id != before.template_id and within(region, (rules.held_of,))
+        (one.person_id, template_id)
+        for one in records
+        for template_id, region in one.held.items()
+        if (one.person_id, template_id) != (before.person_id, before.template_id) and within(region, (rules.held_of,))
     ]
     for other in people.vouchers(others):
         if voucher.effective_state(other, now) in (State.ISSUED, State.CLAIMED):

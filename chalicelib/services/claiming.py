@@ -1,6 +1,6 @@
 """Claim a voucher of an open template (领取): two reads and one transaction. design.md §1, §2."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import cycle, islice
@@ -34,6 +34,7 @@ from chalicelib.domain.voucher import Receipt, State, Voucher, receipt
 from chalicelib.services.cataloguing import rules_in_force
 from chalicelib.services.identifying import Named, name_person, new_person
 from chalicelib.services.judging_eligibility import applicant_of, ask_service, regions_of_lists
+from chalicelib.services.linking import linked_with, voucher_among
 from chalicelib.services.ports import Catalogue, Chance, Keys, People, Templates
 from chalicelib.services.publishing import settle
 
@@ -105,13 +106,20 @@ def claim_voucher(
         # Another request of this person may have been quicker, and taken what this one lacked. If it was a duplicate,
         # its answer is ours.
         person_id = people.find(named.identity_keys)
-        there = people.voucher(person_id, template.template_id) if person_id else None
+        there = _any_voucher(people, person_id, template.template_id) if person_id else None
         if there is None:
             raise
         earlier = voucher.earlier_answer(there, attempt, now)
         if earlier is None:
             raise _already_claimed(there) from None
         return Done(receipt(there, earlier), hit=True)
+
+
+def _any_voucher(people: People, person_id: str, template_id: str) -> Voucher | None:
+    """The person's voucher, on whichever of their records it stands."""
+    holder, vouchers = people.read(person_id, [template_id])
+    mine = vouchers.get(template_id)
+    return mine if mine or not holder else voucher_among(people, linked_with(people, holder), template_id)
 
 
 def _claim(
@@ -139,6 +147,10 @@ def _claim(
         holder, there, helper = None, None, None
         if found.person_id or found.proxy_id:
             holder, there, helper = people.read_with_proxy(found.person_id, template.template_id, found.proxy_id)
+        if holder is not None and holder.merged_into is not None:
+            continue  # a moment ago: the number leads to the other record by now
+        linked = linked_with(people, holder) if holder else ()
+        there = there or voucher_among(people, linked, template.template_id)
         if there is not None:
             earlier = voucher.earlier_answer(there, attempt, now)
             if earlier is not None:
@@ -154,10 +166,10 @@ def _claim(
         applicant = applicant_of(named, found, said, now)
         if not needs_service(terms.eligibility, applicant):
             must_be_eligible(terms.eligibility, applicant)
-        person.must_not_be_flagged([holder] if holder else [], template.region, calendar.local_date(now))
+        person.must_not_be_flagged([holder, *linked] if holder else [], template.region, calendar.local_date(now))
         wanted = _counted_as(template, terms, now)
-        person.check_caps(holder, rules, wanted)
-        holder = _look_at_hands(people, holder, rules, now)
+        person.check_caps(holder, rules, wanted, linked)
+        holder = _look_at_hands(people, holder, linked, rules, now)
         if templates.is_sold_out(template):
             raise SoldOut()
         known = holder or new_person(keys, chance, named)
@@ -170,7 +182,7 @@ def _claim(
         blank = _blank_voucher(keys, chance, known, template, terms, wanted, now)
         try:
             made = _take_from_stock(
-                templates, people, chance, template, blank, taken, named if holder is None else None, by,
+                templates, people, chance, template, blank, taken, named if holder is None else None, by, linked,
                 attempt=attempt, actor=actor, entrance=entrance, now=now,
             )  # fmt: skip
             return Done(receipt(made))
@@ -205,7 +217,7 @@ def _by_proxy(
 ) -> ByProxy:
     """What the claim changes of the relative's row: nothing, where they act for this person already."""
     proxy = helper or new_person(keys, chance, relative.named)
-    if proxy.person_id == holder.person_id:  # under another number of theirs
+    if person.is_one(holder, proxy.person_id):  # under another number of theirs
         raise Invalid(pointer="/proxy/assertion", reason="nobody is their own proxy")
     standing = proxies.relation_with(proxy, holder.person_id)
     if standing is not None:
@@ -239,24 +251,33 @@ def _counted_as(template: Template, terms: Terms, now: datetime) -> CountKey:
     return CountKey(template.region, calendar.year_of(now), terms.programme_type, terms.occupation, terms.level)
 
 
-def _look_at_hands(people: People, holder: Person | None, rules: Rules, now: datetime) -> Person | None:
+def _look_at_hands(
+    people: People, holder: Person | None, linked: Sequence[Person], rules: Rules, now: datetime
+) -> Person | None:
     """The only third read: when the region allows one at a time, and at one claim of some sixty to tidy up.
 
     What has ended can never count again and is dropped, so that a person's row holds no more than what is still open.
     """
-    if holder is None or not holder.held:
+    if holder is None or not any(one.held for one in (holder, *linked)):
         return holder
-    tidies = len(holder.held) % FULL_HANDS == 0
+    tidies = bool(holder.held) and len(holder.held) % FULL_HANDS == 0
     if not (rules.one_at_a_time or tidies):
         return holder
-    wanted = [t for t, region in holder.held.items() if tidies or within(region, (rules.held_of,))]
-    there = people.vouchers([(holder.person_id, template_id) for template_id in wanted])
+    there = people.vouchers(
+        [
+            (one.person_id, template_id)
+            for one in (holder, *linked)
+            for template_id, region in one.held.items()
+            if within(region, (rules.held_of,)) or (tidies and one is holder)
+        ]
+    )
     if rules.one_at_a_time:
         for other in there:
             counts = within(other.region, (rules.held_of,))
             if counts and voucher.is_held(other, now, redeemed_counts=rules.redeemed_counts_as_held):
                 raise HoldsAnother(voucher_id=other.voucher_id)
-    ended = {other.template_id for other in there if not voucher.is_held(other, now, redeemed_counts=True)}
+    mine = [one for one in there if one.person_id == holder.person_id]
+    ended = {one.template_id for one in mine if not voucher.is_held(one, now, redeemed_counts=True)}
     return person.drop_ended(holder, ended)
 
 
@@ -300,6 +321,7 @@ def _take_from_stock(
     taken: Person,
     newcomer: Named | None,
     by: ByProxy | None,
+    linked: Sequence[Person],
     *,
     attempt: Attempt,
     actor: Actor,
@@ -315,7 +337,7 @@ def _take_from_stock(
             unclaimed = replace(blank, shard=number)
             made = voucher.claim(unclaimed, attempt=attempt, actor=actor, entrance=entrance, now=now, facts=facts)
             try:
-                people.record_claim(made, taken, identity_keys, conflicts, by)
+                people.record_claim(made, taken, identity_keys, conflicts, by, linked)
                 templates.note_shard(template.template_id, number)
                 return made
             except WriteConflict:

@@ -21,7 +21,8 @@ from chalicelib.domain.identifiers import (
 )
 from chalicelib.domain.person import Person, Profile
 from chalicelib.domain.token import Token
-from chalicelib.domain.voucher import Voucher
+from chalicelib.domain.voucher import ENDED, Voucher
+from chalicelib.services.linking import linked_with, voucher_among
 from chalicelib.services.ports import Chance, Keys, People
 
 
@@ -150,7 +151,7 @@ def find_presented(people: People, keys: Keys, presented: Presented, *, actor: A
     person_id = people.find(name_person(keys, assertion, now).identity_keys)
     if person_id is None:
         raise VoucherNotFound()
-    return Shown(*_held(people, person_id, presented.template_id), "assertion", assertion=assertion)
+    return Shown(*_held_by_any(people, person_id, presented.template_id), "assertion", assertion=assertion)
 
 
 def _held(people: People, person_id: str, template_id: str) -> tuple[Voucher, Person]:
@@ -159,3 +160,20 @@ def _held(people: People, person_id: str, template_id: str) -> tuple[Voucher, Pe
     if holder is None or template_id not in vouchers:
         raise VoucherNotFound()
     return vouchers[template_id], holder
+
+
+def _held_by_any(people: People, person_id: str, template_id: str) -> tuple[Voucher, Person]:
+    """The same for a person whose voucher may be one of a record that was merged. Raises VoucherNotFound."""
+    holder, vouchers = people.read(person_id, [template_id])
+    if holder is None:
+        raise VoucherNotFound()
+    mine = vouchers.get(template_id)
+    if mine is not None and mine.state not in ENDED:
+        return mine, holder
+    linked = linked_with(people, holder)
+    theirs = voucher_among(people, linked, template_id)
+    if theirs is not None and (mine is None or theirs.state not in ENDED):
+        return theirs, next(one for one in linked if one.person_id == theirs.person_id)
+    if mine is None:
+        raise VoucherNotFound()
+    return mine, holder

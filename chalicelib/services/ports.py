@@ -14,6 +14,7 @@ from chalicelib.domain.eligibility import Enlisted, ServiceVerdict
 from chalicelib.domain.eligibility_service import EligibilityService, ServiceQuestion
 from chalicelib.domain.fund import Account, Posting
 from chalicelib.domain.institution import Institution
+from chalicelib.domain.merge import Merge
 from chalicelib.domain.outcomes import Identified, Mark, Page
 from chalicelib.domain.pace import Pace
 from chalicelib.domain.person import Person, Profile
@@ -350,9 +351,11 @@ class People(Protocol):
         identity_keys: Sequence[str],
         met: int = 0,
         by_proxy: ByProxy | None = None,
+        linked: Sequence[Person] = (),
     ) -> None:
         """One transaction: voucher, shard, person (+ identities when given: the person is new then) (+ the relative).
 
+        ``linked``: records that were merged with this one: they are still as they were read, and have no such voucher.
         Tried once, after a pause where conflicts were ``met`` before: the shard may be another next time.
         Raises VoucherExists, ShardRefused, StaleRow, WriteConflict.
         """
@@ -367,11 +370,19 @@ class People(Protocol):
         """
         ...
 
-    def change(self, after: Person, record: Record, mark: Mark, identity_keys: Sequence[str] = ()) -> None:
-        """One transaction: mark, person, record (+ identities that are new).
+    def heads(self, person_ids: Sequence[str]) -> list[Person]:
+        """The head rows of these, in any order: one call."""
+        ...
+
+    def change(self, changes: Sequence[tuple[Person, Record]], mark: Mark, identity_keys: Sequence[str] = ()) -> None:
+        """One transaction: mark, people, records (+ identities that are new and lead to the first of them).
 
         Raises RequestSeen, IdentityTaken, StaleRow.
         """
+        ...
+
+    def leading_to(self, identity_keys: Sequence[str], person_id: str) -> list[str]:
+        """Those of the identities that exist and lead to this person: one call."""
         ...
 
     def records(self, person_id: str, limit: int, cursor: str | None) -> Page[Record]:
@@ -390,6 +401,31 @@ class People(Protocol):
 
     def from_image(self, image: Mapping[str, Any]) -> Voucher | None:
         """The voucher in a stream record's image; None for rows of another kind."""
+        ...
+
+
+class Merges(Protocol):
+    def read(self, merge_id: str) -> Merge | None: ...
+
+    def page(self, region: str, limit: int, cursor: str | None) -> Page[Merge]:
+        """Those that operators of one region proposed, the oldest first."""
+        ...
+
+    def propose(self, merge: Merge, mark: Mark) -> None:
+        """Raises RequestSeen."""
+        ...
+
+    def carry_out(
+        self,
+        merge: Merge,
+        changes: Sequence[tuple[Person, Record]],
+        identity_keys: Sequence[str],
+        came_from: str,
+        leads_to: str,
+        mark: Mark,
+    ) -> None:
+        """One transaction: mark, the merge's next version, both people with a record each, and the numbers that led to
+        ``came_from`` lead to ``leads_to``. Raises RequestSeen, StaleRow."""
         ...
 
 
@@ -473,6 +509,7 @@ class Platform:
     templates: Templates
     people: People
     disclosures: Disclosures
+    merges: Merges
     checkpoints: Checkpoints
     continuations: Continuations
     paces: Paces

@@ -1,5 +1,6 @@
 """Redeem a voucher (使用): before training, once, for one course of one institution."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -17,6 +18,7 @@ from chalicelib.domain.template import check_place
 from chalicelib.domain.voucher import Receipt, Redemption, Voucher, receipt
 from chalicelib.services.cataloguing import find_course, find_institution, rules_in_force
 from chalicelib.services.identifying import Presented, find_presented
+from chalicelib.services.linking import linked_with
 from chalicelib.services.once import TRIES
 from chalicelib.services.ports import Catalogue, Keys, People, Templates
 
@@ -53,11 +55,12 @@ def redeem_voucher(
         must_redeem(institution)
         course = find_course(catalogue, course_id)
         steps.must_be_usable(voucher, now)
-        must_not_be_flagged([shown.holder], voucher.region, local_date(now))
+        linked = linked_with(people, shown.holder)
+        must_not_be_flagged([shown.holder, *linked], voucher.region, local_date(now))
         shown.judge_bound()
         check_place(templates.terms(voucher.template_id, voucher.terms_version), course, institution_id)
         counted = voucher.counted_as
-        recounted, holder = count_by_course(catalogue, voucher, shown.holder, course, now)
+        recounted, holder = count_by_course(catalogue, voucher, shown.holder, course, now, linked)
         redemption = Redemption(
             institution_id=institution_id,
             institution_name=institution.name_zh,
@@ -69,8 +72,9 @@ def redeem_voucher(
         proof_facts = {"nonce": shown.token.nonce} if shown.token else {}
         after = steps.redeem(voucher, redemption, attempt=attempt, actor=actor, facts=proof_facts, counted_as=recounted)
         try:
-            # A flag meanwhile is seen.
-            people.record_step(voucher, after, holder, unchanged=() if holder else [shown.holder])
+            # A flag meanwhile is seen, or a merge.
+            unchanged = [*linked] if holder else [shown.holder, *linked]
+            people.record_step(voucher, after, holder, unchanged=unchanged)
             return Done(receipt(after))
         except (StaleRow, WriteConflict):
             continue
@@ -78,7 +82,12 @@ def redeem_voucher(
 
 
 def count_by_course(
-    catalogue: Catalogue, voucher: Voucher, holder: Person, course: Course, now: datetime
+    catalogue: Catalogue,
+    voucher: Voucher,
+    holder: Person,
+    course: Course,
+    now: datetime,
+    linked: Sequence[Person] = (),
 ) -> tuple[CountKey, Person | None]:
     """As what the voucher counts once it is used for this course, and the person's row where that is something new.
 
@@ -90,4 +99,4 @@ def count_by_course(
         return counted, None
     recounted = replace(counted, occupation=course.occupation, level=course.level)
     rules = rules_in_force(catalogue, voucher.region, now)
-    return recounted, person.recount(holder, rules, counted, recounted)
+    return recounted, person.recount(holder, rules, counted, recounted, linked)

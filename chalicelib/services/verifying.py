@@ -13,6 +13,7 @@ from chalicelib.domain.template import Terms, check_place
 from chalicelib.domain.voucher import State, Voucher
 from chalicelib.services.cataloguing import find_course, find_institution
 from chalicelib.services.identifying import Presented, find_presented
+from chalicelib.services.linking import linked_with
 from chalicelib.services.ports import Catalogue, Keys, People, Templates
 from chalicelib.services.redeeming import count_by_course
 
@@ -56,7 +57,8 @@ def verify_voucher(
     refusal: DomainError | None = None
     try:
         steps.must_be_usable(shown.voucher, now)
-        must_not_be_flagged([shown.holder], shown.voucher.region, local_date(now))
+        linked = linked_with(people, shown.holder)
+        must_not_be_flagged([shown.holder, *linked], shown.voucher.region, local_date(now))
         shown.judge_bound()
         if course:
             check_place(terms, course, institution_id)

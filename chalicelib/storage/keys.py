@@ -59,6 +59,10 @@ def disclosure(disclosure_id: str) -> str:
     return f"DISCLOSURE#{disclosure_id}"
 
 
+def merge(merge_id: str) -> str:
+    return f"MERGE#{merge_id}"
+
+
 def mark(request: str) -> str:
     return f"MARK#{request}"
 

@@ -99,6 +99,10 @@ class PeopleStore:
             tx.put(row, PeopleRow.version == ended.version - 1, always(StaleRow()))
         tx.commit()
 
+    def heads(self, person_ids: Sequence[str]) -> list[Person]:
+        rows = self._tables.batch_get(PeopleRow, [(person_id, keys.PERSON) for person_id in person_ids])
+        return [from_body(Person, text(item, "body")) for item in rows]
+
     def voucher(self, person_id: str, template_id: str) -> Voucher | None:
         item = self._tables.get(PeopleRow, person_id, keys.voucher_item(template_id))
         return from_body(Voucher, text(item, "body")) if item else None
@@ -135,8 +139,13 @@ class PeopleStore:
         identity_keys: Sequence[str],
         met: int = 0,
         by_proxy: ByProxy | None = None,
+        linked: Sequence[Person] = (),
     ) -> None:
         tx = Transaction(self._tables)
+        _check_unchanged(tx, linked)
+        for one in linked:
+            row = PeopleRow(one.person_id, keys.voucher_item(voucher.template_id))
+            tx.check(row, PeopleRow.person.does_not_exist(), always(VoucherExists()))
         tx.put(_voucher_row(voucher), PeopleRow.person.does_not_exist(), always(VoucherExists()))
         _put_person(tx, person, identity_keys)
         if by_proxy is not None:
@@ -155,9 +164,7 @@ class PeopleStore:
         self, before: Voucher, after: Voucher, person: Person | None = None, unchanged: Sequence[Person] = ()
     ) -> None:
         tx = Transaction(self._tables)
-        for one in unchanged:
-            row = PeopleRow(one.person_id, keys.PERSON)
-            tx.check(row, PeopleRow.version == one.version, always(StaleRow()))
+        _check_unchanged(tx, unchanged)
         tx.put(_voucher_row(after), PeopleRow.version == before.version, always(StaleRow()))
         if person is not None:
             tx.put(_person_row(person), PeopleRow.version == person.version - 1, always(StaleRow()))
@@ -171,14 +178,18 @@ class PeopleStore:
         self._move_shards(tx, steps)
         tx.commit()
 
-    def change(self, after: Person, record: Record, mark: Mark, identity_keys: Sequence[str] = ()) -> None:
+    def change(self, changes: Sequence[tuple[Person, Record]], mark: Mark, identity_keys: Sequence[str] = ()) -> None:
         tx = Transaction(self._tables)
         put_mark(tx, mark)
         for identity_key in identity_keys:
-            identity = PeopleRow(identity_key, keys.IDENTITY, version=1, person_id=after.person_id)
+            identity = PeopleRow(identity_key, keys.IDENTITY, version=1, person_id=changes[0][0].person_id)
             tx.put(identity, PeopleRow.person.does_not_exist(), always(IdentityTaken()))
-        _put_change(tx, after, record)
+        put_changes(tx, changes)
         tx.commit()
+
+    def leading_to(self, identity_keys: Sequence[str], person_id: str) -> list[str]:
+        rows = self._tables.batch_get(PeopleRow, [(key, keys.IDENTITY) for key in identity_keys])
+        return [text(row, "person") for row in rows if text(row, "person_id") == person_id]
 
     def records(self, person_id: str, limit: int, cursor: str | None) -> Page[Record]:
         condition = PeopleRow.item.startswith(keys.RECORDS)
@@ -205,10 +216,17 @@ class PeopleStore:
             tx.update(row, move(sum_), ShardRow.subject.exists(), always(missing))
 
 
-def _put_change(tx: Transaction, after: Person, record: Record) -> None:
-    tx.put(_person_row(after), PeopleRow.version == after.version - 1, always(StaleRow()))
-    row = PeopleRow(record.person_id, keys.record_item(record.number), version=1, body=to_body(record))
-    tx.put(row, PeopleRow.person.does_not_exist(), always(StaleRow()))
+def put_changes(tx: Transaction, changes: Sequence[tuple[Person, Record]]) -> None:
+    """Add people as they are from now on, each with its record, to a transaction."""
+    for after, record in changes:
+        tx.put(_person_row(after), PeopleRow.version == after.version - 1, always(StaleRow()))
+        row = PeopleRow(record.person_id, keys.record_item(record.number), version=1, body=to_body(record))
+        tx.put(row, PeopleRow.person.does_not_exist(), always(StaleRow()))
+
+
+def _check_unchanged(tx: Transaction, people: Sequence[Person]) -> None:
+    for one in people:
+        tx.check(PeopleRow(one.person_id, keys.PERSON), PeopleRow.version == one.version, always(StaleRow()))
 
 
 def _put_person(tx: Transaction, person: Person, identity_keys: Sequence[str]) -> None:

@@ -232,6 +232,7 @@ def desk() -> Iterator[Desk]:
             templates=cast(Any, NoTemplates()),
             people=nothing,
             disclosures=nothing,
+            merges=nothing,
             checkpoints=nothing,
             continuations=nothing,
             paces=MemoryPaces(),

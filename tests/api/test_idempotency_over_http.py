@@ -48,6 +48,8 @@ OTHERWISE: dict[str, dict[str, Any]] = {
     "POST /v1/institutions/{institution_id}/reapply": {"reason": "另有原因"},
     "POST /v1/operators": {"name": "王五"},
     "POST /v1/people/{person_id}/disclosure": {"reason": "另有原因"},
+    "POST /v1/merges": {"reason": "另有原因"},
+    "POST /v1/merges/{merge_id}/undo": {"reason": "另有原因"},
     "POST /v1/people/{person_id}/corrections": {"reason": "另有原因"},
     "POST /v1/people/{person_id}/flags": {"reason": "另有原因"},
     "POST /v1/people/{person_id}/numbers": {"reason": "另有原因"},
@@ -66,6 +68,8 @@ OTHERWISE: dict[str, dict[str, Any]] = {
 }
 # What the same words are as a request of their own, once they were carried out. The others are carried out again.
 ANEW = {
+    "POST /v1/merges/{merge_id}/confirm": "merge_state",
+    "POST /v1/merges/{merge_id}/undo": "merge_state",
     "POST /v1/people/{person_id}/corrections": "invalid_request",
     "POST /v1/people/{person_id}/numbers": "number_known",
     "POST /v1/people/{person_id}/flags taken away": "flag_not_set",

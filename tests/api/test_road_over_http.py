@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import pytest
@@ -476,6 +476,40 @@ def test_the_road(callers: Callers) -> None:
         "correction",
         "number",
     ]
+
+    # --- two records of one person ---
+    worker = a_person(5_003)
+    asked = {"template_id": template_id, "assertion": assertion("claim", template_id)}
+    twin_voucher = channel.post("/v1/claims", asked, status=201)["voucher_id"]
+    twin = bureau.post("/v1/people/search", {"voucher_id": twin_voucher}, key=None)["person_id"]
+    taken = {"id_type": worker.id_type, "id_number": worker.id_number, "reason": "曾用号码"}
+    refused = bureau.post(f"/v1/people/{person_id}/numbers", taken, status=409)
+    assert (refused["code"], refused["facts"]) == ("number_taken", {"person_id": twin})
+    merge = {"survivor": person_id, "other": twin, "reason": "同一人两个号码"}
+    assert bureau.post("/v1/merges", merge, status=409)["code"] == "both_hold"
+    bureau.post(f"/v1/vouchers/{twin_voucher}/revocation", {"reason": "重复领取"})
+    merge_id = bureau.post("/v1/merges", merge, status=201)["merge_id"]
+    assert bureau.post(f"/v1/merges/{merge_id}/confirm", status=403)["code"] == "same_operator"
+    checks = OperatorKey(b"r" * 32)
+    reviewer = {"name": "李四", "public_key": checks.public_key, "region": CITY, "duties": ["reviewer"]}
+    reviewer_id = bureau.post("/v1/operators", reviewer, status=201)["operator_id"]
+    checker = replace(bureau, operator_id=reviewer_id, key=checks)
+    assert checker.post("/v1/programmes", programme, status=403)["code"] == "duty_required"
+    assert checker.post(f"/v1/merges/{merge_id}/confirm", status=404)["code"] == "merge_not_found"  # of the nation
+    reviewer |= {"public_key": OperatorKey(b"s" * 32).public_key, "region": "000000"}
+    reviewer_id = bureau.post("/v1/operators", reviewer, status=201)["operator_id"]
+    checker = replace(bureau, operator_id=reviewer_id, key=OperatorKey(b"s" * 32))
+    assert checker.post(f"/v1/merges/{merge_id}/confirm")["state"] == "confirmed"
+    assert bureau.get(f"/v1/merges/{merge_id}")["both_have"] == [template_id]
+    assert [one["merge_id"] for one in bureau.get("/v1/merges?region=000000")["items"]] == [merge_id]
+    assert bureau.post("/v1/people/search", taken | {"reason": ""}, status=400, key=None)
+    number = {"id_type": worker.id_type, "id_number": worker.id_number}
+    found = bureau.post("/v1/people/search", number, key=None)
+    assert (found["person_id"], found["also"], found["vouchers"]) == (person_id, [twin], 2)
+    assert bureau.post(f"/v1/people/{twin}/flags", flag, status=409)["code"] == "record_merged"
+    assert bureau.post("/v1/merges", merge, status=409)["code"] == "records_linked"
+    assert bureau.post(f"/v1/merges/{merge_id}/confirm", status=409)["code"] == "merge_state"
+    assert bureau.post(f"/v1/merges/{merge_id}/undo", {"reason": "不是同一人"})["state"] == "undone"
 
     # --- what was said ---
     assert {one.label for one in OPERATIONS} - world.examples.keys() == {"GET /v1/openapi.json"}

@@ -7,7 +7,7 @@ drained by the contract test is nobody's but the request's.
 import itertools
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -93,6 +93,7 @@ class Cast:
         self.course_id = self.made("/v1/courses", "course_id")
         self.channel = self._admitted("channel", "000000")
         self.desk = self._admitted("institution", CITY, self.institution_id)
+        self.checker = self._another_operator(ministry)
         self.account_id = self.an_account()
         self.template_id = self.a_template("publish")
 
@@ -119,12 +120,12 @@ class Cast:
             self.bureau.do(f"/v1/templates/{template_id}/{step}", {})
         return template_id
 
-    def a_voucher(self) -> tuple[str, str]:
+    def a_voucher(self, template_id: str = "") -> tuple[str, str]:
         """(its id, its holder's session in the channel) of a voucher just claimed by somebody new."""
-        person = invented_person(next(self._numbers))
+        person, template_id = invented_person(next(self._numbers)), template_id or self.template_id
         claim = {
-            "template_id": self.template_id,
-            "assertion": self.stage.assertion(self.channel, person, "claim", self.template_id),
+            "template_id": template_id,
+            "assertion": self.stage.assertion(self.channel, person, "claim", template_id),
         }
         voucher_id = str(self.channel.do("/v1/claims", claim)["voucher_id"])
         return voucher_id, self.stage.session(self.channel, person)
@@ -138,9 +139,15 @@ class Cast:
         body = self.good("POST /v1/redemptions").body or {}
         return str(self.desk.do("/v1/redemptions", body)["voucher_id"])
 
-    def a_known_person(self) -> str:
+    def a_merge(self, *steps: str) -> str:
+        merge_id = self.made("/v1/merges", "merge_id")
+        for step in steps:
+            self.checker.do(f"/v1/merges/{merge_id}/{step}", {})
+        return merge_id
+
+    def a_known_person(self, template_id: str = "") -> str:
         """The id of somebody who has just claimed."""
-        body = {"voucher_id": self.a_voucher()[0]}
+        body = {"voucher_id": self.a_voucher(template_id)[0]}
         answer = self.bureau.call("POST", "/v1/people/search", body=body)
         return str(self.bureau.must(answer, "POST", "/v1/people/search")["person_id"])
 
@@ -169,6 +176,11 @@ class Cast:
             operator = Operator(self.bureau.do("/v1/operators", person)["operator_id"], seed)
         granted = self.bureau.do("/v1/clients", body)
         return self.stage.admit(role, granted["client"]["app_key"], granted["secret"], operator)
+
+    def _another_operator(self, client: ApiClient) -> ApiClient:
+        seed, public_key = new_operator_key()
+        person = {"name": "复核员", "public_key": public_key, "region": "000000", "duties": ["reviewer"]}
+        return replace(client, operator=Operator(self.bureau.do("/v1/operators", person)["operator_id"], seed))
 
 
 def a_credit_code(number: int) -> str:
@@ -389,6 +401,12 @@ def _desk(cast: Cast) -> Good:
     return Good(cast.desk, body={"token": cast.a_token(), **place})
 
 
+def _merge(cast: Cast) -> Good:
+    template_id = cast.a_template("publish")  # two vouchers of one template would be one too many
+    body = {"survivor": cast.a_known_person(), "other": cast.a_known_person(template_id), "reason": "同一人"}
+    return Good(cast.bureau, body=body)
+
+
 def _number(cast: Cast) -> Good:
     number = invented_person(cast.number)
     body = {"id_type": number.id_type, "id_number": number.id_number, "reason": "曾用号码"}
@@ -478,6 +496,13 @@ GOOD: Mapping[str, Callable[[Cast], Good]] = {
     "POST /v1/vouchers/{voucher_id}/revocation": _ask(
         "voucher_id", lambda cast: cast.a_voucher()[0], reason="资格有误"
     ),
+    "POST /v1/merges": _merge,
+    "POST /v1/merges/{merge_id}/confirm": lambda cast: Good(cast.checker, {"merge_id": cast.a_merge()}),
+    "POST /v1/merges/{merge_id}/undo": lambda cast: Good(
+        cast.checker, {"merge_id": cast.a_merge("confirm")}, body={"reason": "不是同一人"}
+    ),
+    "GET /v1/merges": _list(region="000000"),
+    "GET /v1/merges/{merge_id}": _ask("merge_id", Cast.a_merge),
     "POST /v1/people/search": lambda cast: Good(cast.bureau, body={"voucher_id": cast.a_voucher()[0]}),
     "POST /v1/people/{person_id}/disclosure": _ask("person_id", Cast.a_known_person, reason="核对花名册"),
     "POST /v1/people/{person_id}/corrections": _ask(

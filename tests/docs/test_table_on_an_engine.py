@@ -14,8 +14,10 @@ from chalicelib.domain import voucher as voucher_rules
 from chalicelib.domain.attempt import attempt_of
 from chalicelib.domain.disclosure import Disclosure
 from chalicelib.domain.errors import SoldOut
+from chalicelib.domain.merge import Merge
 from chalicelib.domain.outcomes import Mark
 from chalicelib.domain.person import Profile
+from chalicelib.domain.record import Record, RecordKind
 from chalicelib.domain.template import Template
 from chalicelib.integrations.chance import SystemChance
 from chalicelib.services import changing_vouchers, claiming, publishing, showing
@@ -61,7 +63,7 @@ def shape(partition: str, sort: str) -> tuple[str, ...]:
 _WORDS = {
     "IDENTITY", "PERSON", "VOUCHER", "REGION", "RULES", "PROGRAMME", "COURSE", "INSTITUTION", "CLIENT", "OPERATOR",
     "ASSERTION_KEY", "TEMPLATE", "TERMS", "SHARD", "ACCOUNT", "POSTING", "MARK", "SWEEP", "PACE", "CLOCK", "HEAD",
-    "LISTED", "DISCLOSURE", "RELATION",
+    "LISTED", "DISCLOSURE", "RELATION", "RECORD", "MERGE",
 }  # fmt: skip
 
 
@@ -77,6 +79,12 @@ def a_told_world(world: World) -> World:
     first, second, _ = (world.claim(person, template).answer.voucher_id for person in people)
     world.redeem(Presented(token=world.token(people[0], first)))
     world.give_back(people[1], second)
+    merge = Merge("M" * 16, "P" * 26, "Q" * 26, "440300", "同一人", (), "OPERATOR", world.now)
+    p.merges.propose(merge, Mark(attempt_of("APP", "test", "merge", b"{}"), None, world.now))
+    holder = p.people.heads([world.session(people[0]).person_id])[0]
+    record = Record(holder.person_id, holder.version + 1, RecordKind.FLAG_SET, "APP", "OPERATOR", "核对", world.now)
+    changed = replace(holder, version=holder.version + 1)
+    p.people.change([(changed, record)], Mark(attempt_of("APP", "test", "flag", b"{}"), None, world.now))
     p.disclosures.add(
         Disclosure("D" * 16, "P" * 26, "440300", "APP", "OPERATOR", "核对", world.now),
         Mark(attempt_of("APP", "test", "disclose", b"{}"), None, world.now),

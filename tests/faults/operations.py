@@ -9,7 +9,7 @@ from typing import Any
 
 from chalice.test import HTTPResponse
 
-from chalicelib.domain.access import Role
+from chalicelib.domain.access import Duty, Operator, Role
 from chalicelib.domain.eligibility import Asked
 from chalicelib.domain.pace import FREE, WINDOW_SECONDS
 from chalicelib.domain.person import Profile
@@ -652,6 +652,72 @@ def take_flag_away(s: Scene) -> Request:
     return post(s.bureau, f"/v1/people/{flagged}/flags", {"flag": "deceased", "set": False, "reason": "登记有误"})
 
 
+def checker(s: Scene) -> Caller:
+    """The bureau with another of its operators."""
+    key = OperatorKey(f"checker {next(_numbers)}".encode().ljust(32, b"-"))
+    operator_id = f"CHECKER-{next(_numbers)}"
+    s.world.platform.catalogue.operators.add(
+        Operator(operator_id, "审*", key.public_key, "000000", None, s.world.now, duties=(Duty.REVIEWER,)), None
+    )
+    return replace(s.bureau, operator_id=operator_id, key=key)
+
+
+def proposed(s: Scene) -> str:
+    """The id of a merge that waits for its confirmation."""
+    one, other = known(s), s.world.session(claimed_other(s)).person_id
+    asked = {"survivor": one, "other": other, "reason": "同一人"}
+    return str(s.bureau.post("/v1/merges", asked, status=201)["merge_id"])
+
+
+def claimed_other(s: Scene) -> Profile:
+    person = a_person()
+    s.world.claim(person, s.other_stock)
+    return person
+
+
+@scene("POST /v1/merges")
+def propose_merge(s: Scene) -> Request:
+    one, other = known(s), s.world.session(claimed_other(s)).person_id
+    return post(s.bureau, "/v1/merges", {"survivor": one, "other": other, "reason": "同一人"})
+
+
+@scene("POST /v1/merges/{merge_id}/undo")
+def undo_merge(s: Scene) -> Request:
+    merge_id = proposed(s)
+    checker(s).post(f"/v1/merges/{merge_id}/confirm")
+    return post(s.bureau, f"/v1/merges/{merge_id}/undo", {"reason": "不是同一人"})
+
+
+def merged(s: Scene) -> tuple[Profile, Profile, str]:
+    """One person by two numbers, and the voucher of the second one's record."""
+    (one, _), other = claimed(s), a_person()
+    voucher_id = s.world.claim(other, s.other_stock).answer.voucher_id
+    survivor, merged_into = (s.world.session(person).person_id for person in (one, other))
+    asked = {"survivor": survivor, "other": merged_into, "reason": "同一人"}
+    merge_id = s.bureau.post("/v1/merges", asked, status=201)["merge_id"]
+    checker(s).post(f"/v1/merges/{merge_id}/confirm")
+    return one, other, voucher_id
+
+
+@scene("POST /v1/claims", "a person with two records")
+def claim_merged(s: Scene) -> Request:
+    return claim_by(s, merged(s)[1], s.world.publish(5))
+
+
+@scene("POST /v1/redemptions", "of a person with two records")
+def redeem_merged(s: Scene) -> Request:
+    one, _, voucher_id = merged(s)
+    return post(s.desk, "/v1/redemptions", place(s) | {"code": s.world.code(one, voucher_id)})
+
+
+@scene("GET /v1/wallet", "of a person with two records")
+def wallet_of_merged(s: Scene) -> Request:
+    return get(s.holder(merged(s)[0]), "/v1/wallet?limit=1")
+
+
+_simple("POST /v1/merges/{merge_id}/confirm", lambda s: post(checker(s), f"/v1/merges/{proposed(s)}/confirm"))
+_simple("GET /v1/merges/{merge_id}", lambda s: get(s.bureau, f"/v1/merges/{proposed(s)}"))
+_simple("GET /v1/merges", lambda s: get(s.bureau, "/v1/merges?region=000000"))
 _simple("GET /v1/people/{person_id}/records", lambda s: get(s.bureau, f"/v1/people/{known(s)}/records"))
 _simple("GET /v1/disclosures", lambda s: get(s.bureau, "/v1/disclosures?region=000000"))
 

@@ -243,6 +243,9 @@ class Refusals:
         self._claim(self.canary, self._template(), 409)  # person_flagged
         self.bureau.post(flags, on | {"set": False})
         self.bureau.post(flags, on | {"set": False}, status=409)
+        merges = self.bureau.get("/v1/merges?region=000000")["items"]
+        self.bureau.get(f"/v1/merges/{merges[0]['merge_id']}")
+        self._merge(found["person_id"])
         payer = OperatorKey(b"who only pays".ljust(32, b"-"))
         asked = {"name": "王五", "public_key": payer.public_key, "region": CITY, "duties": ["payer"]}
         operator_id = self.bureau.post("/v1/operators", asked, status=201)["operator_id"]
@@ -271,6 +274,22 @@ class Refusals:
             "proxy": {"assertion": self._assertion(relative, "proxy", template_id), "kin": "spouse"},
         }
         return self.channel.post("/v1/claims", body, status=status, key=f"{relative.id_number}-{template_id}")
+
+    def _merge(self, person_id: str) -> None:
+        """With the other canary, confirmed by another operator, and undone too late."""
+        number = {"id_type": self.other.id_type, "id_number": self.other.id_number}
+        other = self.bureau.post("/v1/people/search", number, key=None)["person_id"]
+        asked = {"survivor": person_id, "other": other, "reason": "同一人"}
+        merge_id = self.bureau.post("/v1/merges", asked, status=201)["merge_id"]
+        key = OperatorKey(b"who confirms".ljust(32, b"-"))
+        person = {"name": "赵六", "public_key": key.public_key, "region": "000000", "duties": ["reviewer"]}
+        operator_id = self.bureau.post("/v1/operators", person, status=201)["operator_id"]
+        replace(self.bureau, operator_id=operator_id, key=key).post(f"/v1/merges/{merge_id}/confirm")
+        now = self.world.now
+        self.world.clock.set(now + timedelta(days=31))
+        self.bureau.post(f"/v1/merges/{merge_id}/undo", {"reason": "晚了"}, status=409)  # undo_window_over
+        self.world.clock.set(now)
+        self.bureau.post(f"/v1/merges/{merge_id}/undo", {"reason": "不是同一人"})
 
     def _desk(self) -> None:
         voucher_id, code = self._held(self.canary, quantity=2)
