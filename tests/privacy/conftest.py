@@ -32,6 +32,8 @@ OTHER = replace(a_person(6), name="Maria Testfall")
 PEOPLE = (CANARY, OTHER, *(a_person(number) for number in (1, 2, 15, 16)))  # all but two go the road
 SEEN = a_person(3)
 """Whose full data the road asks for, as the examples of the document show."""
+TWIN = a_person(5_003)
+"""Another record of theirs, merged and parted on the road."""
 OPERATOR_NAME = "李四"  # of the road
 TYPED = "慕容测验词"
 """A name that somebody typed into a free text: kept there as it is, and nowhere else."""
