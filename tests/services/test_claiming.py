@@ -153,12 +153,12 @@ class InTheWay:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._people, name)
 
-    def record_claim(self, made: Any, taken: Any, identity_keys: Any, met: int, by_proxy: Any = None) -> None:
+    def record_claim(self, made: Any, taken: Any, identity_keys: Any, met: int, *more: Any) -> None:
         self.tried.append((made.shard, met))
         if self._left:
             self._left -= 1
             raise WriteConflict
-        self._people.record_claim(made, taken, identity_keys, by_proxy=by_proxy)
+        self._people.record_claim(made, taken, identity_keys, 0, *more)
 
 
 def test_given_a_conflict_when_claimed_then_another_shard_is_taken_after_a_pause(strict_world: World) -> None:
