@@ -5,10 +5,10 @@ from typing import Any
 
 gc.disable()  # what imports make stays: to look through it again and again costs an eighth of a cold start
 
-from chalice.app import Chalice, CloudWatchEvent, Cron  # noqa: E402
+from chalice.app import Chalice, CloudWatchEvent, Cron, Rate  # noqa: E402
 
 from chalicelib.api import gateway  # noqa: E402
-from chalicelib.jobs import expiring, watching  # noqa: E402
+from chalicelib.jobs import counting, expiring, watching  # noqa: E402
 
 app = Chalice(app_name="training-voucher", configure_logs=False)
 gateway.open_to(app)
@@ -18,6 +18,11 @@ gateway.open_to(app)
 @app.schedule(Cron(5, 16, "*", "*", "?", "*"), name="expire")
 def expire(event: CloudWatchEvent) -> dict[str, Any]:
     return expiring.run(event.context)  # type: ignore[arg-type]  # Chalice calls Lambda's context a dict
+
+
+@app.schedule(Rate(1, unit=Rate.MINUTES), name="count_offers")
+def count_offers(event: CloudWatchEvent) -> dict[str, Any]:
+    return counting.run(event.context)  # type: ignore[arg-type]  # Chalice calls Lambda's context a dict
 
 
 @app.lambda_function(name="continue_expiry")

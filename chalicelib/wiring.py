@@ -15,6 +15,7 @@ from chalicelib.storage import catalogue
 from chalicelib.storage.accounts import AccountStore
 from chalicelib.storage.checkpoints import CheckpointStore, MovedClock
 from chalicelib.storage.disclosures import DisclosureStore
+from chalicelib.storage.listings import ListingStore
 from chalicelib.storage.marks import MarkStore
 from chalicelib.storage.merges import MergeStore
 from chalicelib.storage.pace import PaceStore
@@ -72,6 +73,7 @@ def build(
         marks=MarkStore(tables),
         accounts=AccountStore(tables),
         templates=TemplateStore(tables),
+        listings=ListingStore(tables),
         people=PeopleStore(tables),
         disclosures=DisclosureStore(tables),
         merges=MergeStore(tables),

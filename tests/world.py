@@ -23,7 +23,7 @@ from chalicelib.domain.eligibility import Enlisted, Span
 from chalicelib.domain.fund import Balance, Posting
 from chalicelib.domain.identifiers import InvalidIdentifier, parse_uscc
 from chalicelib.domain.institution import Institution, Kind
-from chalicelib.domain.outcomes import Done
+from chalicelib.domain.outcomes import Done, Page
 from chalicelib.domain.person import Profile
 from chalicelib.domain.programme import Course, Programme
 from chalicelib.domain.region import Region, RuleSet
@@ -44,11 +44,13 @@ from chalicelib.integrations.keyring import Keyring
 from chalicelib.services import (
     changing_vouchers,
     claiming,
+    counting,
     deciding_eligibility_service,
     enlisting,
     expiring,
     funding,
     identifying,
+    offering,
     publishing,
     redeeming,
     showing,
@@ -218,6 +220,19 @@ class World:
             p.catalogue, p.templates, p.people, p.keys, p.chance, asked, **self.by(who, key, body)
         )
 
+    def offers(
+        self, person: Profile, *, region: str = CITY, actor: Actor | None = None, **page: Any
+    ) -> dict[str, offering.Offer]:
+        """What the person is offered at a place, by template."""
+        return {one.entry.template_id: one for one in self.look(person, region=region, actor=actor, **page).items}
+
+    def look(
+        self, person: Profile, *, region: str = CITY, actor: Actor | None = None, **page: Any
+    ) -> Page[offering.Offer]:
+        p, who = self.platform, actor or self.channel
+        asked = offering.Look(region, self.assertion(person, "claimable", region, actor=who), **page)
+        return offering.look_at_offers(p.catalogue, p.listings, p.people, p.keys, asked, actor=who, now=self.now)
+
     def session(self, person: Profile, actor: Actor | None = None) -> HolderSession:
         p, who = self.platform, actor or self.channel
         jws = self.assertion(person, "session", actor=who)
@@ -322,6 +337,11 @@ class World:
     def expire(self, may_go_on: Any = lambda: True) -> expiring.Sweep:
         p = self.platform
         return expiring.expire_due(p.people, p.checkpoints, now=self.now, may_go_on=may_go_on)
+
+    def count(self, may_go_on: Any = lambda: True) -> counting.Count:
+        """Count what is left of all that is offered."""
+        p = self.platform
+        return counting.count_offers(p.listings, p.templates, now=self.now, may_go_on=may_go_on)
 
     def balances(self) -> dict[Balance, int]:
         account = self.platform.accounts.read(self.account_id)

@@ -199,6 +199,10 @@ ADVICE: Mapping[str, tuple[str, str]] = {
         "The act does not follow from the template's state.",
         "Read the template; it may be done already.",
     ),
+    "listing_full": (
+        "Channels are told of so many templates of a region, and a published one would be one more.",
+        "Close what is no longer offered; the same key may be used.",
+    ),
     "budget_exceeded": (
         "More is to be reserved, or taken back, than is free.",
         "Raise the budget or ask for less; the same key may be used.",
@@ -323,6 +327,7 @@ FACTS: Mapping[str, str] = {
     "institution_id": "where",
     "institution_name": "where, in Chinese",
     "invalid_request.reason": "a sentence in English",
+    "listing_full.limit": "templates",
     "needed_fen": "fen",
     "person_id": "the other record; none where it is outside the asker's scope",
     "eligibility_service_unavailable.region": "whose service",

@@ -155,7 +155,7 @@ def _content(one: Operation) -> dict[str, Any]:
                 "type": "object",
                 "required": ["items", "next_cursor"],
                 "properties": {
-                    "items": {"type": "array", "items": schemas[0]},
+                    "items": {"type": "array", "items": schemas[0] if len(schemas) == 1 else {"oneOf": schemas}},
                     "next_cursor": {"type": ["string", "null"], "description": "null on the last page"},
                 },
                 "additionalProperties": False,

@@ -48,11 +48,16 @@ class VerificationRequest(Asked):
 
 
 class RefusalAnswer(Shown):
-    """Why redeeming would be refused: what its problem would say."""
+    """Why it would be refused: what its problem would say."""
 
     code: str
     detail: str
     facts: dict[str, str | int | None]
+
+    @classmethod
+    def saying(cls, error: DomainError, *, chinese: bool) -> Self:
+        detail = say(error.zh if chinese else error.en, error.facts, chinese=chinese)
+        return cls(code=error.code, detail=detail, facts=shown(error.facts))
 
 
 class VerificationAnswer(Shown):
@@ -107,7 +112,7 @@ def post_verification(call: Call[VerificationRequest, Nothing]) -> VerificationA
     )
     return VerificationAnswer(
         usable=found.usable,
-        refusal=_refusal(found.refusal, chinese=call.chinese) if found.refusal else None,
+        refusal=RefusalAnswer.saying(found.refusal, chinese=call.chinese) if found.refusal else None,
         voucher_id=found.voucher.voucher_id,
         template_id=found.voucher.template_id,
         region=found.voucher.region,
@@ -120,8 +125,3 @@ def post_verification(call: Call[VerificationRequest, Nothing]) -> VerificationA
         face_value_fen=found.terms.face_value_fen,
         redemption=RedemptionAnswer.of(found.voucher.redemption) if found.voucher.redemption else None,
     )
-
-
-def _refusal(error: DomainError, *, chinese: bool) -> RefusalAnswer:
-    detail = say(error.zh if chinese else error.en, error.facts, chinese=chinese)
-    return RefusalAnswer(code=error.code, detail=detail, facts=shown(error.facts))

@@ -16,14 +16,16 @@ class Purpose(StrEnum):
     REDEEM = "redeem"
     SESSION = "session"
     PROXY = "proxy"
+    CLAIMABLE = "claimable"
 
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
     """Who the platform says it is, for whom (``audience``: the client's app key) and for what.
 
-    ``subject`` names the template or voucher of a claim or a use. ``verified_by`` says how the person was verified
-    (face, card, password …), ``verified_at`` when. The signature was checked before this object exists.
+    ``subject`` names the template or voucher of a claim or a use, or the region whose offers are looked at.
+    ``verified_by`` says how the person was verified (face, card, password …), ``verified_at`` when. The
+    signature was checked before this object exists.
     """
 
     kid: str

@@ -300,6 +300,12 @@ class TemplateStateRefused(Refused):
     en = "The template is {state}; this cannot be done."
 
 
+class ListingFull(Refused):
+    code = "listing_full"
+    zh = "该地区在架的券模板已达 {limit} 种（或其条款过长）；请先关闭不再发放的券模板。"
+    en = "The region offers {limit} templates already, or their terms are too long together; close some first."
+
+
 class BudgetExceeded(Refused):
     code = "budget_exceeded"
     zh = "专账可用资金不足：需要 {needed_fen} 分，可用 {free_fen} 分。"

@@ -328,10 +328,10 @@ def reached(template: Template) -> Template:
     return _next(template, gate_reached=template.gate, released=template.state is TemplateState.CLOSED)
 
 
-def check_open_for_claim(template: Template, terms: Terms, now: datetime) -> None:
+def check_open_for_claim(state: TemplateState, terms: Terms, now: datetime) -> None:
     """Raises TemplateNotOpen, DirectedOnly, ClaimWindowNotOpen, ClaimWindowOver. The shard's conditions decide."""
-    if template.state is not TemplateState.PUBLISHED:
-        raise TemplateNotOpen(state=template.state)
+    if state is not TemplateState.PUBLISHED:
+        raise TemplateNotOpen(state=state)
     if terms.distribution_mode is DistributionMode.DIRECTED:
         raise DirectedOnly()
     match calendar.in_force(terms.claim_from, terms.claim_until, now):

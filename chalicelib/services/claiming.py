@@ -6,16 +6,14 @@ from datetime import datetime
 from itertools import cycle, islice
 
 from chalicelib.domain import assertion as assertions
-from chalicelib.domain import calendar, person, voucher
+from chalicelib.domain import person, voucher
 from chalicelib.domain import proxy as proxies
 from chalicelib.domain.access import Actor
 from chalicelib.domain.assertion import Assertion, Purpose
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.eligibility import ServiceVerdict, must_be_eligible, needs_service
 from chalicelib.domain.errors import (
-    AlreadyClaimed,
     CapReached,
-    ChannelNotOpen,
     Contended,
     HoldsAnother,
     Invalid,
@@ -28,11 +26,12 @@ from chalicelib.domain.identifiers import format_code, parse_code
 from chalicelib.domain.outcomes import Done, ShardRefused, StaleRow, VoucherExists, WriteConflict
 from chalicelib.domain.person import CountKey, Person
 from chalicelib.domain.proxy import ByProxy, Kin, Relation
-from chalicelib.domain.region import Rules, within
-from chalicelib.domain.template import Template, TemplateState, Terms, check_open_for_claim
+from chalicelib.domain.region import Rules
+from chalicelib.domain.template import Template, TemplateState, Terms
 from chalicelib.domain.voucher import Receipt, State, Voucher, receipt
 from chalicelib.services.cataloguing import rules_in_force
 from chalicelib.services.identifying import Named, name_person, new_person
+from chalicelib.services.judging_claims import already_claimed, in_hand, judge_claim, must_hold_no_other
 from chalicelib.services.judging_eligibility import applicant_of, ask_service, regions_of_lists
 from chalicelib.services.linking import linked_with, voucher_among
 from chalicelib.services.ports import Catalogue, Chance, Keys, People, Templates
@@ -111,7 +110,7 @@ def claim_voucher(
             raise
         earlier = voucher.earlier_answer(there, attempt, now)
         if earlier is None:
-            raise _already_claimed(there) from None
+            raise already_claimed(there) from None
         return Done(receipt(there, earlier), hit=True)
 
 
@@ -159,16 +158,10 @@ def _claim(
         if relative:
             assertions.check_age(relative.assertion, now)
         if there is not None:
-            raise _already_claimed(there)
-        if not within(template.region, actor.client.regions):
-            raise ChannelNotOpen()
-        check_open_for_claim(template, terms, now)
+            raise already_claimed(there)
         applicant = applicant_of(named, found, said, now)
-        if not needs_service(terms.eligibility, applicant):
-            must_be_eligible(terms.eligibility, applicant)
-        person.must_not_be_flagged([holder, *linked] if holder else [], template.region, calendar.local_date(now))
-        wanted = _counted_as(template, terms, now)
-        person.check_caps(holder, rules, wanted, linked)
+        records = (holder, *linked) if holder else ()
+        wanted = judge_claim(template.region, template.state, terms, applicant, records, rules, actor=actor, now=now)
         holder = _look_at_hands(people, holder, linked, rules, now)
         if templates.is_sold_out(template):
             raise SoldOut()
@@ -237,18 +230,10 @@ def _by_proxy(
     return ByProxy(helper, after, relation.relation_id, relative.kin, relation, keys_of_new)
 
 
-def _already_claimed(there: Voucher) -> AlreadyClaimed:
-    return AlreadyClaimed(claimed_at=calendar.to_text(there.made_at), voucher_id=there.voucher_id)
-
-
 class _TermsChanged(Exception):
     def __init__(self, template: Template) -> None:
         super().__init__()
         self.template = template
-
-
-def _counted_as(template: Template, terms: Terms, now: datetime) -> CountKey:
-    return CountKey(template.region, calendar.year_of(now), terms.programme_type, terms.occupation, terms.level)
 
 
 def _look_at_hands(
@@ -263,19 +248,9 @@ def _look_at_hands(
     tidies = bool(holder.held) and len(holder.held) % FULL_HANDS == 0
     if not (rules.one_at_a_time or tidies):
         return holder
-    there = people.vouchers(
-        [
-            (one.person_id, template_id)
-            for one in (holder, *linked)
-            for template_id, region in one.held.items()
-            if within(region, (rules.held_of,)) or (tidies and one is holder)
-        ]
-    )
-    if rules.one_at_a_time:
-        for other in there:
-            counts = within(other.region, (rules.held_of,))
-            if counts and voucher.is_held(other, now, redeemed_counts=rules.redeemed_counts_as_held):
-                raise HoldsAnother(voucher_id=other.voucher_id)
+    mine_to_tidy = [(holder.person_id, template_id) for template_id in holder.held] if tidies else []
+    there = people.vouchers(list(dict.fromkeys([*mine_to_tidy, *in_hand((holder, *linked), rules)])))
+    must_hold_no_other(there, rules, now)
     mine = [one for one in there if one.person_id == holder.person_id]
     ended = {one.template_id for one in mine if not voucher.is_held(one, now, redeemed_counts=True)}
     return person.drop_ended(holder, ended)

@@ -20,5 +20,9 @@ def voucher_among(people: People, linked: Sequence[Person], template_id: str) ->
     """The voucher of this template that another record of the person has; of several at most one has not ended."""
     if not linked:
         return None
-    found = people.vouchers([(one.person_id, template_id) for one in linked])
+    return first_of(people.vouchers([(one.person_id, template_id) for one in linked]))
+
+
+def first_of(found: Sequence[Voucher]) -> Voucher | None:
+    """The one that tells of a person's vouchers of one template: that which has not ended, if there is one."""
     return min(found, key=lambda one: one.state in ENDED, default=None)

@@ -14,6 +14,7 @@ from chalicelib.domain.eligibility import Enlisted, ServiceVerdict
 from chalicelib.domain.eligibility_service import EligibilityService, ServiceQuestion
 from chalicelib.domain.fund import Account, Posting
 from chalicelib.domain.institution import Institution
+from chalicelib.domain.listing import Listing
 from chalicelib.domain.merge import Merge
 from chalicelib.domain.outcomes import Identified, Mark, Page
 from chalicelib.domain.pace import Pace
@@ -269,8 +270,21 @@ class Templates(Protocol):
         """Raises RequestSeen."""
         ...
 
-    def change(self, after: Template, mark: Mark | None, posted: tuple[Account, Posting] | None = None) -> None:
-        """Replace version ``after.version - 1``, with the money it moves. Raises RequestSeen, StaleRow."""
+    def listing(self, region: str) -> Listing:
+        """What the region offers, as it is now; version 0 where nothing was ever offered."""
+        ...
+
+    def change(
+        self,
+        after: Template,
+        mark: Mark | None,
+        posted: tuple[Account, Posting] | None = None,
+        listing: Listing | None = None,
+    ) -> None:
+        """Replace version ``after.version - 1``, with the money it moves and the listing that it stands in.
+
+        Raises RequestSeen, StaleRow, ListingFull.
+        """
         ...
 
     def shards(self, template: Template) -> list[Shard]:
@@ -287,6 +301,31 @@ class Templates(Protocol):
 
     def release(self, before: Shard, after: Shard) -> None:
         """Raises StaleRow."""
+        ...
+
+
+class Listings(Protocol):
+    """What each region offers."""
+
+    def look(
+        self, regions: Sequence[str], identity_keys: Sequence[str], lists_of: Sequence[str]
+    ) -> tuple[list[Listing], Identified]:
+        """The listings of these regions, in this order, and what a number leads to, as ``People.identify`` tells it
+        with the lists of ``lists_of``: all in one call."""
+        ...
+
+    def page(self, limit: int, cursor: str | None) -> Page[Listing]:
+        """All that offer anything, by region."""
+        ...
+
+    def read(self, region: str) -> Listing: ...
+
+    def templates(self, listing: Listing) -> tuple[list[Template], list[Shard]]:
+        """The heads of its templates and all their shards, as they are now."""
+        ...
+
+    def write(self, after: Listing) -> None:
+        """Replace version ``after.version - 1``. Raises StaleRow, ListingFull."""
         ...
 
 
@@ -507,6 +546,7 @@ class Platform:
     marks: Marks
     accounts: Accounts
     templates: Templates
+    listings: Listings
     people: People
     disclosures: Disclosures
     merges: Merges

@@ -39,6 +39,10 @@ def shard(template_id: str, number: int) -> str:
     return f"TEMPLATE#{template_id}#SHARD#{number:03d}"
 
 
+def listing(region: str) -> str:
+    return f"LISTING#{region}"
+
+
 def terms_item(version: int) -> str:
     return f"TERMS#{version:06d}"
 

@@ -32,17 +32,9 @@ class PeopleStore:
     def identify(
         self, identity_keys: Sequence[str], regions: Sequence[str], proxy_keys: Sequence[str] = ()
     ) -> Identified:
-        items = [keys.IDENTITY, *(keys.listed_item(region) for region in regions)]
-        wanted = [(key, item) for key in identity_keys for item in items]
+        wanted = keys_to_identify(identity_keys, regions)
         rows = self._tables.batch_get(PeopleRow, [*wanted, *((key, keys.IDENTITY) for key in proxy_keys)])
-        found = {text(row, "person"): text(row, "person_id") for row in rows if text(row, "item") == keys.IDENTITY}
-        # One stands under every pepper; a container that did not know the newest one may have left it behind.
-        lists: dict[str, Enlisted] = {}
-        for row in sorted((row for row in rows if text(row, "item") != keys.IDENTITY), key=_version_of):
-            lists[text(row, "item")] = from_body(Enlisted, text(row, "body"))
-        person_id = next((found[key] for key in identity_keys if key in found), None)
-        proxy_id = next((found[key] for key in proxy_keys if key in found), None)
-        return Identified(person_id, tuple(lists.values()), proxy_id)
+        return identified(identity_keys, rows, proxy_keys)
 
     def enlisted(self, identity_keys: Sequence[str], region: str) -> Enlisted | None:
         return next(iter(self.identify(identity_keys, [region]).lists), None)
@@ -214,6 +206,24 @@ class PeopleStore:
             row = ShardRow(keys.shard(template_id, number), keys.SHARD)
             missing = AssertionError(f"shard {number} of template {template_id} is gone")
             tx.update(row, move(sum_), ShardRow.subject.exists(), always(missing))
+
+
+def keys_to_identify(identity_keys: Sequence[str], regions: Sequence[str]) -> list[tuple[str, str]]:
+    """Of the rows that tell whom a number leads to, and what these regions' lists say of it."""
+    items = [keys.IDENTITY, *(keys.listed_item(region) for region in regions)]
+    return [(key, item) for key in identity_keys for item in items]
+
+
+def identified(identity_keys: Sequence[str], rows: Sequence[Item], proxy_keys: Sequence[str] = ()) -> Identified:
+    """What those rows tell."""
+    found = {text(row, "person"): text(row, "person_id") for row in rows if text(row, "item") == keys.IDENTITY}
+    # One stands under every pepper; a container that did not know the newest one may have left it behind.
+    lists: dict[str, Enlisted] = {}
+    for row in sorted((row for row in rows if text(row, "item") != keys.IDENTITY), key=_version_of):
+        lists[text(row, "item")] = from_body(Enlisted, text(row, "body"))
+    person_id = next((found[key] for key in identity_keys if key in found), None)
+    proxy_id = next((found[key] for key in proxy_keys if key in found), None)
+    return Identified(person_id, tuple(lists.values()), proxy_id)
 
 
 def put_changes(tx: Transaction, changes: Sequence[tuple[Person, Record]]) -> None:

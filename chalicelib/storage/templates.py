@@ -7,12 +7,14 @@ from pynamodb.expressions.update import Action
 
 from chalicelib.domain.calendar import to_text
 from chalicelib.domain.fund import Account, Posting
+from chalicelib.domain.listing import Listing
 from chalicelib.domain.outcomes import Mark, Page, StaleRow
 from chalicelib.domain.template import Movement, Shard, Template, TemplateState, Terms
 from chalicelib.domain.voucher import State
 from chalicelib.storage import keys
 from chalicelib.storage.accounts import post_to_account
 from chalicelib.storage.fresh import Fresh
+from chalicelib.storage.listing_rows import put_listing, read_listing
 from chalicelib.storage.marks import put_mark
 from chalicelib.storage.rows import Item, ListedRow, ShardRow, from_body, number, text, to_body
 from chalicelib.storage.tables import Tables
@@ -72,13 +74,24 @@ class TemplateStore:
         tx.put(row, absent, always(StaleRow()))
         tx.commit()
 
-    def change(self, after: Template, mark: Mark | None, posted: tuple[Account, Posting] | None = None) -> None:
+    def listing(self, region: str) -> Listing:
+        return read_listing(self._tables, region)
+
+    def change(
+        self,
+        after: Template,
+        mark: Mark | None,
+        posted: tuple[Account, Posting] | None = None,
+        listing: Listing | None = None,
+    ) -> None:
         tx = Transaction(self._tables)
         if mark:
             put_mark(tx, mark)
         self._replace(tx, after)
         if posted:
             post_to_account(tx, *posted)
+        if listing:
+            put_listing(tx, listing)
         tx.commit()
         self._fresh.forget(after.template_id)
 

@@ -230,6 +230,7 @@ def desk() -> Iterator[Desk]:
             marks=marks,
             accounts=nothing,
             templates=cast(Any, NoTemplates()),
+            listings=nothing,
             people=nothing,
             disclosures=nothing,
             merges=nothing,

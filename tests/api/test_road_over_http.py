@@ -334,7 +334,10 @@ def test_the_road(callers: Callers) -> None:
     stock = bureau.get(f"/v1/templates/{template_id}")["stock"]
     assert (stock["remaining"], stock["reserved_fen"]) == (60, 60 * 80_000)
     assert channel.get(f"/v1/templates/{template_id}")["stock"] is None
-    assert channel.get(f"/v1/templates?region={CITY}")["items"][0]["terms"]["face_value_fen"] == 80_000
+    assert bureau.get(f"/v1/templates?region={CITY}")["items"][0]["account_id"] == account_id
+    (offer,) = channel.get(f"/v1/templates?region={CITY}")["items"]
+    assert (offer["left"], offer["terms"]["face_value_fen"]) == ("few", 80_000)
+    assert not {"account_id", "quantity", "stock"} & offer.keys()
     assert sum(one["remaining"] for one in bureau.get(f"/v1/templates/{template_id}/shards")["items"]) == 60
     kinds = [one["kind"] for one in bureau.get(f"/v1/accounts/{account_id}/postings")["items"]]
     assert kinds == ["budget", "budget", "reserve", "reserve"]
@@ -349,12 +352,18 @@ def test_the_road(callers: Callers) -> None:
             worker, app_key=caller.app_key, purpose=purpose, subject=subject, jti="j-1234567", now=world.now
         )
 
+    look = {"region": CITY, "assertion": assertion("claimable", CITY)}
+    (offer,) = channel.post("/v1/claimable", look, key=None)["items"]
+    assert (offer["template"]["template_id"], offer["claimable"], offer["refusal"]) == (template_id, True, None)
     asked = {"template_id": template_id, "assertion": assertion("claim", template_id), "entrance": "card"}
     claimed = channel.post("/v1/claims", asked, status=201, key="claim-1")
     assert channel.post("/v1/claims", asked, status=201, key="claim-1") == claimed
     assert channel.post("/v1/claims", asked, status=409)["code"] == "already_claimed"
     voucher_id = claimed["voucher_id"]
     assert (claimed["step"], claimed["state"], claimed["version"]) == ("claim", "claimed", 1)
+    (offer,) = channel.post("/v1/claimable", look, key=None)["items"]
+    assert (offer["claimable"], offer["refusal"]["code"]) == (False, "already_claimed")
+    assert offer["refusal"]["facts"]["voucher_id"] == voucher_id
 
     # --- the holder ---
     opened = channel.post("/v1/sessions", {"assertion": assertion("session")}, key=None)

@@ -384,6 +384,12 @@ def _end_relation(cast: Cast) -> Good:
     return Good(cast.channel, {"relation_id": relation_id}, session=session)
 
 
+def _claimable(cast: Cast) -> Good:
+    region, person = cast.account_id.partition("-")[0], invented_person(cast.number)
+    assertion = cast.stage.assertion(cast.channel, person, "claimable", region)
+    return Good(cast.channel, body={"region": region, "assertion": assertion, "limit": 20})
+
+
 def _session(cast: Cast) -> Good:
     person = invented_person(cast.number)
     cast.channel.do(
@@ -484,6 +490,7 @@ GOOD: Mapping[str, Callable[[Cast], Good]] = {
         "template_id", lambda cast: cast.a_template("publish"), quantity=10
     ),
     "POST /v1/claims": _claim,
+    "POST /v1/claimable": _claimable,
     "POST /v1/sessions": _session,
     "GET /v1/wallet": _wallet,
     "GET /v1/vouchers/{voucher_id}": _hold,

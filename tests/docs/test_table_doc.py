@@ -104,6 +104,7 @@ def test_given_key_functions_when_called_with_the_document_s_examples_then_they_
         keys.relation_item("R6WAAEM3NRIA2C6V"),
         keys.template(template),
         keys.shard(template, 3),
+        keys.listing("440300"),
         keys.terms_item(1),
         keys.rules_item(2),
         keys.account("440300-2022"),

@@ -476,7 +476,8 @@ def resume(s: Scene) -> Request:
     return post(s.bureau, f"/v1/templates/{template.template_id}/resume")
 
 
-_simple("GET /v1/templates", lambda s: get(s.bureau, f"/v1/templates?region={CITY}"))
+scene("GET /v1/templates")(lambda s: get(s.bureau, f"/v1/templates?region={CITY}"))
+scene("GET /v1/templates", "by a channel")(lambda s: get(s.channel, f"/v1/templates?region={CITY}"))
 _simple("GET /v1/templates/{template_id}", lambda s: get(s.bureau, f"/v1/templates/{s.stock.template_id}"))
 _simple(
     "GET /v1/templates/{template_id}/shards", lambda s: get(s.bureau, f"/v1/templates/{s.stock.template_id}/shards")
@@ -534,6 +535,22 @@ def claim_one_at_a_time(s: Scene) -> Request:
 @scene("POST /v1/claims", "the region's service is asked")
 def claim_by_service(s: Scene) -> Request:
     return claim_by(s, a_person(), s.by_service)
+
+
+def look(s: Scene, person: Profile) -> Request:
+    jws = s.assertion(person, "claimable", CITY, caller=s.channel)
+    return ask(s.channel, "/v1/claimable", {"region": CITY, "assertion": jws, "limit": 3})
+
+
+@scene("POST /v1/claimable", "a stranger")
+def look_as_a_stranger(s: Scene) -> Request:
+    s.stock  # noqa: B018 - published when first asked for
+    return look(s, a_person())
+
+
+@scene("POST /v1/claimable", "somebody known")
+def look_as_somebody_known(s: Scene) -> Request:
+    return look(s, claimed(s)[0])
 
 
 @scene("POST /v1/vouchers/{voucher_id}/return")

@@ -8,6 +8,7 @@ from typing import Any
 
 from chalicelib import wiring
 from chalicelib.domain.errors import ConcurrentChange, Unavailable
+from chalicelib.domain.listing import MOST_ENTRIES
 from chalicelib.domain.outcomes import WriteConflict
 from chalicelib.domain.person import Profile
 from chalicelib.domain.voucher import State
@@ -153,6 +154,7 @@ class Refusals:
     def _catalogue(self) -> None:
         draft = self._template(publish=False)
         self.bureau.post(f"/v1/templates/{draft}/suspend", status=409)
+        self._listing_full(draft)
         self.bureau.post(f"/v1/accounts/{self.account_id}/budget", {"amount_fen": -(10**9), "note": "多了"}, status=409)
         self.bureau.post("/v1/accounts", {"region": CITY, "year": YEAR, "budget_fen": 1}, status=409)
         self.bureau.post("/v1/accounts", {"region": "449900", "year": YEAR, "budget_fen": 1}, status=404)
@@ -167,6 +169,16 @@ class Refusals:
         self.bureau.post(f"/v1/regions/{CITY}/rules/withdrawal", {"version": 999}, status=404)
         self.bureau.post(f"/v1/regions/{CITY}/rules/withdrawal", {"version": 1}, status=409)
         self._list()
+
+    def _listing_full(self, draft: str) -> None:
+        self._template()
+        listings = self.world.platform.listings
+        before = listings.read(CITY)
+        many = tuple(replace(before.entries[0], template_id=f"{n:016}") for n in range(MOST_ENTRIES))
+        listings.write(replace(before, version=before.version + 1, entries=many))
+        told = self.bureau.post(f"/v1/templates/{draft}/publish", status=409)
+        assert told["code"] == "listing_full"
+        listings.write(replace(before, version=before.version + 2))
 
     def _list(self) -> None:
         """Who is eligible: put on the list, looked up, taken off; a careless bureau makes its keys of the number."""
@@ -184,6 +196,8 @@ class Refusals:
         lower = replace(self.canary, id_number=self.canary.id_number.lower())
         self._claim(lower, one)
         self._claim(self.canary, one, 409)  # already_claimed
+        look = {"region": CITY, "assertion": self._assertion(self.canary, "claimable", CITY)}
+        assert self.channel.post("/v1/claimable", look, key=None)["items"]
         self._claim(self.canary, "NONE", 404)
         self._claim(replace(self.canary, id_number=self.canary.id_number[:-1] + "1"), one, 400)
         body = {"template_id": one, "assertion": self._assertion(self.canary, "redeem", one)}

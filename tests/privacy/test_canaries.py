@@ -54,7 +54,7 @@ class TestWhoWentWhere:
     def test_given_the_night_when_its_log_is_read_then_every_event_was_worked_on(self, day: Day) -> None:
         told = {(line["message"], line.get("outcome")) for line in day.heard.log_lines()}
 
-        assert {("expire", "finished"), ("expire", "handed_on")} <= told
+        assert {("expire", "finished"), ("expire", "handed_on"), ("count_offers", "finished")} <= told
         assert {("follow_people", outcome) for outcome in ("ok", "unreadable", "rewritten")} <= told
 
     def test_given_the_day_when_each_channel_is_looked_at_then_there_was_something_to_search(
@@ -123,7 +123,7 @@ class TestWhatIsNotSaid:
         assert not [digest for digest in bare if digest in channels["rows"] + channels["keys"]]
 
     def test_given_the_day_when_metrics_are_read_then_they_know_operations_and_outcomes_only(self, day: Day) -> None:
-        operations = {one.label for one in OPERATIONS} | {"gateway", "expire", "follow_people"}
+        operations = {one.label for one in OPERATIONS} | {"gateway", "expire", "count_offers", "follow_people"}
 
         for metric in day.heard.metrics():
             (told,) = metric["_aws"]["CloudWatchMetrics"]

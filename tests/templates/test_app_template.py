@@ -12,6 +12,7 @@ from tools.package import package
 FUNCTIONS = {
     "APIHandler": ("app.app", 20, 1024),
     "Expire": ("app.expire", 300, 512),
+    "CountOffers": ("app.count_offers", 50, 512),
     "ContinueExpiry": ("app.continue_expiry", 300, 512),
     "FollowPeople": ("app.follow_people", 120, 512),
 }
@@ -117,11 +118,14 @@ def test_failed_schedules_are_kept(app_template: Template) -> None:
         if any(event["Type"] == "Schedule" for event in function.get("Events", {}).values())
     }
 
-    assert set(scheduled) == {"Expire"}
+    assert set(scheduled) == {"CountOffers", "Expire"}
     for name, function in scheduled.items():
         assert "failed-events" in json.dumps(function["DeadLetterQueue"]), name
     # 00:05 in China.
     assert "cron(5 16 * * ? *)" in json.dumps(scheduled["Expire"]["Events"])
+    # What is left is at most a minute old: it may take no longer than that either.
+    assert "rate(1 minute)" in json.dumps(scheduled["CountOffers"]["Events"])
+    assert scheduled["CountOffers"]["Timeout"] < 60
 
 
 @pytest.mark.parametrize("metric", ["Errors", "Throttles"])

@@ -27,6 +27,7 @@ SWEEP = (ROWS | {"sqs:SendMessage"}) | EVERYBODY
 ALLOWED = {
     "APIHandler": ROWS | {"secretsmanager:GetSecretValue"} | EVERYBODY,
     "Expire": SWEEP,
+    "CountOffers": (ROWS - {"dynamodb:UpdateItem"}) | {"sqs:SendMessage"} | EVERYBODY,
     "ContinueExpiry": SWEEP | {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"},
     "FollowPeople": EVERYBODY
     | {
@@ -85,6 +86,17 @@ def test_a_sweep_searches_only_what_is_due(app_template: Template) -> None:
         ]
 
         assert [resource.rsplit(":", 1)[-1] for resource in searched] == ["table/${PeopleTable}/index/by_due"]
+
+
+def test_the_count_of_offers_sees_the_catalogue_alone(app_template: Template) -> None:
+    tables = {
+        resource["Fn::Sub"].rsplit(":", 1)[-1]
+        for actions, resources in statements(app_template, "CountOffers")
+        if any(action.startswith("dynamodb:") for action in actions)
+        for resource in resources
+    }
+
+    assert tables == {"table/${CatalogueTable}", "table/${CatalogueTable}/index/by_list"}
 
 
 def test_secrets_are_for_the_api_alone(app_template: Template) -> None:
