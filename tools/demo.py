@@ -392,7 +392,7 @@ def main() -> int:
             try:
                 today = calendar.local_date(ministry.now())
                 tell(stage, ministry, story, today)
-                tell_who_may_claim(stage, story, today)
+                tell_who_may_claim(stage, story, today, stack.eligibility)
                 if not asked.stay:
                     expire_one(stage, stack, stage.client("province"), story)
             except (Difference, Refused) as wrong:

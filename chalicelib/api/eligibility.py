@@ -1,10 +1,11 @@
 """Who may claim: the rule on a template, and the region's list of eligible people."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Annotated, Any, Literal, Self
 
 from chalice.app import Blueprint
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from chalicelib.api.answers import Call, answers
 from chalicelib.api.shapes import NO_NUMBER, Asked, Day, Instant, Nothing, RegionCode, Shown
@@ -72,6 +73,14 @@ class NotRule(Asked):
 RuleRequest = Annotated[
     DeclaredRule | ListedRule | ServiceRule | AllRule | AnyRule | NotRule, Field(discriminator="kind")
 ]
+
+
+def _as_sent(rule: object) -> object:
+    """A rule of the domain in the form in which it was sent."""
+    return asdict(rule) if isinstance(rule, Rule) else rule
+
+
+RuleShown = Annotated[RuleRequest, BeforeValidator(_as_sent, json_schema_input_type=RuleRequest)]
 
 
 def rule_of(asked: RuleRequest | None) -> Rule | None:

@@ -7,7 +7,7 @@ from chalice.app import Blueprint
 from pydantic import Field
 
 from chalicelib.api.answers import Call, Plain, answers
-from chalicelib.api.eligibility import RuleRequest, rule_of
+from chalicelib.api.eligibility import RuleRequest, RuleShown, rule_of
 from chalicelib.api.shapes import (
     NO_NUMBER,
     AmountFen,
@@ -127,7 +127,7 @@ class TermsAnswer(Shown):
     valid_until: Day
     courses: tuple[str, ...]
     institutions: tuple[str, ...]
-    eligibility: RuleRequest | None
+    eligibility: RuleShown | None
 
 
 class StockAnswer(Shown):

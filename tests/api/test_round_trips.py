@@ -11,7 +11,7 @@ from bench.handler import Context, recorded
 from bench.steps import READING, is_lease
 from bench.town import Event, Town, a_town
 from chalicelib import wiring
-from chalicelib.domain.eligibility import AllOf, Declared, Listed
+from chalicelib.domain.eligibility import AllOf, Asked, Declared, Listed
 from chalicelib.domain.region import Cap, CapBy, Window
 from tests.engines import Engine, create_tables, delete_tables
 from tests.world import a_person
@@ -114,3 +114,13 @@ def _voucher_of(town: Town, person: Any, template: Any) -> str:
     person_id = p.people.find(p.keys.identities.keys(person.id_type, person.id_number))
     assert person_id is not None
     return str(p.keys.voucher_ids.encode(person_id, template.template_id))
+
+
+def test_given_a_template_that_asks_the_region_s_service_when_somebody_claims_then_the_tables_are_asked_no_more_often(
+    town: Town, count: Count
+) -> None:
+    town.world.decide_service()
+    template, person = town.template(eligibility=Asked()), a_person()
+    count(town.claim(a_person(), template))
+
+    assert count(town.claim(person, template)) == {"read": 1, "write": 1}

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.access import AssertionKey, Client, Operator, Role, Secret
+from chalicelib.domain.eligibility_service import EligibilityService, ServiceSecret
 from chalicelib.domain.errors import AlreadyExists, ConcurrentChange, Invalid
 from chalicelib.domain.institution import Admission, Institution, Kind
 from chalicelib.domain.outcomes import RequestSeen
@@ -77,6 +78,13 @@ NOUNS = {
     ),
     "assertion_keys": Noun(
         lambda c: c.assertion_keys, lambda i, _: AssertionKey(i, "key", AT, disabled_at=AT, version=3), "kid"
+    ),
+    "eligibility_services": Noun(
+        lambda c: c.eligibility_services,
+        lambda i, _: EligibilityService(
+            i, "https://eligibility.example/", 60, (ServiceSecret("K1", "sealed", AT, AT),), AT, "OP1", AT, version=3
+        ),
+        "region",
     ),
 }
 VERSIONED = [name for name in NOUNS if name != "regions"]
@@ -171,6 +179,21 @@ def test_given_a_noun_that_was_missing_when_it_is_added_elsewhere_then_get_finds
     elsewhere.catalogue.programmes.add(one, None)
 
     assert stores.catalogue.programmes.get(one.programme_id) == one
+
+
+def test_given_a_region_without_a_service_when_got_again_then_nothing_is_read_until_one_is_added_here(
+    stores: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf, one = stores.catalogue.eligibility_services, NOUNS["eligibility_services"]("all")
+    read: list[str] = []
+    monkeypatch.setattr(shelf, "read", lambda key: read.append(key))
+
+    assert [shelf.get(one.region) for _ in range(3)] == [None] * 3
+    assert read == [one.region]
+
+    monkeypatch.undo()
+    shelf.add(one, None)
+    assert shelf.get(one.region) == one
 
 
 # --- lists ---------------------------------------------------------------------------------------------------------
