@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.access import Role
-from chalicelib.domain.eligibility import AnyOf, Asked, Declared, Listed
+from chalicelib.domain.eligibility import AnyOf, Asked, Declared, Listed, Rule
 from chalicelib.domain.errors import (
     AlreadyClaimed,
     AssertionNotAccepted,
@@ -189,7 +189,7 @@ def test_given_a_local_channel_when_it_looks_then_what_it_may_not_offer_says_so(
 def test_given_a_region_that_asks_its_service_when_told_then_it_has_the_last_word_at_the_claim(world: World) -> None:
     asked, either = world.publish(5), world.publish(5)
     listing, p = world.platform.listings.read(CITY), world.platform
-    rules = {asked.template_id: Asked(), either.template_id: AnyOf((Asked(), Declared(age_from=16)))}
+    rules: dict[str, Rule] = {asked.template_id: Asked(), either.template_id: AnyOf((Asked(), Declared(age_from=16)))}
     entries = tuple(
         replace(one, terms=replace(one.terms, eligibility=rules[one.template_id])) for one in listing.entries
     )
