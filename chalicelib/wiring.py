@@ -4,13 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from chalicelib.config import Settings, read_settings
-from chalicelib.domain.access import AssertionKey
 from chalicelib.integrations.chance import SystemChance
 from chalicelib.integrations.clock import SystemClock
 from chalicelib.integrations.keyring import Keyring, load_keyrings
 from chalicelib.integrations.sweep_queue import SweepQueue
 from chalicelib.services.deciding_eligibility_service import service_secret_context
-from chalicelib.services.ports import Catalogue, Chance, Clock, Keys, Platform, Shelf
+from chalicelib.services.ports import Catalogue, Chance, Clock, Keys, Platform
 from chalicelib.storage import catalogue
 from chalicelib.storage.accounts import AccountStore
 from chalicelib.storage.checkpoints import CheckpointStore, MovedClock
@@ -20,6 +19,7 @@ from chalicelib.storage.marks import MarkStore
 from chalicelib.storage.merges import MergeStore
 from chalicelib.storage.pace import PaceStore
 from chalicelib.storage.people import PeopleStore
+from chalicelib.storage.staff import StaffShelf
 from chalicelib.storage.tables import Tables
 from chalicelib.storage.templates import TemplateStore
 
@@ -60,6 +60,8 @@ def build(
         programmes=catalogue.programmes(tables),
         courses=catalogue.courses(tables),
         institutions=catalogue.institutions(tables),
+        staff=StaffShelf(tables),
+        terminals=catalogue.terminals(tables),
         clients=catalogue.clients(tables),
         operators=catalogue.operators(tables),
         assertion_keys=catalogue.assertion_keys(tables),
@@ -69,7 +71,7 @@ def build(
         clock=clock or (MovedClock(tables) if settings.movable_clock else SystemClock()),
         chance=dice,
         catalogue=shelves,
-        make_keys=lambda: _keys(load_keys(), dice, shelves.assertion_keys, settings, outside),
+        make_keys=lambda: _keys(load_keys(), dice, shelves, settings, outside),
         marks=MarkStore(tables),
         accounts=AccountStore(tables),
         templates=TemplateStore(tables),
@@ -86,12 +88,13 @@ def build(
 def _keys(
     rings: Sequence[Keyring],
     chance: Chance,
-    assertion_keys: Shelf[AssertionKey],
+    shelves: Catalogue,
     settings: Settings,
     outside: Mapping[str, Any] | None,
 ) -> Keys:
     # Here, not above: the jobs need none of this, and cryptography takes its time to load.
     from chalicelib.integrations.assertions import SignedAssertions
+    from chalicelib.integrations.card_reads import SignedCardReads
     from chalicelib.integrations.eligibility_services import SignedEligibilityServices
     from chalicelib.integrations.identities import HashedIdentities
     from chalicelib.integrations.operator_signatures import JwsOperatorSignatures
@@ -103,8 +106,12 @@ def _keys(
     keyring, pepper = rings
 
     def find_key(kid: str) -> str | None:
-        key = assertion_keys.get(kid)
+        key = shelves.assertion_keys.get(kid)
         return key.public_key if key and key.disabled_at is None else None
+
+    def find_terminal_key(terminal_id: str) -> str | None:
+        terminal = shelves.terminals.get(terminal_id)
+        return terminal.public_key if terminal and terminal.disabled_at is None else None
 
     identities, sealer = HashedIdentities(pepper, keyring), FieldSealer(keyring, chance.nonce)
     return Keys(
@@ -114,6 +121,7 @@ def _keys(
         tokens=SignedTokens(keyring),
         sessions=SealedSessions(keyring),
         assertions=SignedAssertions(find_key),
+        card_reads=SignedCardReads(find_terminal_key),
         operator_signatures=JwsOperatorSignatures(),
         eligibility_services=SignedEligibilityServices(
             unseal=sealer.unseal,

@@ -191,6 +191,17 @@ ADVICE: Mapping[str, tuple[str, str]] = {
         "The institution is a candidate, suspended or withdrawn (`state`), and that does not allow the act.",
         "Nothing until the authority (re)admits it.",
     ),
+    "staff_unknown": (
+        "The asserted person is not registered as staff of the institution that the assertion names.",
+        "Register them (`POST /v1/institutions/{institution_id}/staff`).",
+    ),
+    "staff_disabled": ("The asserted member of staff is disabled.", "Enable them, or let somebody else scan."),
+    "staff_not_found": ("No member of staff of this institution has this id.", FIND),
+    "terminal_not_found": ("No terminal of this institution has this id.", FIND),
+    "card_read_not_accepted": (
+        "The card read is not one that counts here and now, or its terminal is disabled or stands elsewhere.",
+        "Read the card again; for `unknown_key` and `place` ask the authority about the terminal.",
+    ),
     "admission_step": (
         "The step does not begin in this `state` of admission: a candidate is admitted, who is suspended readmitted.",
         "Read the institution; it may be done already.",

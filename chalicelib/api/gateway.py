@@ -26,7 +26,9 @@ from chalicelib.api import (
     redemptions,
     regions,
     relations,
+    staff,
     templates,
+    terminals,
     verifications,
     vouchers,
 )
@@ -43,6 +45,8 @@ BLUEPRINTS = (
     eligibility_service.routes,
     programmes.routes,
     institutions.routes,
+    staff.routes,
+    terminals.routes,
     courses.routes,
     clients.routes,
     operators.routes,

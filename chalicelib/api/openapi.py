@@ -30,6 +30,7 @@ TAGS = {
     "eligibility": "适用人群名单、身份核验服务 / Who is eligible: the list, the region's service",
     "programmes": "培训项目 / Programmes",
     "institutions": "培训机构 / Institutions",
+    "staff": "机构工作人员与社保卡终端 / Staff and card terminals of institutions",
     "courses": "课程 / Courses",
     "access": "应用、经办人、断言公钥 / Clients, operators, assertion keys",
     "people": "人员：查找、查看、更正、合并、标记 / People: find, disclose, correct, merge, flag",
@@ -101,8 +102,11 @@ def _security(one: Operation) -> list[dict[str, list[str]]]:
     if one.act is None:
         return []
     client: dict[str, list[str]] = {"appKey": [], "signature": []}
+    signed = client | {"operator": []}
+    if one.by_staff:
+        return [signed, client] if _signed(one) else [client]  # channels: the body carries the assertion of staff
     if _signed(one):
-        client["operator"] = []
+        client = signed
     holder = client | {"holderSession": []}
     return {"none": [client], "may": [client, holder], "must": [holder]}[one.holder]
 

@@ -6,17 +6,22 @@ from chalice.app import Blueprint
 from pydantic import Field, model_validator
 
 from chalicelib.api.answers import Call, answers
-from chalicelib.api.shapes import Asked, Day, Identifier, Nothing, Shown, exactly_one, told_as_one
+from chalicelib.api.shapes import Asked, Day, Identifier, Jws, Nothing, Shown, exactly_one, told_as_one
 from chalicelib.api.vouchers import RedemptionAnswer
 from chalicelib.api.words import say, shown
 from chalicelib.domain.access import Act
 from chalicelib.domain.errors import (
+    AssertionNotAccepted,
+    CardReadNotAccepted,
     CodeNotAccepted,
     CourseNotFound,
     DomainError,
     InstitutionNotAdmitted,
     InstitutionNotFound,
+    Invalid,
     OutOfScope,
+    StaffDisabled,
+    StaffUnknown,
     TokenNotAccepted,
     VoucherNotFound,
 )
@@ -32,18 +37,25 @@ Code = Annotated[str, Field(min_length=10, max_length=40, description="as typed;
 
 
 class VerificationRequest(Asked):
-    """Exactly one of ``token`` and ``code``. With a course its terms are judged too."""
+    """Exactly one of ``token``, ``code`` and ``card_read`` (purpose ``redeem``); the last with ``template_id``. With a
+    course its terms are judged too. ``staff_assertion`` (purpose ``staff``, subject the institution): who scans, from a
+    channel."""
 
-    model_config = told_as_one("token", "code")
+    model_config = told_as_one("token", "code", "card_read", card_read="template_id")
 
     institution_id: Identifier
     token: Token | None = None
     code: Code | None = None
+    card_read: Jws | None = None
+    template_id: Identifier | None = None
     course_id: Identifier | None = None
+    staff_assertion: Jws | None = None
 
     @model_validator(mode="after")
     def _one_proof(self) -> Self:
-        exactly_one(self, "token", "code")
+        exactly_one(self, "token", "code", "card_read")
+        if self.card_read is not None:
+            exactly_one(self, "template_id")
         return self
 
 
@@ -83,11 +95,17 @@ class VerificationAnswer(Shown):
     "POST",
     "/v1/verifications",
     act=Act.VERIFY,
+    by_staff=True,
     changes=False,
     tag="vouchers",
     zh="验券",
     en="Verify a voucher",
     errors=(
+        AssertionNotAccepted,
+        CardReadNotAccepted,
+        StaffUnknown,
+        StaffDisabled,
+        Invalid,
         TokenNotAccepted,
         CodeNotAccepted,
         OutOfScope,
@@ -104,9 +122,10 @@ def post_verification(call: Call[VerificationRequest, Nothing]) -> VerificationA
         p.templates,
         p.people,
         p.keys,
-        Presented(token=asked.token, code=asked.code),
+        Presented(token=asked.token, code=asked.code, card_read=asked.card_read, template_id=asked.template_id),
         institution_id=asked.institution_id,
         course_id=asked.course_id,
+        staff_assertion=asked.staff_assertion,
         actor=call.actor,
         now=call.now,
     )

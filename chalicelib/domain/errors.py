@@ -135,6 +135,26 @@ class AssertionNotAccepted(Unauthenticated):
     en = "The identity assertion is not accepted: {reason}."
 
 
+class CardReadNotAccepted(AssertionNotAccepted):
+    """``reason``: those of an assertion, and place: the terminal stands at another institution."""
+
+    code = "card_read_not_accepted"
+    zh = "社保卡读卡结果不被接受：{reason}。"
+    en = "The card read is not accepted: {reason}."
+
+
+class StaffUnknown(Forbidden):
+    code = "staff_unknown"
+    zh = "此人不是该机构登记的工作人员。"
+    en = "This person is not registered as staff of the institution."
+
+
+class StaffDisabled(Forbidden):
+    code = "staff_disabled"
+    zh = "该工作人员已被机构停用。"
+    en = "This member of staff is disabled."
+
+
 class DutyRequired(Forbidden):
     code = "duty_required"
     zh = "此操作须由具备以下岗位之一的经办人办理：{duties_zh}。"
@@ -220,6 +240,18 @@ class OperatorNotFound(NotFound):
     code = "operator_not_found"
     zh = "没有此经办人。"
     en = "No such operator."
+
+
+class StaffNotFound(NotFound):
+    code = "staff_not_found"
+    zh = "该机构没有此工作人员。"
+    en = "No such member of staff at this institution."
+
+
+class TerminalNotFound(NotFound):
+    code = "terminal_not_found"
+    zh = "该机构没有此终端。"
+    en = "No such terminal at this institution."
 
 
 class AssertionKeyNotFound(NotFound):

@@ -30,8 +30,8 @@ class Admission(StrEnum):
 class Meaning:
     """What an institution may do in a state of its admission; what it did before stays as it is, in every state.
 
-    ``redeems``: use vouchers, and be told of one that is shown whether it could be used. ``teaches``: have new courses
-    recorded. A mis-scan of before may be reversed in every state: that is in the holder's favour.
+    ``redeems``: use vouchers, be told of one that is shown whether it could be used, claim by a card. ``teaches``: have
+    new courses recorded. A mis-scan of before may be reversed in every state: that is in the holder's favour.
     """
 
     redeems: bool

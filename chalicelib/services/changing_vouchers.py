@@ -16,6 +16,7 @@ from chalicelib.services.cataloguing import rules_in_force
 from chalicelib.services.linking import linked_with
 from chalicelib.services.once import TRIES
 from chalicelib.services.ports import Catalogue, Keys, People
+from chalicelib.services.staffing import stand_at_the_desk
 
 
 def reverse_redemption(
@@ -25,25 +26,30 @@ def reverse_redemption(
     voucher_id: str,
     reason: str,
     *,
+    staff_assertion: str | None = None,
     actor: Actor,
     attempt: Attempt,
     now: datetime,
 ) -> Done[Receipt]:
-    """Undo a mis-scan; the institution that scanned does it, within the region's window.
+    """Undo a mis-scan; the institution that scanned does it, within the region's window. ``staff_assertion``: by whom,
+    where a channel asks.
 
-    Raises VoucherNotFound, OutOfScope, NotRedeemed, ReversalWindowOver, HoldsAnother, Reused, Contended.
+    Raises AssertionNotAccepted, StaffUnknown, StaffDisabled, VoucherNotFound, OutOfScope, NotRedeemed,
+    ReversalWindowOver, HoldsAnother, Reused, Contended.
     """
+    desk = stand_at_the_desk(catalogue, keys, staff_assertion, actor=actor, now=now)
 
     def step(before: Voucher, holder: Person, linked: Sequence[Person]) -> tuple[Voucher, Person]:
+        desk.judge_age(now)
         if before.redemption is not None:
-            if before.redemption.institution_id not in actor.client.institutions:
+            if before.redemption.institution_id not in desk.actor.institutions:
                 raise VoucherNotFound()
-            must_act_for(actor, before.redemption.institution_id)
-        elif not _was_here(before, actor):
+            must_act_for(desk.actor, before.redemption.institution_id)
+        elif not _was_here(before, desk.actor):
             raise VoucherNotFound()
         rules = rules_in_force(catalogue, before.region, now)
         after = voucher.reverse(
-            before, reason=reason, window=rules.reversal_window, attempt=attempt, actor=actor, now=now
+            before, reason=reason, window=rules.reversal_window, attempt=attempt, actor=desk.actor, now=now
         )
         if rules.one_at_a_time:
             _check_no_other_held(people, [holder, *linked], before, rules, now)
@@ -124,7 +130,7 @@ def _change(
 def _was_here(before: Voucher, actor: Actor) -> bool:
     """Whether the voucher was ever used at one of the actor's institutions: then it may know that it no longer is."""
     used_at = {entry.said["facts"].get("institution") for entry in before.history}
-    return not used_at.isdisjoint(actor.client.institutions)
+    return not used_at.isdisjoint(actor.institutions)
 
 
 def _check_no_other_held(

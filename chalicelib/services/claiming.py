@@ -1,6 +1,6 @@
 """Claim a voucher of an open template (领取): two reads and one transaction. design.md §1, §2."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import cycle, islice
@@ -8,13 +8,14 @@ from itertools import cycle, islice
 from chalicelib.domain import assertion as assertions
 from chalicelib.domain import person, voucher
 from chalicelib.domain import proxy as proxies
-from chalicelib.domain.access import Actor
+from chalicelib.domain.access import Actor, Role
 from chalicelib.domain.assertion import Assertion, Purpose
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.eligibility import ServiceVerdict, must_be_eligible, needs_service
 from chalicelib.domain.errors import (
     CapReached,
     Contended,
+    Forbidden,
     HoldsAnother,
     Invalid,
     NotEligible,
@@ -23,14 +24,15 @@ from chalicelib.domain.errors import (
     TemplateNotOpen,
 )
 from chalicelib.domain.identifiers import format_code, parse_code
+from chalicelib.domain.institution import Institution, must_redeem
 from chalicelib.domain.outcomes import Done, ShardRefused, StaleRow, VoucherExists, WriteConflict
 from chalicelib.domain.person import CountKey, Person
 from chalicelib.domain.proxy import ByProxy, Kin, Relation
 from chalicelib.domain.region import Rules
 from chalicelib.domain.template import Template, TemplateState, Terms
 from chalicelib.domain.voucher import Receipt, State, Voucher, receipt
-from chalicelib.services.cataloguing import rules_in_force
-from chalicelib.services.identifying import Named, name_person, new_person
+from chalicelib.services.cataloguing import find_institution, rules_in_force
+from chalicelib.services.identifying import Named, card_facts, name_person, new_person, read_card
 from chalicelib.services.judging_claims import already_claimed, in_hand, judge_claim, must_hold_no_other
 from chalicelib.services.judging_eligibility import applicant_of, ask_service, regions_of_lists
 from chalicelib.services.linking import linked_with, voucher_among
@@ -44,12 +46,16 @@ FULL_HANDS = 64
 
 @dataclass(frozen=True, slots=True)
 class ClaimRequest:
-    """What a channel asks for. ``entrance``: card, activity page …, as the channel names it."""
+    """What a channel asks for, by an assertion, or an institution's client, by what its terminal read off a card.
+
+    ``entrance``: card, activity page …, as the channel names it.
+    """
 
     template_id: str
-    assertion: str
+    assertion: str | None = None
     entrance: str | None = None
     proxy: "ProxyRequest | None" = None
+    card_read: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +88,14 @@ def claim_voucher(
 ) -> Done[Receipt]:
     """Claim once for the asserted person.
 
-    Raises AssertionNotAccepted, Invalid, TemplateNotFound, ChannelNotOpen, TemplateNotOpen, DirectedOnly,
+    Raises Forbidden (an institution by anything but a card), AssertionNotAccepted, CardReadNotAccepted, Invalid,
+    TemplateNotFound, InstitutionNotAdmitted (where the card was read), ChannelNotOpen, TemplateNotOpen, DirectedOnly,
     ClaimWindowNotOpen, ClaimWindowOver, AlreadyClaimed, NotEligible, PersonFlagged, CapReached, HoldsAnother,
-    ProxyLimitReached, SoldOut, EligibilityServiceUnavailable, Reused, Contended.
+    ProxyLimitReached, SoldOut, Reused, Contended.
     """
-    assertion = keys.assertions.read(asked.assertion)
+    assertion, place = _read_proof(catalogue, keys, asked, actor)
     assertions.check_meant_for(assertion, actor.app_key, Purpose.CLAIM, asked.template_id)
-    named = name_person(keys, assertion, now)
+    named = name_person(keys, assertion, now, "/card_read" if place else "/assertion")
     template = templates.get(asked.template_id)
     if template is None or template.state is TemplateState.DRAFT:
         template = templates.read(asked.template_id)
@@ -98,7 +105,7 @@ def claim_voucher(
     relative = _relative(keys, asked, named, rules, actor, now)
     try:
         return _claim(
-            catalogue, templates, people, keys, chance, template, rules, named, assertion, relative,
+            catalogue, templates, people, keys, chance, template, rules, named, assertion, place, relative,
             actor=actor, attempt=attempt, entrance=asked.entrance, now=now,
         )  # fmt: skip
     except (TemplateNotOpen, NotEligible, SoldOut, CapReached, HoldsAnother):
@@ -131,6 +138,7 @@ def _claim(
     rules: Rules,
     named: Named,
     assertion: Assertion,
+    place: Institution | None,
     relative: _Relative | None,
     *,
     actor: Actor,
@@ -159,6 +167,8 @@ def _claim(
             assertions.check_age(relative.assertion, now)
         if there is not None:
             raise already_claimed(there)
+        if place:
+            must_redeem(place)
         applicant = applicant_of(named, found, said, now)
         records = (holder, *linked) if holder else ()
         wanted = judge_claim(template.region, template.state, terms, applicant, records, rules, actor=actor, now=now)
@@ -177,6 +187,7 @@ def _claim(
             made = _take_from_stock(
                 templates, people, chance, template, blank, taken, named if holder is None else None, by, linked,
                 attempt=attempt, actor=actor, entrance=entrance, now=now,
+                facts=card_facts(keys, assertion, template.template_id),
             )  # fmt: skip
             return Done(receipt(made))
         except (VoucherExists, StaleRow):
@@ -184,6 +195,22 @@ def _claim(
         except _TermsChanged as changed:
             template = changed.template
     raise Contended()
+
+
+def _read_proof(
+    catalogue: Catalogue, keys: Keys, asked: ClaimRequest, actor: Actor
+) -> tuple[Assertion, Institution | None]:
+    """Who is asserted, and by a card: where it was read."""
+    if asked.card_read is None:
+        if asked.assertion is None:
+            raise Invalid(pointer="", reason="one of assertion and card_read is needed")
+        if actor.client.role is not Role.CHANNEL:  # nobody is asked for at an institution but by their card
+            raise Forbidden()
+        return keys.assertions.read(asked.assertion), None
+    if asked.proxy is not None:
+        raise Invalid(pointer="/proxy", reason="a card is put down by its holder: nobody acts for them")
+    assertion, institution_id = read_card(catalogue, keys, asked.card_read, actor=actor)
+    return assertion, find_institution(catalogue, institution_id)
 
 
 def _relative(
@@ -302,10 +329,12 @@ def _take_from_stock(
     actor: Actor,
     entrance: str | None,
     now: datetime,
+    facts: Mapping[str, str | int | None],
 ) -> Voucher:
     """Try shards until one gives a unit. A conflict is never "empty": sold out is only what every shard refused."""
     identity_keys = newcomer.identity_keys if newcomer else ()
-    facts = {"proxy": by.relation_id, "kin": by.kin} if by else {}
+    if by:
+        facts = {**facts, "proxy": by.relation_id, "kin": by.kin}
     conflicts = 0
     for seen, numbers in rounds_of_shards(templates, chance, template):
         for number in numbers:

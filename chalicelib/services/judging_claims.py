@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from chalicelib.domain import calendar, person, voucher
-from chalicelib.domain.access import Actor
+from chalicelib.domain.access import Actor, Role
 from chalicelib.domain.eligibility import Applicant, must_be_eligible, needs_service
 from chalicelib.domain.errors import AlreadyClaimed, ChannelNotOpen, HoldsAnother
 from chalicelib.domain.person import CountKey, Person
@@ -40,7 +40,7 @@ def judge_claim(
     Raises ChannelNotOpen, TemplateNotOpen, DirectedOnly, ClaimWindowNotOpen, ClaimWindowOver, NotEligible,
     PersonFlagged, CapReached.
     """
-    if not within(region, actor.client.regions):
+    if not offers(actor, region):
         raise ChannelNotOpen()
     check_open_for_claim(state, terms, now)
     if not needs_service(terms.eligibility, applicant):
@@ -49,6 +49,14 @@ def judge_claim(
     wanted = CountKey(region, calendar.year_of(now), terms.programme_type, terms.occupation, terms.level)
     person.check_caps(records[0] if records else None, rules, wanted, records[1:])
     return wanted
+
+
+def offers(actor: Actor, region: str) -> bool:
+    """A channel offers what is issued in its regions; an institution's terminal also what is issued for all of them."""
+    regions = actor.client.regions
+    if within(region, regions):
+        return True
+    return actor.client.role is Role.INSTITUTION and any(within(own, (region,)) for own in regions)
 
 
 def in_hand(records: Sequence[Person], rules: Rules) -> list[tuple[str, str]]:

@@ -23,7 +23,9 @@ from chalicelib.domain.programme import Course, Programme
 from chalicelib.domain.proxy import ByProxy, Relation
 from chalicelib.domain.record import Record
 from chalicelib.domain.region import Region, Rules, RuleSet
+from chalicelib.domain.staff import StaffMember
 from chalicelib.domain.template import Shard, Template, Terms
+from chalicelib.domain.terminal import Terminal
 from chalicelib.domain.token import Token
 from chalicelib.domain.voucher import Voucher
 
@@ -125,6 +127,13 @@ class Assertions(Protocol):
         ...
 
 
+class CardReads(Protocol):
+    def read(self, jws: str) -> Assertion:
+        """Check signature and form of what a terminal read off a card. Raises CardReadNotAccepted (malformed,
+        algorithm, unknown_key, signature)."""
+        ...
+
+
 class OperatorSignatures(Protocol):
     """An operator's own signature over one request (``X-Operator``)."""
 
@@ -191,6 +200,18 @@ class Shelf(Protocol[T]):
         ...
 
     def page(self, listing: str, limit: int, cursor: str | None) -> Page[T]: ...
+
+
+class Staff(Shelf[StaffMember], Protocol):
+    """``add`` is not for them: they come with what leads from a number to them."""
+
+    def find(self, institution_id: str, identity_keys: Sequence[str]) -> StaffMember | None:
+        """Whom any of the numbers leads to at the institution; at most 60 s old."""
+        ...
+
+    def register(self, member: StaffMember, identity_keys: Sequence[str], mark: Mark) -> None:
+        """Raises RequestSeen, AlreadyExists (a number leads to somebody there already)."""
+        ...
 
 
 class RuleSets(Protocol):
@@ -512,6 +533,8 @@ class Catalogue:
     programmes: Shelf[Programme]
     courses: Shelf[Course]
     institutions: Shelf[Institution]
+    staff: Staff
+    terminals: Shelf[Terminal]
     clients: Shelf[Client]
     operators: Shelf[Operator]
     assertion_keys: Shelf[AssertionKey]
@@ -528,6 +551,7 @@ class Keys:
     tokens: Tokens
     sessions: Sessions
     assertions: Assertions
+    card_reads: CardReads
     operator_signatures: OperatorSignatures
     eligibility_services: EligibilityServices
 

@@ -21,6 +21,7 @@ from chalicelib.services.identifying import Presented, find_presented
 from chalicelib.services.linking import linked_with
 from chalicelib.services.once import TRIES
 from chalicelib.services.ports import Catalogue, Keys, People, Templates
+from chalicelib.services.staffing import stand_at_the_desk
 
 
 def redeem_voucher(
@@ -32,24 +33,30 @@ def redeem_voucher(
     *,
     institution_id: str,
     course_id: str,
+    staff_assertion: str | None = None,
     actor: Actor,
     attempt: Attempt,
     now: datetime,
 ) -> Done[Receipt]:
-    """Use the presented voucher.
+    """Use the presented voucher. ``staff_assertion``: who scans, where a channel asks.
 
-    Raises OutOfScope, TokenNotAccepted, CodeNotAccepted, AssertionNotAccepted, VoucherNotFound, Reused,
+    Raises OutOfScope, StaffUnknown, StaffDisabled, TokenNotAccepted, CodeNotAccepted, AssertionNotAccepted,
+    CardReadNotAccepted, VoucherNotFound, Reused,
     InstitutionNotFound, InstitutionNotAdmitted, CourseNotFound, AlreadyRedeemed, VoucherEnded, NotClaimed, NotYetValid,
     Expired, UsedTooOften, PersonFlagged, WrongCourse, WrongInstitution, CapReached (the course's occupation and level),
     Contended.
     """
-    must_act_for(actor, institution_id)
+    desk = stand_at_the_desk(catalogue, keys, staff_assertion, actor=actor, now=now)
+    must_act_for(desk.actor, institution_id)
     for _ in range(TRIES):
-        shown = find_presented(people, keys, presented, actor=actor, now=now)
+        shown = find_presented(
+            catalogue, people, keys, presented, institution_id=institution_id, actor=desk.actor, now=now
+        )
         voucher = shown.voucher
         earlier = steps.earlier_answer(voucher, attempt, now)
         if earlier is not None:
             return Done(receipt(voucher, earlier), hit=True)
+        desk.judge_age(now)
         shown.judge_age(now)
         institution = find_institution(catalogue, institution_id)
         must_redeem(institution)
@@ -69,8 +76,8 @@ def redeem_voucher(
             redeemed_at=now,
             counted_before=None if recounted == counted else counted,
         )
-        proof_facts = {"nonce": shown.token.nonce} if shown.token else {}
-        after = steps.redeem(voucher, redemption, attempt=attempt, actor=actor, facts=proof_facts, counted_as=recounted)
+        facts = shown.facts(keys)
+        after = steps.redeem(voucher, redemption, attempt=attempt, actor=desk.actor, facts=facts, counted_as=recounted)
         try:
             # A flag meanwhile is seen, or a merge.
             unchanged = [*linked] if holder else [shown.holder, *linked]

@@ -16,6 +16,7 @@ from chalicelib.services.identifying import Presented, find_presented
 from chalicelib.services.linking import linked_with
 from chalicelib.services.ports import Catalogue, Keys, People, Templates
 from chalicelib.services.redeeming import count_by_course
+from chalicelib.services.staffing import stand_at_the_desk
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +40,23 @@ def verify_voucher(
     *,
     institution_id: str,
     course_id: str | None,
+    staff_assertion: str | None = None,
     actor: Actor,
     now: datetime,
 ) -> Verification:
-    """Judge a token or code as redeeming would.
+    """Judge what is presented as redeeming would. ``staff_assertion``: who scans, where a channel asks.
 
     A voucher that is not usable is an answer, not an error. Raises TokenNotAccepted, CodeNotAccepted,
-    AssertionNotAccepted, VoucherNotFound, InstitutionNotFound, InstitutionNotAdmitted, CourseNotFound, OutOfScope.
+    AssertionNotAccepted, CardReadNotAccepted, VoucherNotFound, InstitutionNotFound, InstitutionNotAdmitted,
+    CourseNotFound, OutOfScope, StaffUnknown, StaffDisabled.
     """
-    if institution_id not in actor.client.institutions:
+    desk = stand_at_the_desk(catalogue, keys, staff_assertion, actor=actor, now=now)
+    desk.judge_age(now)
+    if institution_id not in desk.actor.institutions:
         raise OutOfScope()
     must_redeem(find_institution(catalogue, institution_id))
     course = find_course(catalogue, course_id) if course_id else None
-    shown = find_presented(people, keys, presented, actor=actor, now=now)
+    shown = find_presented(catalogue, people, keys, presented, institution_id=institution_id, actor=desk.actor, now=now)
     shown.judge_age(now)
     terms = templates.terms(shown.voucher.template_id, shown.voucher.terms_version)
     refusal: DomainError | None = None

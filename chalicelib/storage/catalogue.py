@@ -12,6 +12,7 @@ from chalicelib.domain.institution import Institution
 from chalicelib.domain.outcomes import Mark, Page
 from chalicelib.domain.programme import Course, Programme
 from chalicelib.domain.region import Region, Rules, RuleSet, resolve
+from chalicelib.domain.terminal import Terminal
 from chalicelib.storage import keys
 from chalicelib.storage.fresh import Fresh
 from chalicelib.storage.marks import put_mark
@@ -173,6 +174,12 @@ def clients(tables: Tables) -> NounShelf[Client]:
 
 def operators(tables: Tables) -> NounShelf[Operator]:
     return NounShelf(tables, Operator, "OPERATOR", lambda o: o.operator_id, lambda o: o.region, lambda o: o.version)
+
+
+def terminals(tables: Tables) -> NounShelf[Terminal]:
+    return NounShelf(
+        tables, Terminal, "TERMINAL", lambda t: t.terminal_id, lambda t: t.institution_id, lambda t: t.version
+    )
 
 
 def assertion_keys(tables: Tables) -> NounShelf[AssertionKey]:

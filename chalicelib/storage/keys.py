@@ -27,6 +27,11 @@ def listed_item(region: str) -> str:
     return f"{LISTS}{region}"
 
 
+def staff_item(institution_id: str) -> str:
+    """In the partition of a number: whom it leads to at the institution."""
+    return f"STAFF#{institution_id}"
+
+
 def record_item(number: int) -> str:
     return f"{RECORDS}{number:09d}"
 

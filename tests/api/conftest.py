@@ -22,6 +22,7 @@ from chalicelib.domain.outcomes import Mark, Page
 from chalicelib.domain.pace import Pace
 from chalicelib.domain.region import Region, Rules
 from chalicelib.integrations.assertions import SignedAssertions
+from chalicelib.integrations.card_reads import SignedCardReads
 from chalicelib.integrations.chance import SeededChance
 from chalicelib.integrations.clock import FixedClock
 from chalicelib.integrations.essc_platform import OperatorKey
@@ -198,6 +199,7 @@ def desk() -> Iterator[Desk]:
         voucher_ids=SivVoucherIds(ring),
         tokens=SignedTokens(ring),
         sessions=SealedSessions(ring),
+        card_reads=SignedCardReads(lambda _: None),
         assertions=SignedAssertions(lambda _: None),
         operator_signatures=JwsOperatorSignatures(),
         eligibility_services=cast(Any, None),
@@ -218,6 +220,8 @@ def desk() -> Iterator[Desk]:
         clients=a_shelf("app_key"),
         operators=a_shelf("operator_id"),
         assertion_keys=a_shelf("kid"),
+        staff=cast(Any, a_shelf("staff_id")),
+        terminals=a_shelf("terminal_id"),
         eligibility_services=a_shelf("region"),
     )
     nothing = cast(Any, None)

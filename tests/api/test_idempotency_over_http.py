@@ -46,6 +46,8 @@ OTHERWISE: dict[str, dict[str, Any]] = {
     "POST /v1/institutions/{institution_id}/readmit": {"reason": "另有原因"},
     "POST /v1/institutions/{institution_id}/withdraw": {"reason": "另有原因"},
     "POST /v1/institutions/{institution_id}/reapply": {"reason": "另有原因"},
+    "POST /v1/institutions/{institution_id}/staff": {"name": "王五"},
+    "POST /v1/institutions/{institution_id}/terminals": {"name": "二号窗口"},
     "POST /v1/operators": {"name": "王五"},
     "POST /v1/people/{person_id}/disclosure": {"reason": "另有原因"},
     "POST /v1/merges": {"reason": "另有原因"},
@@ -77,6 +79,7 @@ ANEW = {
     "POST /v1/assertion-keys": "already_exists",
     "POST /v1/claims": "already_claimed",
     "POST /v1/institutions": "already_exists",
+    "POST /v1/institutions/{institution_id}/staff": "already_exists",
     "POST /v1/institutions/{institution_id}/admit": "admission_step",
     "POST /v1/institutions/{institution_id}/suspend": "admission_step",
     "POST /v1/institutions/{institution_id}/readmit": "admission_step",
@@ -97,6 +100,10 @@ ANEW = {
 # And in a month, when what they carry is too old.
 IN_A_MONTH = ANEW | {
     "POST /v1/claims": "assertion_not_accepted",
+    "POST /v1/claims by card": "card_read_not_accepted",
+    "POST /v1/redemptions by card": "card_read_not_accepted",
+    "POST /v1/redemptions by staff through a channel": "assertion_not_accepted",
+    "POST /v1/vouchers/{voucher_id}/reversal by staff through a channel": "assertion_not_accepted",
     "POST /v1/redemptions by token": "token_not_accepted",
     "POST /v1/redemptions by assertion": "assertion_not_accepted",
     "POST /v1/regions/{code}/rules": "invalid_request",

@@ -25,7 +25,7 @@ from chalicelib.api.answers import OPERATIONS
 from chalicelib.domain.access import Client, Operator, Role, Secret
 from chalicelib.domain.identifiers import mask_mobile, mask_name
 from chalicelib.integrations.chance import SeededChance
-from chalicelib.integrations.essc_platform import OperatorKey
+from chalicelib.integrations.essc_platform import DemoTerminal, OperatorKey
 from chalicelib.services.granting_access import secret_context
 from tests import eligibility
 from tests.engines import Engine, create_tables, delete_tables
@@ -291,6 +291,23 @@ def test_the_road(callers: Callers) -> None:
         one["course_id"] for one in bureau.get(f"/v1/courses?institution_id={INSTITUTION_ID}")["items"]
     ]
 
+    # --- staff and terminals ---
+    staff = f"/v1/institutions/{INSTITUTION_ID}/staff"
+    scanner = a_person(4)
+    member = {"name": scanner.name, "id_type": scanner.id_type, "id_number": scanner.id_number}
+    staff_id = desk.post(staff, member, status=201)["staff_id"]
+    assert bureau.post(staff, member, status=409)["facts"] == {"what": staff_id}
+    assert [one["staff_id"] for one in desk.get(staff)["items"]] == [staff_id]
+    assert bureau.get(f"{staff}/{staff_id}")["name"] == mask_name(scanner.name)
+    assert desk.post(f"{staff}/{staff_id}/disable")["disabled_at"]
+    assert desk.post(f"{staff}/{staff_id}/enable")["disabled_at"] is None
+    terminals = f"/v1/institutions/{INSTITUTION_ID}/terminals"
+    card_terminal = DemoTerminal(b"t" * 32)
+    installed = {"name": "一号窗口", "public_key": card_terminal.public_key}
+    assert desk.post(terminals, installed, status=403)["code"] == "forbidden"
+    terminal_id = bureau.post(terminals, installed, status=201)["terminal_id"]
+    assert [one["terminal_id"] for one in desk.get(terminals)["items"]] == [terminal_id]
+
     # --- access ---
     granted = bureau.post("/v1/clients", {"name": "渠道", "role": "channel", "regions": [CITY]}, status=201)
     app_key = granted["client"]["app_key"]
@@ -395,16 +412,57 @@ def test_the_road(callers: Callers) -> None:
     online = place | {"assertion": assertion("redeem", template_id, caller=desk), "template_id": template_id}
     assert desk.post("/v1/redemptions", online, status=201)["facts"]["proof"] == "assertion"
     assert desk.post(f"/v1/vouchers/{voucher_id}/reversal", {"reason": "扫错了"})["version"] == 5
+
+    # --- somebody of its staff, through the channel; and a card on its terminal ---
+    def scans() -> str:
+        return world.essc.assertion(
+            scanner,
+            app_key=channel.app_key,
+            purpose="staff",
+            subject=INSTITUTION_ID,
+            jti="j-scan-12345",
+            now=world.now,
+        )
+
+    token = holder.get(f"/v1/vouchers/{voucher_id}/qr?format=token")["token"]
+    channel.post("/v1/redemptions", place | {"token": token}, status=403)
+    scanned = place | {"token": token, "staff_assertion": scans()}
+    assert channel.post("/v1/verifications", scanned, key=None)["usable"] is True
+    assert channel.post("/v1/redemptions", scanned, status=201)["facts"]["proof"] == "token"
+    mistake = {"reason": "扫错了", "staff_assertion": scans()}
+    assert channel.post(f"/v1/vouchers/{voucher_id}/reversal", mistake)["version"] == 7
+
+    def on_the_terminal(purpose: str) -> str:
+        return card_terminal.card_read(
+            terminal_id,
+            worker,
+            card_number="A1234567X",
+            app_key=desk.app_key,
+            purpose=purpose,
+            subject=template_id,
+            jti="j-card-12345",
+            now=world.now,
+        )
+
+    by_card = {"template_id": template_id, "card_read": on_the_terminal("redeem")}
+    assert desk.post("/v1/verifications", place | by_card, key=None)["usable"] is True
+    used = desk.post("/v1/redemptions", place | by_card, status=201)["facts"]
+    assert (used["proof"], used["terminal"]) == ("card", terminal_id)
+    assert desk.post(f"/v1/vouchers/{voucher_id}/reversal", {"reason": "扫错了"})["version"] == 9
+    claim_by_card = {"template_id": template_id, "card_read": on_the_terminal("claim")}
+    assert desk.post("/v1/claims", claim_by_card, status=409)["code"] == "already_claimed"
+    assert bureau.post(f"{terminals}/{terminal_id}/disable")["disabled_at"]
+    assert desk.post("/v1/claims", claim_by_card, status=401)["code"] == "card_read_not_accepted"
+    entries = holder.get(f"/v1/vouchers/{voucher_id}/history")["entries"]
+    operators = [json.loads(one["text"])["operator"] for one in entries]
+    assert operators[5:7] == [staff_id, staff_id]
     returned = holder.post(f"/v1/vouchers/{voucher_id}/return", {}, key="return-1")
     assert returned == holder.post(f"/v1/vouchers/{voucher_id}/return", key="return-1")
     assert returned["state"] == "returned"
     story = holder.get(f"/v1/vouchers/{voucher_id}/history")
     assert [entry["step"] for entry in story["entries"]] == [
         "claim",
-        "redeem",
-        "reverse",
-        "redeem",
-        "reverse",
+        *("redeem", "reverse") * 4,
         "give_back",
     ]
     assert holder.get(f"/v1/vouchers/{voucher_id}")["code"] is None

@@ -13,8 +13,11 @@ from bench.town import Event, Town, a_town
 from chalicelib import wiring
 from chalicelib.domain.eligibility import AllOf, Asked, Declared, Listed
 from chalicelib.domain.region import Cap, CapBy, Window
+from chalicelib.integrations.essc_platform import DemoTerminal
+from chalicelib.services import installing_terminals, staffing
+from chalicelib.services.staffing import StaffDraft
 from tests.engines import Engine, create_tables, delete_tables
-from tests.world import a_person
+from tests.world import INSTITUTION_ID, a_person
 
 Count = Callable[[Event], dict[str, int]]
 
@@ -73,6 +76,51 @@ def test_given_a_warm_container_when_somebody_walks_the_road_then_no_step_asks_m
     assertion = town.world.assertion(known, "redeem", first.template_id, actor=town.desk)
     assert count(town.redeem(assertion=assertion, template_id=first.template_id)) == {"read": 2, "write": 1}
     assert count(town.give_back(other, _voucher_of(town, other, first))) == {"read": 1, "write": 1}
+
+
+def test_given_staff_in_a_channel_or_a_card_when_a_container_has_met_them_then_no_step_asks_more_often(
+    town: Town, count: Count
+) -> None:
+    first, second, third = town.template(), town.template(), town.template()
+    world, p, member, newcomer = town.world, town.world.platform, a_person(), a_person()
+    for one in (member, newcomer):
+        draft = StaffDraft(one.name, one.id_type, one.id_number)
+        staffing.register_staff(p.catalogue, p.marks, p.keys, p.chance, INSTITUTION_ID, draft, **world.by(world.bureau))
+    device = DemoTerminal(b"t" * 32)
+    terminal_id = installing_terminals.install_terminal(
+        p.catalogue, p.marks, p.chance, INSTITUTION_ID, "一号窗口", device.public_key, **world.by(world.bureau)
+    ).answer.terminal_id
+    known, other = a_person(), a_person()
+    for template in (first, second):
+        count(town.claim(known, template))
+        count(town.claim(other, template))
+
+    def by_staff(scanner: Any, person: Any, template: Any) -> Event:
+        jws = world.assertion(scanner, "staff", INSTITUTION_ID, actor=town.channel)
+        place = {"institution_id": INSTITUTION_ID, "course_id": world.course.course_id}
+        body = {**place, "token": town.token(person, _voucher_of(town, person, template)), "staff_assertion": jws}
+        return town.event(town.channel, "POST", "/v1/redemptions", body)
+
+    def card_read(purpose: str, template: Any) -> dict[str, str]:
+        jws = device.card_read(
+            terminal_id,
+            known,
+            card_number="Q8314472X",
+            app_key=town.desk.app_key,
+            purpose=purpose,
+            subject=template.template_id,
+            jti="card-1234",
+            now=world.now,
+        )
+        return {"card_read": jws, "template_id": template.template_id}
+
+    count(town.claim(a_person(), third))
+    count(by_staff(member, other, first))  # the course and the institution are remembered since
+    assert count(by_staff(newcomer, known, first)) == {"read": 3, "write": 1}  # whom the container has not met
+    assert count(by_staff(newcomer, other, second)) == {"read": 1, "write": 1}
+    count(town.verify(**card_read("redeem", second)))
+    assert count(town.redeem(**card_read("redeem", second))) == {"read": 2, "write": 1}
+    assert count(town.event(town.desk, "POST", "/v1/claims", card_read("claim", third))) == {"read": 2, "write": 1}
 
 
 def test_given_one_at_a_time_when_something_is_found_held_then_it_is_one_read_more(town: Town, count: Count) -> None:

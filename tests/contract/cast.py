@@ -311,6 +311,28 @@ def _admission(*before: str, candidate: bool = False) -> Callable[[Cast], Good]:
     return good
 
 
+def _staff(cast: Cast) -> Good:
+    person = invented_person(cast.number)
+    body = {"name": person.name, "id_type": person.id_type, "id_number": person.id_number, "mobile": person.mobile}
+    return Good(cast.bureau, {"institution_id": cast.institution_id}, body=body)
+
+
+def _member(cast: Cast) -> Good:
+    staff_id = cast.bureau.do(f"/v1/institutions/{cast.institution_id}/staff", _staff(cast).body or {})["staff_id"]
+    return Good(cast.bureau, {"institution_id": cast.institution_id, "staff_id": str(staff_id)})
+
+
+def _terminal(cast: Cast) -> Good:
+    _, public_key = new_operator_key()
+    path = {"institution_id": cast.institution_id}
+    return Good(cast.bureau, path, body={"name": "一号窗口", "public_key": public_key})
+
+
+def _installed(cast: Cast) -> Good:
+    made = cast.bureau.do(f"/v1/institutions/{cast.institution_id}/terminals", _terminal(cast).body or {})
+    return Good(cast.bureau, {"institution_id": cast.institution_id, "terminal_id": str(made["terminal_id"])})
+
+
 def _course(cast: Cast) -> Good:
     body = {
         "programme_id": cast.programme_id,
@@ -455,6 +477,14 @@ GOOD: Mapping[str, Callable[[Cast], Good]] = {
     "POST /v1/institutions/{institution_id}/readmit": _admission("suspend"),
     "POST /v1/institutions/{institution_id}/withdraw": _admission(),
     "POST /v1/institutions/{institution_id}/reapply": _admission("withdraw"),
+    "GET /v1/institutions/{institution_id}/staff": _ask("institution_id", lambda cast: cast.institution_id),
+    "POST /v1/institutions/{institution_id}/staff": _staff,
+    "GET /v1/institutions/{institution_id}/staff/{staff_id}": _member,
+    "POST /v1/institutions/{institution_id}/staff/{staff_id}/disable": _member,
+    "POST /v1/institutions/{institution_id}/staff/{staff_id}/enable": _member,
+    "GET /v1/institutions/{institution_id}/terminals": _ask("institution_id", lambda cast: cast.institution_id),
+    "POST /v1/institutions/{institution_id}/terminals": _terminal,
+    "POST /v1/institutions/{institution_id}/terminals/{terminal_id}/disable": _installed,
     "GET /v1/courses": lambda cast: Good(cast.bureau, query={"institution_id": cast.institution_id}),
     "POST /v1/courses": _course,
     "GET /v1/courses/{course_id}": _ask("course_id", lambda cast: cast.course_id),

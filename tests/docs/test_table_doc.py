@@ -111,6 +111,7 @@ def test_given_key_functions_when_called_with_the_document_s_examples_then_they_
         keys.posting_item(2),
         keys.record_item(12),
         keys.merge("3X5QK7VXUNQNKZUA"),
+        keys.staff_item("91350100M000100Y43"),
         keys.disclosure("QX4ZCTVXUNQNKZUA"),
         keys.mark("076e2a99440f3424d46415a43faa45d2"),
         keys.due(date(2021, 7, 1), 17),

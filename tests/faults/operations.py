@@ -15,7 +15,7 @@ from chalicelib.domain.pace import FREE, WINDOW_SECONDS
 from chalicelib.domain.person import Profile
 from chalicelib.domain.region import Region, RuleSet
 from chalicelib.domain.template import Template
-from chalicelib.integrations.essc_platform import OperatorKey
+from chalicelib.integrations.essc_platform import DemoTerminal, OperatorKey
 from chalicelib.services import publishing
 from chalicelib.services.identifying import Presented
 from chalicelib.storage.fresh import Fresh
@@ -269,6 +269,77 @@ admission("suspend")
 admission("readmit", "suspend")
 admission("withdraw")
 admission("reapply", "withdraw")
+
+
+STAFF_PATH = f"/v1/institutions/{INSTITUTION_ID}/staff"
+TERMINALS_PATH = f"/v1/institutions/{INSTITUTION_ID}/terminals"
+TERMINAL = DemoTerminal(b"card terminal, tests, 32 bytes!!")
+
+
+def staff_body(person: Profile) -> dict[str, Any]:
+    return {"name": person.name, "id_type": person.id_type, "id_number": person.id_number, "mobile": person.mobile}
+
+
+def a_member(s: Scene, person: Profile | None = None) -> str:
+    """The id of somebody who scans for the institution."""
+    return str(s.desk.post(STAFF_PATH, staff_body(person or a_person()), status=201)["staff_id"])
+
+
+def a_terminal(s: Scene) -> str:
+    asked = {"name": "一号窗口", "public_key": TERMINAL.public_key}
+    return str(s.bureau.post(TERMINALS_PATH, asked, status=201)["terminal_id"])
+
+
+def a_card_read(s: Scene, person: Profile, purpose: str, template: Template) -> str:
+    return TERMINAL.card_read(
+        a_terminal(s),
+        person,
+        card_number=f"A{person.id_number[-8:-1]}",
+        app_key=s.desk.app_key,
+        purpose=purpose,
+        subject=template.template_id,
+        jti=f"jti-{next(_numbers):08}",
+        now=s.world.now,
+    )
+
+
+_simple(
+    "POST /v1/institutions/{institution_id}/staff",
+    lambda s: post(s.bureau, f"/v1/institutions/{a_school(s)}/staff", staff_body(a_person())),
+)
+_simple("GET /v1/institutions/{institution_id}/staff", lambda s: get(s.desk, f"{STAFF_PATH}?limit=1"))
+_simple("GET /v1/institutions/{institution_id}/staff/{staff_id}", lambda s: get(s.desk, f"{STAFF_PATH}/{a_member(s)}"))
+_simple(
+    "POST /v1/institutions/{institution_id}/staff/{staff_id}/disable",
+    lambda s: post(s.desk, f"{STAFF_PATH}/{a_member(s)}/disable"),
+)
+
+
+@scene("POST /v1/institutions/{institution_id}/staff/{staff_id}/enable")
+def enable_staff(s: Scene) -> Request:
+    path = f"{STAFF_PATH}/{a_member(s)}"
+    s.desk.post(f"{path}/disable")
+    return post(s.desk, f"{path}/enable")
+
+
+_simple(
+    "POST /v1/institutions/{institution_id}/terminals",
+    lambda s: post(
+        s.bureau, f"/v1/institutions/{a_school(s)}/terminals", {"name": "一号窗口", "public_key": a_public_key()}
+    ),
+)
+_simple("GET /v1/institutions/{institution_id}/terminals", lambda s: get(s.desk, f"{TERMINALS_PATH}?limit=1"))
+_simple(
+    "POST /v1/institutions/{institution_id}/terminals/{terminal_id}/disable",
+    lambda s: post(s.bureau, f"{TERMINALS_PATH}/{a_terminal(s)}/disable"),
+)
+
+
+@refusal("POST /v1/institutions/{institution_id}/staff", "refused: registered already")
+def register_staff_twice(s: Scene) -> Request:
+    person = a_person()
+    a_member(s, person)
+    return post(s.desk, STAFF_PATH, staff_body(person))
 
 
 @refusal("POST /v1/institutions/{institution_id}/readmit", "refused: not suspended")
@@ -553,6 +624,12 @@ def look_as_somebody_known(s: Scene) -> Request:
     return look(s, claimed(s)[0])
 
 
+@scene("POST /v1/claims", "by card")
+def claim_by_card(s: Scene) -> Request:
+    card_read = a_card_read(s, a_person(), "claim", s.stock)
+    return post(s.desk, "/v1/claims", {"template_id": s.stock.template_id, "card_read": card_read})
+
+
 @scene("POST /v1/vouchers/{voucher_id}/return")
 def give_back(s: Scene) -> Request:
     person, voucher_id = claimed(s)
@@ -576,6 +653,42 @@ def redeem_by_assertion(s: Scene) -> Request:
     template_id, (person, _) = s.stock.template_id, claimed(s)
     jws = s.assertion(person, "redeem", template_id, caller=s.desk)
     return post(s.desk, "/v1/redemptions", place(s) | {"assertion": jws, "template_id": template_id})
+
+
+@scene("POST /v1/redemptions", "by card")
+def redeem_by_card(s: Scene) -> Request:
+    person, _ = claimed(s)
+    card_read = a_card_read(s, person, "redeem", s.stock)
+    return post(s.desk, "/v1/redemptions", place(s) | {"card_read": card_read, "template_id": s.stock.template_id})
+
+
+def by_staff(s: Scene) -> dict[str, str]:
+    """Somebody of the institution's staff, in the channel."""
+    member = a_person()
+    a_member(s, member)
+    return {"staff_assertion": s.assertion(member, "staff", INSTITUTION_ID, caller=s.channel)}
+
+
+@scene("POST /v1/redemptions", "by staff through a channel")
+def redeem_by_staff(s: Scene) -> Request:
+    return post(s.channel, "/v1/redemptions", place(s) | by_staff(s) | {"code": s.world.code(*claimed(s))})
+
+
+@scene("POST /v1/vouchers/{voucher_id}/reversal", "by staff through a channel")
+def reverse_by_staff(s: Scene) -> Request:
+    return post(s.channel, f"/v1/vouchers/{redeemed(s)}/reversal", by_staff(s) | {"reason": "扫错了"})
+
+
+@scene("POST /v1/verifications", "by staff through a channel")
+def verify_by_staff(s: Scene) -> Request:
+    return ask(s.channel, "/v1/verifications", place(s) | by_staff(s) | {"code": s.world.code(*claimed(s))})
+
+
+@scene("POST /v1/verifications", "by card")
+def verify_card(s: Scene) -> Request:
+    person, _ = claimed(s)
+    shown = {"card_read": a_card_read(s, person, "redeem", s.stock), "template_id": s.stock.template_id}
+    return ask(s.desk, "/v1/verifications", place(s) | shown)
 
 
 @scene("POST /v1/verifications", "by token")

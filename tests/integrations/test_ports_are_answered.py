@@ -1,6 +1,7 @@
 """The classes of this room are what the services ask for; mypy does the comparing."""
 
 from chalicelib.integrations.assertions import SignedAssertions
+from chalicelib.integrations.card_reads import SignedCardReads
 from chalicelib.integrations.chance import SeededChance, SystemChance
 from chalicelib.integrations.clock import FixedClock, SystemClock
 from chalicelib.integrations.eligibility_services import SignedEligibilityServices
@@ -25,6 +26,7 @@ def test_every_port_is_answered(first: Keyring, clock: FixedClock) -> None:
         tokens=SignedTokens(first),
         sessions=SealedSessions(first),
         assertions=SignedAssertions(find_key=lambda kid: None),
+        card_reads=SignedCardReads(find_key=lambda terminal_id: None),
         operator_signatures=JwsOperatorSignatures(),
         eligibility_services=SignedEligibilityServices(
             unseal=FieldSealer(first, chances[0].nonce).unseal,

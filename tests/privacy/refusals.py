@@ -12,13 +12,15 @@ from chalicelib.domain.listing import MOST_ENTRIES
 from chalicelib.domain.outcomes import WriteConflict
 from chalicelib.domain.person import Profile
 from chalicelib.domain.voucher import State
-from chalicelib.integrations.essc_platform import OperatorKey
+from chalicelib.integrations.essc_platform import DemoTerminal, OperatorKey
 from tests import eligibility
 from tests.api.test_road_over_http import Caller, RecordedWorld
 from tests.services.faults import Watched
 from tests.world import CITY, INSTITUTION_ID, OTHER_CITY, OTHER_INSTITUTION_ID
 
 YEAR = 2024
+CARD_NUMBER = "Q8314472X"
+"""Of the canary's card; no other number looks like it."""
 MAY, JUNE = ("2021-05-01", "2021-05-31"), ("2021-06-01", "2021-06-30")
 
 
@@ -40,6 +42,7 @@ class Refusals:
         self._catalogue()
         self._claims()
         self._people()
+        self._staff()
         self._desk()
         self._ends()
         self._faults()
@@ -235,6 +238,57 @@ class Refusals:
         self.bureau.post(f"{path}/trial", person, key=None)
         self.bureau.post(f"{path}/disable", key=f"{self.canary.id_number}-end")
 
+    def _staff(self) -> None:
+        """The canary scans for the institution, and puts a card on its terminal."""
+        staff, number = f"/v1/institutions/{INSTITUTION_ID}/staff", self.canary.id_number
+        one, code = self._held(self.other)
+        place = {"institution_id": INSTITUTION_ID, "course_id": self.course_id, "code": code}
+
+        def scans() -> dict[str, str]:
+            return {**place, "staff_assertion": self._assertion(self.canary, "staff", INSTITUTION_ID)}
+
+        told = self.channel.post("/v1/redemptions", scans(), status=403)
+        assert told["code"] == "staff_unknown"
+        asked = {"name": self.canary.name, "id_type": self.canary.id_type, "id_number": number}
+        asked["mobile"] = self.canary.mobile or ""
+        staff_id = self.desk.post(staff, asked, status=201, key=number)["staff_id"]
+        self.desk.post(staff, asked, status=409, key=f"{number}-again")
+        self.channel.post("/v1/redemptions", scans(), status=201, key=f"{number}-scan")
+        self.desk.post(f"{staff}/{staff_id}/disable", key=f"{number}-off")
+        mistake = {"reason": "扫错了", "staff_assertion": scans()["staff_assertion"]}
+        told = self.channel.post(f"/v1/vouchers/{one}/reversal", mistake, status=403)
+        assert told["code"] == "staff_disabled"
+        self.desk.get(f"{staff}/NOBODY", 404)
+        self.desk.post(f"{staff}/NOBODY/enable", status=404)
+        self._cards()
+
+    def _cards(self) -> None:
+        terminals, terminal = f"/v1/institutions/{INSTITUTION_ID}/terminals", DemoTerminal(b"c" * 32)
+        self.bureau.post(f"{terminals}/NOTHING/disable", status=404)
+        asked = {"name": "读卡器", "public_key": terminal.public_key}
+        terminal_id = self.bureau.post(terminals, asked, status=201)["terminal_id"]
+        template_id = self._template()
+
+        def reads(purpose: str) -> dict[str, str]:
+            card_read = terminal.card_read(
+                terminal_id,
+                self.canary,
+                card_number=CARD_NUMBER,
+                app_key=self.desk.app_key,
+                purpose=purpose,
+                subject=template_id,
+                jti=f"jti-{self.canary.id_number}",
+                now=self.world.now,
+            )
+            return {"template_id": template_id, "card_read": card_read}
+
+        self.desk.post("/v1/claims", reads("redeem"), status=401)  # card_read_not_accepted
+        self.desk.post("/v1/claims", reads("claim"), status=201, key=f"{self.canary.id_number}-card")
+        place = {"institution_id": INSTITUTION_ID, "course_id": self.course_id}
+        self.desk.post("/v1/redemptions", place | reads("redeem"), status=201)
+        self.bureau.post(f"{terminals}/{terminal_id}/disable")
+        self.desk.post("/v1/redemptions", place | reads("redeem"), status=401)
+
     def _people(self) -> None:
         number = {"id_type": self.canary.id_type, "id_number": self.canary.id_number}
         found = self.bureau.post("/v1/people/search", number, key=None)
@@ -317,6 +371,7 @@ class Refusals:
         self.bureau.post(f"/v1/institutions/{INSTITUTION_ID}/suspend")
         self._use(code, 409)
         self.bureau.post(f"/v1/institutions/{INSTITUTION_ID}/readmit")
+        self.bureau.post(f"/v1/institutions/{INSTITUTION_ID}/readmit", status=409)  # admission_step
         for _ in range(20):
             self._use(code)
             self._use(code, 409)  # already_redeemed

@@ -14,9 +14,10 @@ from tests.eligibility import HOST, URL, sample_server
 from tests.privacy.canaries import leaks, secrets_of
 from tests.privacy.conftest import CANARY, OPERATOR_NAME, OTHER, PEOPLE, SEEN, TABLES, TWIN, TYPED, Day
 from tests.privacy.overhearing import CHANNELS
+from tests.privacy.refusals import CARD_NUMBER
 
 SECRET_FIELDS = ("code", "token", "session", "secret")
-PEOPLES = secrets_of(*PEOPLE) | {"an operator's name": OPERATOR_NAME}
+PEOPLES = secrets_of(*PEOPLE) | {"an operator's name": OPERATOR_NAME, "a card's number": CARD_NUMBER}
 CODES = {
     kind.code
     for kind in (*every_error(), *vars(refusals).values())
