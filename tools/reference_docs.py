@@ -282,6 +282,10 @@ ADVICE: Mapping[str, tuple[str, str]] = {
         "To be merged, but both have a voucher of one template, and neither came to nothing.",
         "Revoke one, or let it be given back; then propose again.",
     ),
+    "relations_stand": (
+        "To be merged into another, but it acts for somebody, or is acted for.",
+        "The person or the relative ends the relation in a session of their own; then propose again.",
+    ),
     "merge_state": ("Confirmed or undone already.", "Read the merge."),
     "undo_window_over": ("Confirmed more than 30 days ago.", "Nothing."),
     "number_taken": (

@@ -13,6 +13,7 @@ from chalicelib.domain.errors import (
     OutOfScope,
     PersonNotFound,
     RecordsLinked,
+    RelationsStand,
     SameOperator,
     UndoWindowOver,
 )
@@ -64,7 +65,7 @@ class MergeAnswer(Shown):
     tag="people",
     zh="提出合并两份档案",
     en="Propose to merge two records of one person",
-    errors=(Invalid, PersonNotFound, RecordsLinked, BothHold),
+    errors=(Invalid, PersonNotFound, RecordsLinked, RelationsStand, BothHold),
 )
 def post_merge(call: Call[MergeRequest, Nothing]) -> Done[MergeAnswer]:
     p, asked = call.platform, call.body
@@ -82,7 +83,7 @@ def post_merge(call: Call[MergeRequest, Nothing]) -> Done[MergeAnswer]:
     tag="people",
     zh="由另一名经办人确认合并",
     en="Confirm a merge, as another operator",
-    errors=(SameOperator, MergeNotFound, PersonNotFound, MergeStateRefused, RecordsLinked, BothHold),
+    errors=(SameOperator, MergeNotFound, PersonNotFound, MergeStateRefused, RecordsLinked, RelationsStand, BothHold),
 )
 def confirm_merge(call: Plain, merge_id: str) -> Done[MergeAnswer]:
     p = call.platform

@@ -379,6 +379,12 @@ class BothHold(Refused):
     en = "Both records have a voucher of template {template_id}, and one person uses one; revoke or return one first."
 
 
+class RelationsStand(Refused):
+    code = "relations_stand"
+    zh = "拟并入的档案尚有亲情代办关系，须先由本人或代办人解除后再合并。"
+    en = "The record to be merged has relations with relatives; they end these first."
+
+
 class MergeStateRefused(Refused):
     code = "merge_state"
     zh = "合并申请当前状态为 {state}，不能进行此操作。"

@@ -175,6 +175,12 @@ def must_not_be_flagged(people: Iterable[Person], region: str, day: date) -> Non
             raise PersonFlagged(flag=flag.kind, flag_zh=FLAG_ZH[flag.kind])
 
 
+def must_be_alive(person: Person) -> None:
+    """Check that nobody said of them that they are deceased: so nobody acts in their name. Raises PersonFlagged."""
+    if any(flag.kind is FlagKind.DECEASED for flag in person.flags):
+        raise PersonFlagged(flag=FlagKind.DECEASED, flag_zh=FLAG_ZH[FlagKind.DECEASED])
+
+
 def _bites(flag: Flag, region: str, day: date) -> bool:
     if flag.kind is FlagKind.DECEASED:
         return True

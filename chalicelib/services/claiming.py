@@ -239,6 +239,7 @@ def _by_proxy(
     proxy = helper or new_person(keys, chance, relative.named)
     if person.is_one(holder, proxy.person_id):  # under another number of theirs
         raise Invalid(pointer="/proxy/assertion", reason="nobody is their own proxy")
+    person.must_be_alive(proxy)
     standing = proxies.relation_with(proxy, holder.person_id)
     if standing is not None:
         return ByProxy(helper, proxy, standing, relative.kin)

@@ -5,12 +5,12 @@ from datetime import datetime
 from chalicelib.domain import merge as rules
 from chalicelib.domain.access import Actor, Operator, reaches
 from chalicelib.domain.attempt import Attempt
-from chalicelib.domain.errors import Invalid, MergeNotFound, OperatorRequired
+from chalicelib.domain.errors import Invalid, MergeNotFound, OperatorRequired, RelationsStand
 from chalicelib.domain.merge import Merge
 from chalicelib.domain.outcomes import Done, Mark
 from chalicelib.domain.person import Person
 from chalicelib.domain.record import Record, RecordKind
-from chalicelib.services.finding_people import all_vouchers, find_in_scope
+from chalicelib.services.finding_people import PAGE, all_vouchers, find_in_scope
 from chalicelib.services.once import once
 from chalicelib.services.ports import Chance, Keys, Marks, Merges, People
 
@@ -28,7 +28,8 @@ def propose_merge(
     attempt: Attempt,
     now: datetime,
 ) -> Done[Merge]:
-    """Nothing changes yet. Raises Invalid (a record with itself), PersonNotFound, RecordsLinked, BothHold."""
+    """Nothing changes yet. Raises Invalid (a record with itself), PersonNotFound, RecordsLinked,
+    RelationsStand, BothHold."""
     operator = _operator(actor)
 
     def act() -> Merge:
@@ -37,7 +38,7 @@ def propose_merge(
         survivor = find_in_scope(people, survivor_id, actor=actor).person
         other = find_in_scope(people, other_id, actor=actor).person
         rules.check_mergeable(survivor, other)
-        both_have = _check_vouchers(people, survivor, other)
+        both_have = _check_belongings(people, survivor, other)
         merge = Merge(
             merge_id=chance.short_id(),
             survivor=survivor_id,
@@ -67,7 +68,7 @@ def confirm_merge(
 ) -> Done[Merge]:
     """From now on both are one person: whichever number is shown, both records' vouchers, caps and flags count.
 
-    Raises MergeNotFound, MergeStateRefused, SameOperator, PersonNotFound, RecordsLinked, BothHold.
+    Raises MergeNotFound, MergeStateRefused, SameOperator, PersonNotFound, RecordsLinked, RelationsStand, BothHold.
     """
     operator = _operator(actor)
 
@@ -77,7 +78,7 @@ def confirm_merge(
         survivor = find_in_scope(people, before.survivor, actor=actor).person
         other = find_in_scope(people, before.other, actor=actor).person
         rules.check_mergeable(survivor, other)
-        _check_vouchers(people, survivor, other)
+        _check_belongings(people, survivor, other)
         _carry_out(
             people, merges, keys, after, RecordKind.MERGED, other, rules.join(survivor, other),
             other.person_id, survivor.person_id, before.reason, actor, attempt, now,
@@ -127,12 +128,25 @@ def find_merge(merges: Merges, merge_id: str, *, actor: Actor) -> Merge:
     return merge
 
 
-def _check_vouchers(people: People, survivor: Person, other: Person) -> tuple[str, ...]:
-    """The templates of which both have a voucher. Whoever claims meanwhile changes the row of the one or the other."""
+def _check_belongings(people: People, survivor: Person, other: Person) -> tuple[str, ...]:
+    """The templates of which both have a voucher. Whoever claims, or begins to act for somebody, meanwhile changes the
+    row of the one or the other."""
+    if _has_relations(people, other.person_id):
+        raise RelationsStand()
     ones = [one for person_id in (survivor.person_id, *survivor.also) for one in all_vouchers(people, person_id)]
     others = all_vouchers(people, other.person_id)
     rules.check_no_second_use(ones, others)
     return tuple(sorted({one.template_id for one in ones} & {one.template_id for one in others}))
+
+
+def _has_relations(people: People, person_id: str) -> bool:
+    """Whether they act for somebody, or are acted for: who holds the session of the survivor could not end that."""
+    page = people.relations(person_id, PAGE, None)
+    found = [*page.items]
+    while page.cursor is not None:
+        page = people.relations(person_id, PAGE, page.cursor)
+        found += page.items
+    return any(relation.revoked_at is None for relation in found)
 
 
 def _carry_out(

@@ -64,7 +64,9 @@ class PeopleStore:
     ) -> tuple[Person | None, Voucher | None, Person | None]:
         item = keys.voucher_item(template_id)
         wanted = [(person_id, keys.PERSON), (person_id, item), (proxy_id, keys.PERSON)]
-        rows = self._tables.batch_get(PeopleRow, [(person, item) for person, item in wanted if person is not None])
+        # Both numbers may be one person's: DynamoDB refuses a key that is asked for twice.
+        keys_of = dict.fromkeys((person, item) for person, item in wanted if person is not None)
+        rows = self._tables.batch_get(PeopleRow, list(keys_of))
         there = {(text(row, "person"), text(row, "item")): text(row, "body") for row in rows}
         bodies = [there.get((person or "", item)) for person, item in wanted]
         person, voucher, proxy = bodies

@@ -60,6 +60,16 @@ class Scene:
     def one_at_a_time(self) -> RuleSet:
         return self.world.rules(one_at_a_time=True)
 
+    @cached_property
+    def checker(self) -> Caller:
+        """The bureau with another of its operators."""
+        key = OperatorKey(b"who confirms".ljust(32, b"-"))
+        operator = Operator(
+            "OP-CHECKER3", "审*", key.public_key, "000000", None, self.world.now, duties=(Duty.REVIEWER,)
+        )
+        self.world.platform.catalogue.operators.add(operator, None)
+        return replace(self.bureau, operator_id=operator.operator_id, key=key)
+
     def assertion(self, person: Profile, purpose: str, subject: str | None = None, *, caller: Caller) -> str:
         return self.world.essc.assertion(
             person,
@@ -782,16 +792,6 @@ def take_flag_away(s: Scene) -> Request:
     return post(s.bureau, f"/v1/people/{flagged}/flags", {"flag": "deceased", "set": False, "reason": "登记有误"})
 
 
-def checker(s: Scene) -> Caller:
-    """The bureau with another of its operators."""
-    key = OperatorKey(f"checker {next(_numbers)}".encode().ljust(32, b"-"))
-    operator_id = f"CHECKER-{next(_numbers)}"
-    s.world.platform.catalogue.operators.add(
-        Operator(operator_id, "审*", key.public_key, "000000", None, s.world.now, duties=(Duty.REVIEWER,)), None
-    )
-    return replace(s.bureau, operator_id=operator_id, key=key)
-
-
 def proposed(s: Scene) -> str:
     """The id of a merge that waits for its confirmation."""
     one, other = known(s), s.world.session(claimed_other(s)).person_id
@@ -814,7 +814,7 @@ def propose_merge(s: Scene) -> Request:
 @scene("POST /v1/merges/{merge_id}/undo")
 def undo_merge(s: Scene) -> Request:
     merge_id = proposed(s)
-    checker(s).post(f"/v1/merges/{merge_id}/confirm")
+    s.checker.post(f"/v1/merges/{merge_id}/confirm")
     return post(s.bureau, f"/v1/merges/{merge_id}/undo", {"reason": "不是同一人"})
 
 
@@ -825,7 +825,7 @@ def merged(s: Scene) -> tuple[Profile, Profile, str]:
     survivor, merged_into = (s.world.session(person).person_id for person in (one, other))
     asked = {"survivor": survivor, "other": merged_into, "reason": "同一人"}
     merge_id = s.bureau.post("/v1/merges", asked, status=201)["merge_id"]
-    checker(s).post(f"/v1/merges/{merge_id}/confirm")
+    s.checker.post(f"/v1/merges/{merge_id}/confirm")
     return one, other, voucher_id
 
 
@@ -845,7 +845,7 @@ def wallet_of_merged(s: Scene) -> Request:
     return get(s.holder(merged(s)[0]), "/v1/wallet?limit=1")
 
 
-_simple("POST /v1/merges/{merge_id}/confirm", lambda s: post(checker(s), f"/v1/merges/{proposed(s)}/confirm"))
+_simple("POST /v1/merges/{merge_id}/confirm", lambda s: post(s.checker, f"/v1/merges/{proposed(s)}/confirm"))
 _simple("GET /v1/merges/{merge_id}", lambda s: get(s.bureau, f"/v1/merges/{proposed(s)}"))
 _simple("GET /v1/merges", lambda s: get(s.bureau, "/v1/merges?region=000000"))
 _simple("GET /v1/people/{person_id}/records", lambda s: get(s.bureau, f"/v1/people/{known(s)}/records"))

@@ -328,11 +328,18 @@ class Refusals:
             relation_id = claimed["facts"]["proxy"]
             holder = self._holder(person)
             assert holder.get("/v1/relations")["items"]
+            both = [self._person_id(one) for one in (person, relative)]
+            merge = {"survivor": both[0], "other": both[1], "reason": "同一人"}
+            self.bureau.post("/v1/merges", merge, status=409)  # relations_stand
             holder.post(f"/v1/relations/{relation_id}/revocation", key=f"{person.id_number}-{relation_id}")
             holder.post(f"/v1/relations/{relation_id}/revocation", status=404)  # relation_not_found
         self._rules(proxy_limit=0)
         self._claim_for(self.other, self.canary, 409)  # proxy_limit_reached
         self._rules()
+
+    def _person_id(self, person: Profile) -> str:
+        number = {"id_type": person.id_type, "id_number": person.id_number}
+        return str(self.bureau.post("/v1/people/search", number, key=None)["person_id"])
 
     def _claim_for(self, person: Profile, relative: Profile, status: int) -> Any:
         template_id = self._template()

@@ -22,6 +22,7 @@ from chalicelib.domain.errors import (
     PersonNotFound,
     RecordMerged,
     RecordsLinked,
+    RelationsStand,
     SameOperator,
     UndoWindowOver,
     VoucherNotFound,
@@ -31,6 +32,7 @@ from chalicelib.domain.region import Cap, CapBy, Window
 from chalicelib.domain.voucher import State
 from chalicelib.services import merging, showing
 from chalicelib.services.identifying import Presented
+from tests.services.test_acting_for import claim_for, end, relations
 from tests.services.test_correcting import add, correct
 from tests.services.test_disclosing import an_authority, find, see
 from tests.services.test_flagging import clear, flag
@@ -412,6 +414,43 @@ class TestRefused:
                 propose(town, survivor, other)
         with pytest.raises(Invalid):
             propose(town, third_id, third_id)
+
+    @pytest.mark.parametrize("acts", [True, False], ids=["acts for somebody", "is acted for"])
+    def test_given_a_record_with_a_relative_when_merged_then_the_relation_is_ended_first(
+        self, town: World, acts: bool
+    ) -> None:
+        town.rules(proxy_limit=2)
+        two, third, template = Two(town, merged=False), a_person(), town.publish(3)
+        person, relative = (third, two.second) if acts else (two.second, third)
+        claim_for(town, person, relative, template)
+        mine = town.session(two.second)
+        asked: list[Callable[[], object]] = [
+            lambda: propose(town, two.survivor, two.other),
+            lambda: confirm(town, two.merge_id),
+        ]
+
+        for act in asked:
+            with pytest.raises(RelationsStand):
+                act()
+        (relation,) = relations(town, two.second)
+        end(town, two.second, relation.relation_id)
+        confirm(town, two.merge_id)
+
+        assert mine.person_id == two.other
+        assert town.session(two.second).person_id == two.survivor
+        town.rules()
+
+    def test_given_two_numbers_of_one_person_when_one_acts_for_the_other_then_nobody_is_their_own_proxy(
+        self, town: World
+    ) -> None:
+        town.rules(proxy_limit=2)
+        two, template = Two(town), town.publish(1)
+
+        with pytest.raises(Invalid) as refused:
+            claim_for(town, two.first, two.second, template)
+
+        assert refused.value.pointer == "/proxy/assertion"
+        town.rules()
 
     def test_given_nobody_another_region_or_no_operator_when_merging_then_refused(self, town: World) -> None:
         two = Two(town, merged=False)
