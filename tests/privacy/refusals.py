@@ -328,9 +328,9 @@ class Refusals:
             relation_id = claimed["facts"]["proxy"]
             holder = self._holder(person)
             assert holder.get("/v1/relations")["items"]
-            both = [self._person_id(one) for one in (person, relative)]
-            merge = {"survivor": both[0], "other": both[1], "reason": "同一人"}
-            self.bureau.post("/v1/merges", merge, status=409)  # relations_stand
+            if person is self.other:  # by now both have vouchers
+                merge = {"survivor": self._person_id(person), "other": self._person_id(relative), "reason": "同一人"}
+                self.bureau.post("/v1/merges", merge, status=409)  # relations_stand
             holder.post(f"/v1/relations/{relation_id}/revocation", key=f"{person.id_number}-{relation_id}")
             holder.post(f"/v1/relations/{relation_id}/revocation", status=404)  # relation_not_found
         self._rules(proxy_limit=0)
