@@ -62,7 +62,7 @@ def build(
         institutions=catalogue.institutions(tables),
         staff=StaffShelf(tables),
         terminals=catalogue.terminals(tables),
-        clients=catalogue.clients(tables),
+        clients=catalogue.ClientShelf(tables),
         operators=catalogue.operators(tables),
         assertion_keys=catalogue.assertion_keys(tables),
         eligibility_services=catalogue.eligibility_services(tables),

@@ -161,7 +161,10 @@ ADVICE: Mapping[str, tuple[str, str]] = {
         "A region or institution outside what the client, or the operator, acts for.",
         "Nothing; ask for a wider scope.",
     ),
-    "channel_not_open": ("The channel's regions do not hold the voucher's region.", "Do not offer this voucher."),
+    "channel_not_open": (
+        "The channel's regions do not hold the voucher's region.",
+        "Do not offer this voucher; name the channels that do.",
+    ),
     # what does not exist
     "region_not_found": ("No region has this code.", FIND),
     "relation_not_found": ("No such relation of this person, or it has ended.", FIND),
@@ -334,6 +337,7 @@ FACTS: Mapping[str, str] = {
     "rules": "names of rules, as the template has them",
     "claim_from": "first day, China",
     "claim_until": "last day, China",
+    "channels": "names of channels that are open, separated by commas; twenty at most",
     "claimed_at": "instant",
     "count": "how many `errors`",
     "duties": "duties of which one will do, separated by commas",

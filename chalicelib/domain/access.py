@@ -141,6 +141,10 @@ class Secret:
     ends_at: datetime | None = None
 
 
+MOST_REGIONS = 90
+"""Of one client: it is written in one transaction with a row for each."""
+
+
 @dataclass(frozen=True, slots=True)
 class Client:
     """A system that signs requests. Scope: ``regions`` (each with all below it) and, for institutions, their ids."""

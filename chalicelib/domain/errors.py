@@ -175,8 +175,8 @@ class SameOperator(Forbidden):
 
 class ChannelNotOpen(Forbidden):
     code = "channel_not_open"
-    zh = "该券尚未在此渠道开放。"
-    en = "This voucher is not offered through this channel."
+    zh = "该券未在此渠道开放；可在以下渠道领取：{channels}。"
+    en = "This voucher is not offered through this channel; it is through: {channels}."
 
 
 # --- what does not exist -------------------------------------------------------------------------------------------

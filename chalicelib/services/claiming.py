@@ -14,6 +14,7 @@ from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.eligibility import ServiceVerdict, must_be_eligible, needs_service
 from chalicelib.domain.errors import (
     CapReached,
+    ChannelNotOpen,
     Contended,
     Forbidden,
     HoldsAnother,
@@ -33,7 +34,13 @@ from chalicelib.domain.template import Template, TemplateState, Terms
 from chalicelib.domain.voucher import Receipt, State, Voucher, receipt
 from chalicelib.services.cataloguing import find_institution, rules_in_force
 from chalicelib.services.identifying import Named, card_facts, name_person, new_person, read_card
-from chalicelib.services.judging_claims import already_claimed, in_hand, judge_claim, must_hold_no_other
+from chalicelib.services.judging_claims import (
+    already_claimed,
+    channel_not_open,
+    in_hand,
+    judge_claim,
+    must_hold_no_other,
+)
 from chalicelib.services.judging_eligibility import applicant_of, ask_service, regions_of_lists
 from chalicelib.services.linking import linked_with, voucher_among
 from chalicelib.services.ports import Catalogue, Chance, Keys, People, Templates
@@ -108,6 +115,8 @@ def claim_voucher(
             catalogue, templates, people, keys, chance, template, rules, named, assertion, place, relative,
             actor=actor, attempt=attempt, entrance=asked.entrance, now=now,
         )  # fmt: skip
+    except ChannelNotOpen:
+        raise channel_not_open(catalogue, template.region) from None
     except (TemplateNotOpen, NotEligible, SoldOut, CapReached, HoldsAnother):
         # Another request of this person may have been quicker, and taken what this one lacked. If it was a duplicate,
         # its answer is ours.

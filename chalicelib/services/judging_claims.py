@@ -10,15 +10,29 @@ from chalicelib.domain import calendar, person, voucher
 from chalicelib.domain.access import Actor, Role
 from chalicelib.domain.eligibility import Applicant, must_be_eligible, needs_service
 from chalicelib.domain.errors import AlreadyClaimed, ChannelNotOpen, HoldsAnother
+from chalicelib.domain.identifiers import region_ancestors
 from chalicelib.domain.person import CountKey, Person
 from chalicelib.domain.region import Rules, within
 from chalicelib.domain.template import TemplateState, Terms, check_open_for_claim
 from chalicelib.domain.voucher import Voucher
+from chalicelib.services.ports import Catalogue
+
+MOST_CHANNELS = 20
+"""Names in a refusal; nobody reads more."""
 
 
 def already_claimed(there: Voucher) -> AlreadyClaimed:
     """What is said to whoever has a voucher of this template."""
     return AlreadyClaimed(claimed_at=calendar.to_text(there.made_at), voucher_id=there.voucher_id)
+
+
+def channel_not_open(catalogue: Catalogue, region: str) -> ChannelNotOpen:
+    """The refusal with the names of the channels that are open there, national ones and the region's own."""
+    around = (region, *region_ancestors(region))
+    there = [one for code in around for one in catalogue.clients.listed(code)]
+    names = dict.fromkeys(one.name for one in there if one.role is Role.CHANNEL and one.disabled_at is None)
+    told = list(names)[:MOST_CHANNELS]
+    return ChannelNotOpen(channels=", ".join(told) or None, channels_zh="、".join(told) or None)
 
 
 def judge_claim(
@@ -37,8 +51,8 @@ def judge_claim(
     ``records``: the person's own, and those that were merged with it; none of who is not known yet. Where the region's
     service must be asked, whether the person is eligible is not judged here.
 
-    Raises ChannelNotOpen, TemplateNotOpen, DirectedOnly, ClaimWindowNotOpen, ClaimWindowOver, NotEligible,
-    PersonFlagged, CapReached.
+    Raises ChannelNotOpen (which names no channels yet: ``channel_not_open`` does), TemplateNotOpen, DirectedOnly,
+    ClaimWindowNotOpen, ClaimWindowOver, NotEligible, PersonFlagged, CapReached.
     """
     if not offers(actor, region):
         raise ChannelNotOpen()

@@ -6,7 +6,7 @@ Judged by the claim's own code from the listings, so nothing here depends on how
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 
@@ -15,7 +15,7 @@ from chalicelib.domain import calendar
 from chalicelib.domain.access import Actor, covers
 from chalicelib.domain.assertion import Purpose
 from chalicelib.domain.eligibility import needs_service
-from chalicelib.domain.errors import DomainError, Invalid, SoldOut
+from chalicelib.domain.errors import ChannelNotOpen, DomainError, Invalid, SoldOut
 from chalicelib.domain.identifiers import NATION, region_ancestors
 from chalicelib.domain.listing import Entry, Left, Listing, after_place
 from chalicelib.domain.outcomes import Identified, Page
@@ -24,7 +24,13 @@ from chalicelib.domain.region import Rules, within
 from chalicelib.domain.voucher import Voucher
 from chalicelib.services.cataloguing import find_region, rules_in_force
 from chalicelib.services.identifying import Named, name_person
-from chalicelib.services.judging_claims import already_claimed, in_hand, judge_claim, must_hold_no_other
+from chalicelib.services.judging_claims import (
+    already_claimed,
+    channel_not_open,
+    in_hand,
+    judge_claim,
+    must_hold_no_other,
+)
 from chalicelib.services.judging_eligibility import applicant_of
 from chalicelib.services.linking import first_of, linked_with
 from chalicelib.services.ports import Catalogue, Keys, Listings, People
@@ -75,7 +81,13 @@ def look_at_offers(
     judge = _Judge(actor, named, identified, rules, now)
     if identified.person_id is not None:
         judge.meet(people, identified.person_id, [one.template_id for one in entries])
-    return Page(tuple(judge.offer(one) for one in entries), cursor)
+    return Page(tuple(_with_channels(catalogue, judge.offer(one)) for one in entries), cursor)
+
+
+def _with_channels(catalogue: Catalogue, offer: Offer) -> Offer:
+    if not isinstance(offer.refusal, ChannelNotOpen):
+        return offer
+    return replace(offer, refusal=channel_not_open(catalogue, offer.entry.region))
 
 
 def list_offers(

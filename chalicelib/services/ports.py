@@ -214,6 +214,14 @@ class Staff(Shelf[StaffMember], Protocol):
         ...
 
 
+class Clients(Shelf[Client], Protocol):
+    """A client stands in the listing of each of its regions."""
+
+    def listed(self, region: str) -> Sequence[Client]:
+        """Those of exactly this region, a hundred at most; at most 60 s old."""
+        ...
+
+
 class RuleSets(Protocol):
     def in_force(self, region: str, day: date) -> Rules:
         """What holds there on the day, with what it inherits; at most 60 s old."""
@@ -535,7 +543,7 @@ class Catalogue:
     institutions: Shelf[Institution]
     staff: Staff
     terminals: Shelf[Terminal]
-    clients: Shelf[Client]
+    clients: Clients
     operators: Shelf[Operator]
     assertion_keys: Shelf[AssertionKey]
     eligibility_services: Shelf[EligibilityService]

@@ -56,6 +56,10 @@ def rules_item(version: int) -> str:
     return f"RULES#{version:06d}"
 
 
+def scope_item(region: str) -> str:
+    return f"SCOPE#{region}"
+
+
 def account(account_id: str) -> str:
     return f"ACCOUNT#{account_id}"
 

@@ -69,6 +69,9 @@ class MemoryShelf(Generic[T]):
         self._marks.keep(mark)
         self.put(after)
 
+    def listed(self, region: str) -> list[T]:
+        return list(self.rows.values())
+
     def page(self, listing: str, limit: int, cursor: str | None) -> Page[T]:
         keys = sorted(key for key in self.rows if cursor is None or key > cursor)
         found = tuple(self.rows[key] for key in keys[:limit])

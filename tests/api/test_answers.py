@@ -151,6 +151,7 @@ def test_operations_are_served_once_and_changes_are_posts() -> None:
 
     assert len(labels) == len(set(labels))
     assert {one.label for one in OPERATIONS if one.method == "POST" and not one.changes} == {
+        "POST /v1/claimable",
         "POST /v1/people/search",
         "POST /v1/sessions",
         "POST /v1/verifications",

@@ -105,6 +105,7 @@ def test_given_key_functions_when_called_with_the_document_s_examples_then_they_
         keys.template(template),
         keys.shard(template, 3),
         keys.listing("440300"),
+        keys.scope_item("440100"),
         keys.terms_item(1),
         keys.rules_item(2),
         keys.account("440300-2022"),

@@ -63,14 +63,14 @@ def shape(partition: str, sort: str) -> tuple[str, ...]:
 _WORDS = {
     "IDENTITY", "PERSON", "VOUCHER", "REGION", "RULES", "PROGRAMME", "COURSE", "INSTITUTION", "CLIENT", "OPERATOR",
     "ASSERTION_KEY", "TEMPLATE", "TERMS", "SHARD", "ACCOUNT", "POSTING", "MARK", "SWEEP", "PACE", "CLOCK", "HEAD",
-    "LISTED", "DISCLOSURE", "RELATION", "RECORD", "MERGE", "LISTING",
+    "LISTED", "DISCLOSURE", "RELATION", "RECORD", "MERGE", "LISTING", "SCOPE",
 }  # fmt: skip
 
 
 def a_told_world(world: World) -> World:
     """A world in which every kind of row that we write was written."""
     p = world.platform
-    p.catalogue.clients.add(world.channel.client, None)
+    p.catalogue.clients.add(replace(world.channel.client, regions=("440300", "440100")), None)
     assert world.bureau.operator is not None
     p.catalogue.operators.add(world.bureau.operator, None)
     world.rules(one_at_a_time=False)

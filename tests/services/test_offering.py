@@ -182,8 +182,47 @@ def test_given_a_local_channel_when_it_looks_then_what_it_may_not_offer_says_so(
 
     offer = world.offers(a_person(), actor=local)[template.template_id]
 
+    said = claim_says(world, a_person(), template, local)
     assert isinstance(offer.refusal, ChannelNotOpen)
-    assert isinstance(claim_says(world, a_person(), template, local), ChannelNotOpen)
+    assert isinstance(said, ChannelNotOpen)
+    assert offer.refusal.facts == said.facts == {"channels": None, "channels_zh": None}
+
+
+@pytest.mark.parametrize(
+    ("regions", "role", "disabled", "named"),
+    [
+        (("000000",), Role.CHANNEL, False, True),
+        ((PROVINCE,), Role.CHANNEL, False, True),
+        ((CITY,), Role.CHANNEL, False, True),
+        ((OTHER_CITY, CITY), Role.CHANNEL, False, True),  # its second region counts as well
+        ((OTHER_CITY,), Role.CHANNEL, False, False),
+        ((CITY,), Role.CHANNEL, True, False),
+        ((CITY,), Role.CITY, False, False),
+    ],
+)
+def test_given_a_channel_that_is_not_open_when_refused_then_those_that_are_open_there_are_named(
+    world: World, regions: tuple[str, ...], role: Role, disabled: bool, named: bool
+) -> None:
+    template, local = world.publish(5), an_actor("LOCAL", Role.CHANNEL, OTHER_CITY)
+    other = replace(an_actor("OTHER", role, CITY).client, name="粤省事", regions=regions)
+    world.platform.catalogue.clients.add(replace(other, disabled_at=START if disabled else None), None)
+
+    said = claim_says(world, a_person(), template, local)
+
+    assert isinstance(said, ChannelNotOpen)
+    assert said.facts["channels"] == ("粤省事" if named else None)
+
+
+def test_given_many_channels_when_refused_then_twenty_are_named_each_once(world: World) -> None:
+    template, local = world.publish(5), an_actor("LOCAL", Role.CHANNEL, OTHER_CITY)
+    for number in range(25):
+        client = replace(an_actor(f"C{number:02}", Role.CHANNEL, CITY).client, regions=(PROVINCE, CITY))
+        world.platform.catalogue.clients.add(client, None)
+
+    said = claim_says(world, a_person(), template, local)
+
+    assert said is not None
+    assert said.facts["channels_zh"] == "、".join(f"C{number:02}" for number in range(20))
 
 
 def test_given_a_region_that_asks_its_service_when_told_then_it_has_the_last_word_at_the_claim(world: World) -> None:
