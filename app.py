@@ -8,7 +8,7 @@ gc.disable()  # what imports make stays: to look through it again and again cost
 from chalice.app import Chalice, CloudWatchEvent, Cron, Rate  # noqa: E402
 
 from chalicelib.api import gateway  # noqa: E402
-from chalicelib.jobs import counting, expiring, watching  # noqa: E402
+from chalicelib.jobs import amending, counting, expiring, watching  # noqa: E402
 
 app = Chalice(app_name="training-voucher", configure_logs=False)
 gateway.open_to(app)
@@ -28,6 +28,11 @@ def count_offers(event: CloudWatchEvent) -> dict[str, Any]:
 @app.lambda_function(name="continue_expiry")
 def continue_expiry(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return expiring.go_on(event, context)
+
+
+@app.lambda_function(name="amend_vouchers")
+def amend_vouchers(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return amending.run(event, context)
 
 
 @app.lambda_function(name="follow_people")

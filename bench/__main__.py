@@ -148,7 +148,7 @@ def _units(town: Town) -> dict[str, tuple[float, int]]:
 
     world.verify(shown())
     token, returned = shown(), world.claim(holder, other).answer.voucher_id
-    give_back = partial(changing_vouchers.give_back, p.catalogue, p.people, p.keys, returned)
+    give_back = partial(changing_vouchers.give_back, p.catalogue, p.templates, p.people, p.keys, returned)
     asked = {"session": world.session(holder), **world.by(world.channel)}
     return {
         "first claim": measure(lambda: world.claim(person, other)),

@@ -6,6 +6,7 @@ from typing import Any
 from chalicelib.config import Settings, read_settings
 from chalicelib.integrations.chance import SystemChance
 from chalicelib.integrations.clock import SystemClock
+from chalicelib.integrations.errand_queue import ErrandQueue
 from chalicelib.integrations.keyring import Keyring, load_keyrings
 from chalicelib.integrations.sweep_queue import SweepQueue
 from chalicelib.services.deciding_eligibility_service import service_secret_context
@@ -81,6 +82,7 @@ def build(
         merges=MergeStore(tables),
         checkpoints=CheckpointStore(tables),
         continuations=SweepQueue(settings.sweeps_queue_url, settings.region),
+        errands=ErrandQueue(settings.amendments_queue_url, settings.region),
         paces=PaceStore(tables),
     )
 

@@ -7,7 +7,7 @@ as given, when, then. ``check_laws`` recounts everything from the vouchers up.
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +17,7 @@ from chalicelib import wiring
 from chalicelib.config import read_settings
 from chalicelib.domain import calendar, history
 from chalicelib.domain.access import Actor, AssertionKey, Client, Operator, Role
+from chalicelib.domain.amendment import Amendment, Changes, Errand
 from chalicelib.domain.assertion import HolderSession
 from chalicelib.domain.attempt import Attempt, attempt_of
 from chalicelib.domain.eligibility import Enlisted, Span
@@ -42,6 +43,7 @@ from chalicelib.integrations.clock import FixedClock
 from chalicelib.integrations.essc_platform import DemoPlatform
 from chalicelib.integrations.keyring import Keyring
 from chalicelib.services import (
+    amending,
     changing_vouchers,
     claiming,
     counting,
@@ -85,6 +87,16 @@ def a_uscc() -> str:
         except InvalidIdentifier:
             continue
     raise AssertionError(body)
+
+
+@dataclass
+class RememberedErrands:
+    """A queue that keeps what it was asked for."""
+
+    asked: list[tuple[Errand, timedelta]] = field(default_factory=list)
+
+    def ask(self, errand: Errand, delay: timedelta) -> None:
+        self.asked.append((errand, delay))
 
 
 @dataclass
@@ -175,6 +187,27 @@ class World:
             p.templates, p.accounts, p.marks, template.template_id, *more, **self.by(self.bureau, key)
         )
         return done
+
+    def amend(
+        self, template: Template, *, key: str | None = None, reason: str = "台风", **changes: Any
+    ) -> Done[Amendment]:
+        """Amend its terms: valid_until, claim_until, add_courses, add_institutions."""
+        p = self.platform
+        return amending.amend(
+            p.catalogue,
+            p.templates,
+            p.marks,
+            p.errands,
+            template.template_id,
+            Changes(**changes),
+            reason,
+            **self.by(self.bureau, key),
+        )
+
+    def carry_out(self, amendment: Amendment, look: int = 0, may_go_on: Any = lambda: True) -> amending.Run:
+        """One look of an amendment's job."""
+        p, errand = self.platform, Errand(amendment.template_id, amendment.number, look)
+        return amending.carry_out(p.templates, p.people, errand, now=self.now, may_go_on=may_go_on)
 
     def template(self, template_id: str) -> Template:
         return publishing.find_template(self.platform.templates, template_id)[0]
@@ -270,7 +303,7 @@ class World:
         p = self.platform
         session = self.session(person)
         return showing.show_token(
-            p.people, p.keys, p.chance, voucher_id, session=session, actor=self.channel, now=self.now
+            p.templates, p.people, p.keys, p.chance, voucher_id, session=session, actor=self.channel, now=self.now
         ).token
 
     # --- desk ---
@@ -293,19 +326,25 @@ class World:
     def reverse(self, voucher_id: str, *, key: str | None = None, actor: Actor | None = None) -> Done[Receipt]:
         p = self.platform
         return changing_vouchers.reverse_redemption(
-            p.catalogue, p.people, p.keys, voucher_id, "扫错了", **self.by(actor or self.desk, key)
+            p.catalogue, p.templates, p.people, p.keys, voucher_id, "扫错了", **self.by(actor or self.desk, key)
         )
 
     def give_back(self, person: Profile, voucher_id: str, *, key: str | None = None) -> Done[Receipt]:
         p = self.platform
         return changing_vouchers.give_back(
-            p.catalogue, p.people, p.keys, voucher_id, session=self.session(person), **self.by(self.channel, key)
+            p.catalogue,
+            p.templates,
+            p.people,
+            p.keys,
+            voucher_id,
+            session=self.session(person),
+            **self.by(self.channel, key),
         )
 
     def revoke(self, voucher_id: str, *, key: str | None = None, actor: Actor | None = None) -> Done[Receipt]:
         p = self.platform
         return changing_vouchers.revoke_voucher(
-            p.people, p.keys, voucher_id, "资格有误", **self.by(actor or self.bureau, key)
+            p.templates, p.people, p.keys, voucher_id, "资格有误", **self.by(actor or self.bureau, key)
         )
 
     # --- bureau ---
@@ -336,7 +375,7 @@ class World:
 
     def expire(self, may_go_on: Any = lambda: True) -> expiring.Sweep:
         p = self.platform
-        return expiring.expire_due(p.people, p.checkpoints, now=self.now, may_go_on=may_go_on)
+        return expiring.expire_due(p.templates, p.people, p.checkpoints, now=self.now, may_go_on=may_go_on)
 
     def count(self, may_go_on: Any = lambda: True) -> counting.Count:
         """Count what is left of all that is offered."""
@@ -456,7 +495,7 @@ def a_world(environment: dict[str, str], chance: Chance | None = None, start: da
 
 
 def _a_platform(environment: dict[str, str], clock: FixedClock, chance: Chance | None) -> Platform:
-    return wiring.build(
+    built = wiring.build(
         read_settings({**environment, "LOOPBACK_ALLOWED": "1"}),
         load_keys=lambda: (KEYRING, PEPPER),
         endpoint=environment["AWS_ENDPOINT_URL"],
@@ -464,6 +503,7 @@ def _a_platform(environment: dict[str, str], clock: FixedClock, chance: Chance |
         chance=chance,
         outside=eligibility.outside(),
     )
+    return built if "AMENDMENTS_QUEUE_URL" in environment else replace(built, errands=RememberedErrands())
 
 
 def an_actor(app_key: str, role: Role, region: str, institution_id: str | None = None) -> Actor:

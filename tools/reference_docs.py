@@ -179,6 +179,7 @@ ADVICE: Mapping[str, tuple[str, str]] = {
     "assertion_key_not_found": ("No assertion key has this `kid`.", FIND),
     "account_not_found": ("No account has this id; out of scope; or it is of another region than the template.", FIND),
     "template_not_found": ("No template has this id; a draft, or an act, outside the asker's scope.", FIND),
+    "amendment_not_found": ("The template was not amended so often.", "List the template's amendments."),
     "voucher_not_found": (
         "No voucher has this id, or it is not the asker's to see; nobody with the asserted number has one.",
         FIND,
@@ -216,6 +217,10 @@ ADVICE: Mapping[str, tuple[str, str]] = {
     "listing_full": (
         "Channels are told of so many templates of a region, and a published one would be one more.",
         "Close what is no longer offered; the same key may be used.",
+    ),
+    "not_in_favour": (
+        "An amendment would shorten what holders were promised, or adds nothing to it: `what` and `reason` say so.",
+        "Close the template and issue anew, or leave the change out.",
     ),
     "budget_exceeded": (
         "More is to be reserved, or taken back, than is free.",

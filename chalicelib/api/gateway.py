@@ -11,6 +11,7 @@ from chalice.app import Chalice, Request, Response
 from chalicelib.api import (
     about,
     accounts,
+    amendments,
     assertion_keys,
     claims,
     clients,
@@ -54,6 +55,7 @@ BLUEPRINTS = (
     accounts.routes,
     templates.routes,
     offers.routes,
+    amendments.routes,
     claims.routes,
     vouchers.routes,
     relations.routes,

@@ -243,7 +243,7 @@ def get_history(call: Plain, voucher_id: str) -> HistoryAnswer:
 def get_qr(call: Call[Nothing, QrQuery], voucher_id: str) -> Picture | TokenAnswer | PngAnswer:
     p = call.platform
     shown = showing.show_token(
-        p.people, p.keys, p.chance, voucher_id, session=call.session, actor=call.actor, now=call.now
+        p.templates, p.people, p.keys, p.chance, voucher_id, session=call.session, actor=call.actor, now=call.now
     )
     return _picture(call.query.format, shown)
 
@@ -273,7 +273,14 @@ def get_qr(call: Call[Nothing, QrQuery], voucher_id: str) -> Picture | TokenAnsw
 def post_reversal(call: Call[ReversalRequest, Nothing], voucher_id: str) -> Done[ReceiptAnswer]:
     p, asked = call.platform, call.body
     done = changing_vouchers.reverse_redemption(
-        p.catalogue, p.people, p.keys, voucher_id, asked.reason, staff_assertion=asked.staff_assertion, **call.acting
+        p.catalogue,
+        p.templates,
+        p.people,
+        p.keys,
+        voucher_id,
+        asked.reason,
+        staff_assertion=asked.staff_assertion,
+        **call.acting,
     )
     return ReceiptAnswer.done(done)
 
@@ -291,7 +298,9 @@ def post_reversal(call: Call[ReversalRequest, Nothing], voucher_id: str) -> Done
 )
 def post_return(call: Plain, voucher_id: str) -> Done[ReceiptAnswer]:
     p = call.platform
-    done = changing_vouchers.give_back(p.catalogue, p.people, p.keys, voucher_id, session=call.session, **call.acting)
+    done = changing_vouchers.give_back(
+        p.catalogue, p.templates, p.people, p.keys, voucher_id, session=call.session, **call.acting
+    )
     return ReceiptAnswer.done(done)
 
 
@@ -307,7 +316,7 @@ def post_return(call: Plain, voucher_id: str) -> Done[ReceiptAnswer]:
 )
 def post_revocation(call: Call[ReasonRequest, Nothing], voucher_id: str) -> Done[ReceiptAnswer]:
     p, reason = call.platform, call.body.reason
-    done = changing_vouchers.revoke_voucher(p.people, p.keys, voucher_id, reason, **call.acting)
+    done = changing_vouchers.revoke_voucher(p.templates, p.people, p.keys, voucher_id, reason, **call.acting)
     return ReceiptAnswer.done(done)
 
 

@@ -33,6 +33,11 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "form": ("答复格式不符", "its answer has another form"),
     "personal": ("理由中含有个人信息", "a reason names somebody"),
     "resting": ("连续失败，暂停询问", "it failed too often and is left alone for a while"),
+    # amendments
+    "not_later": ("须晚于现行日期", "the date must be later than it is now"),
+    "there_already": ("所列均已在现行条款内", "all of it stands in the terms already"),
+    "any_already": ("现行条款本就不限，无可增加", "the terms allow any already, so there is nothing to add"),
+    "too_often": ("已达变更上限", "the terms have been amended as often as they can be"),
     # JSON
     "encoding": ("不是 UTF-8", "it is not UTF-8"),
     "syntax": ("语法错误", "its syntax is wrong"),
@@ -42,6 +47,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
 }
 # What services say of a field in English; the same in Chinese.
 PHRASES: Mapping[str, str] = {
+    "an amendment changes something": "条款变更须至少改动一项",
     "a rule set cannot begin in the past": "规则的生效日期不能早于今天",
     "the dates end before they begin": "结束日期不能早于开始日期",
     "one person is in too many groups": "该人员所在的人群类别过多",

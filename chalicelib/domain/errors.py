@@ -284,6 +284,12 @@ class MergeNotFound(NotFound):
     en = "No such merge."
 
 
+class AmendmentNotFound(NotFound):
+    code = "amendment_not_found"
+    zh = "没有此条款变更。"
+    en = "There is no such amendment."
+
+
 class VoucherNotFound(NotFound):
     code = "voucher_not_found"
     zh = "没有此券。"
@@ -336,6 +342,14 @@ class ListingFull(Refused):
     code = "listing_full"
     zh = "该地区在架的券模板已达 {limit} 种（或其条款过长）；请先关闭不再发放的券模板。"
     en = "The region offers {limit} templates already, or their terms are too long together; close some first."
+
+
+class NotInFavour(Refused):
+    """``what``: the field; ``reason``: not_later, there_already, any_already, too_often."""
+
+    code = "not_in_favour"
+    zh = "条款只能作有利于持券人的变更（{what}）：{reason}。如需收紧，请关闭后重新发券。"
+    en = "Terms change in the holders' favour only ({what}): {reason}. For anything else close and re-issue."
 
 
 class BudgetExceeded(Refused):

@@ -14,13 +14,15 @@ from chalicelib.domain.region import Rules, within
 from chalicelib.domain.voucher import Receipt, State, Voucher, receipt
 from chalicelib.services.cataloguing import rules_in_force
 from chalicelib.services.linking import linked_with
+from chalicelib.services.newest_terms import brought_to, revived
 from chalicelib.services.once import TRIES
-from chalicelib.services.ports import Catalogue, Keys, People
+from chalicelib.services.ports import Catalogue, Keys, People, Templates
 from chalicelib.services.staffing import stand_at_the_desk
 
 
 def reverse_redemption(
     catalogue: Catalogue,
+    templates: Templates,
     people: People,
     keys: Keys,
     voucher_id: str,
@@ -48,11 +50,19 @@ def reverse_redemption(
         elif not _was_here(before, desk.actor):
             raise VoucherNotFound()
         rules = rules_in_force(catalogue, before.region, now)
+        head = templates.get(before.template_id)
+        # Redeemed, it stood in no index, and no amendment's job could find it.
+        newest = brought_to(templates, before, head.terms_version, now) if head else before
         after = voucher.reverse(
-            before, reason=reason, window=rules.reversal_window, attempt=attempt, actor=desk.actor, now=now
+            newest,
+            reason=reason,
+            window=rules.reversal_window,
+            attempt=attempt,
+            actor=desk.actor,
+            now=now,
         )
         if rules.one_at_a_time:
-            _check_no_other_held(people, [holder, *linked], before, rules, now)
+            _check_no_other_held(templates, people, [holder, *linked], before, rules, now)
         again = person.hold_again(holder, before.template_id, before.region)
         return after, person.move_count(again, before.counted_as, after.counted_as)
 
@@ -61,6 +71,7 @@ def reverse_redemption(
 
 def give_back(
     catalogue: Catalogue,
+    templates: Templates,
     people: People,
     keys: Keys,
     voucher_id: str,
@@ -76,7 +87,9 @@ def give_back(
         if before.person_id != holder.person_id or not person.is_one(holder, session.person_id):
             raise VoucherNotFound()
         rules = rules_in_force(catalogue, before.region, now)
-        after = voucher.give_back(before, attempt=attempt, actor=actor, now=now, relation_id=session.relation_id)
+        after = voucher.give_back(
+            revived(templates, before, now), attempt=attempt, actor=actor, now=now, relation_id=session.relation_id
+        )
         freed = person.let_go(holder, before.template_id, before.counted_as, frees_cap=rules.give_back_frees_cap)
         return after, freed
 
@@ -84,7 +97,15 @@ def give_back(
 
 
 def revoke_voucher(
-    people: People, keys: Keys, voucher_id: str, reason: str, *, actor: Actor, attempt: Attempt, now: datetime
+    templates: Templates,
+    people: People,
+    keys: Keys,
+    voucher_id: str,
+    reason: str,
+    *,
+    actor: Actor,
+    attempt: Attempt,
+    now: datetime,
 ) -> Done[Receipt]:
     """An authority takes a voucher away. Raises VoucherNotFound, OutOfScope, NotRevocable, Reused, Contended."""
 
@@ -92,7 +113,9 @@ def revoke_voucher(
         if not covers(actor, before.region):
             raise VoucherNotFound()
         must_cover(actor, before.region)
-        return voucher.revoke(before, reason=reason, attempt=attempt, actor=actor, now=now), None
+        return voucher.revoke(
+            revived(templates, before, now), reason=reason, attempt=attempt, actor=actor, now=now
+        ), None
 
     return _change(people, keys, voucher_id, step, attempt, now)
 
@@ -134,7 +157,7 @@ def _was_here(before: Voucher, actor: Actor) -> bool:
 
 
 def _check_no_other_held(
-    people: People, records: Sequence[Person], before: Voucher, rules: Rules, now: datetime
+    templates: Templates, people: People, records: Sequence[Person], before: Voucher, rules: Rules, now: datetime
 ) -> None:
     others = [
         (one.person_id, template_id)
@@ -143,5 +166,5 @@ def _check_no_other_held(
         if (one.person_id, template_id) != (before.person_id, before.template_id) and within(region, (rules.held_of,))
     ]
     for other in people.vouchers(others):
-        if voucher.effective_state(other, now) in (State.ISSUED, State.CLAIMED):
+        if voucher.effective_state(revived(templates, other, now), now) in (State.ISSUED, State.CLAIMED):
             raise HoldsAnother()  # which one is no business of the institution

@@ -43,6 +43,7 @@ from chalicelib.services.judging_claims import (
 )
 from chalicelib.services.judging_eligibility import applicant_of, ask_service, regions_of_lists
 from chalicelib.services.linking import linked_with, voucher_among
+from chalicelib.services.newest_terms import revived
 from chalicelib.services.ports import Catalogue, Chance, Keys, People, Templates
 from chalicelib.services.publishing import settle
 
@@ -181,7 +182,7 @@ def _claim(
         applicant = applicant_of(named, found, said, now)
         records = (holder, *linked) if holder else ()
         wanted = judge_claim(template.region, template.state, terms, applicant, records, rules, actor=actor, now=now)
-        holder = _look_at_hands(people, holder, linked, rules, now)
+        holder = _look_at_hands(templates, people, holder, linked, rules, now)
         if templates.is_sold_out(template):
             raise SoldOut()
         known = holder or new_person(keys, chance, named)
@@ -274,7 +275,7 @@ class _TermsChanged(Exception):
 
 
 def _look_at_hands(
-    people: People, holder: Person | None, linked: Sequence[Person], rules: Rules, now: datetime
+    templates: Templates, people: People, holder: Person | None, linked: Sequence[Person], rules: Rules, now: datetime
 ) -> Person | None:
     """The only third read: when the region allows one at a time, and at one claim of some sixty to tidy up.
 
@@ -286,7 +287,8 @@ def _look_at_hands(
     if not (rules.one_at_a_time or tidies):
         return holder
     mine_to_tidy = [(holder.person_id, template_id) for template_id in holder.held] if tidies else []
-    there = people.vouchers(list(dict.fromkeys([*mine_to_tidy, *in_hand((holder, *linked), rules)])))
+    found = people.vouchers(list(dict.fromkeys([*mine_to_tidy, *in_hand((holder, *linked), rules)])))
+    there = [revived(templates, one, now) for one in found]
     must_hold_no_other(there, rules, now)
     mine = [one for one in there if one.person_id == holder.person_id]
     ended = {one.template_id for one in mine if not voucher.is_held(one, now, redeemed_counts=True)}

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
 from chalicelib.domain.access import AssertionKey, Client, Operator
+from chalicelib.domain.amendment import Amendment, Errand
 from chalicelib.domain.assertion import Assertion, HolderSession
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.disclosure import Disclosure
@@ -328,6 +329,25 @@ class Templates(Protocol):
         """Open or shut shards; one that a later act has reached already is left alone."""
         ...
 
+    def amend(
+        self, after: Template, terms: Terms, amendment: Amendment, mark: Mark, listing: Listing | None = None
+    ) -> None:
+        """The head with its next terms, the amendment that made them, and the listing that it stands in.
+
+        Raises RequestSeen, StaleRow, ListingFull.
+        """
+        ...
+
+    def amendment(self, template_id: str, number: int) -> Amendment | None: ...
+
+    def amendments(self, template_id: str, limit: int, cursor: str | None) -> Page[Amendment]:
+        """Oldest first."""
+        ...
+
+    def note_progress(self, after: Amendment) -> None:
+        """Replace version ``after.version - 1``. Raises StaleRow."""
+        ...
+
     def release(self, before: Shard, after: Shard) -> None:
         """Raises StaleRow."""
         ...
@@ -461,10 +481,23 @@ class People(Protocol):
         """(person, template) of what stands in one lane of a day."""
         ...
 
+    def due_of(self, template_id: str, day: date, lane: int, limit: int, cursor: str | None) -> Page[tuple[str, str]]:
+        """``due``, of one template alone."""
+        ...
+
     def vouchers(self, keys: Sequence[tuple[str, str]]) -> list[Voucher]: ...
 
-    def record_steps(self, steps: Sequence[tuple[Voucher, Voucher]]) -> None:
-        """Many vouchers' steps in one transaction, each shard once. Raises StaleRow."""
+    def holders(self, person_ids: Sequence[str]) -> list[Person]: ...
+
+    def record_steps(
+        self,
+        steps: Sequence[tuple[Voucher, Voucher]],
+        holders: Sequence[Person] = (),
+        heads: Sequence[Template] = (),
+        progress: Amendment | None = None,
+    ) -> None:
+        """Many vouchers' steps in one transaction, each shard once; with the holders that they change, only if these
+        templates are still as they were read, and with what they are for an amendment's job. Raises StaleRow."""
         ...
 
     def from_image(self, image: Mapping[str, Any]) -> Voucher | None:
@@ -513,6 +546,14 @@ class Continuations(Protocol):
     """How a job that runs out of time asks to be called again."""
 
     def ask(self, sweep: str) -> None: ...
+
+
+class Errands(Protocol):
+    """How the job of an amendment is asked to begin, to go on, to look again."""
+
+    def ask(self, errand: Errand, delay: timedelta) -> None:
+        """Raises Unavailable."""
+        ...
 
 
 class Paces(Protocol):
@@ -584,6 +625,7 @@ class Platform:
     merges: Merges
     checkpoints: Checkpoints
     continuations: Continuations
+    errands: Errands
     paces: Paces
 
     @cached_property

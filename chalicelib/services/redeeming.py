@@ -9,7 +9,7 @@ from chalicelib.domain import voucher as steps
 from chalicelib.domain.access import Actor, must_act_for
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.calendar import local_date
-from chalicelib.domain.errors import Contended
+from chalicelib.domain.errors import Contended, DomainError, Expired, WrongCourse, WrongInstitution
 from chalicelib.domain.institution import must_redeem
 from chalicelib.domain.outcomes import Done, StaleRow, WriteConflict
 from chalicelib.domain.person import CountKey, Person, must_not_be_flagged
@@ -17,8 +17,9 @@ from chalicelib.domain.programme import Course
 from chalicelib.domain.template import check_place
 from chalicelib.domain.voucher import Receipt, Redemption, Voucher, receipt
 from chalicelib.services.cataloguing import find_course, find_institution, rules_in_force
-from chalicelib.services.identifying import Presented, find_presented
+from chalicelib.services.identifying import Presented, Shown, find_presented
 from chalicelib.services.linking import linked_with
+from chalicelib.services.newest_terms import brought_up, in_hand_again
 from chalicelib.services.once import TRIES
 from chalicelib.services.ports import Catalogue, Keys, People, Templates
 from chalicelib.services.staffing import stand_at_the_desk
@@ -61,13 +62,15 @@ def redeem_voucher(
         institution = find_institution(catalogue, institution_id)
         must_redeem(institution)
         course = find_course(catalogue, course_id)
-        steps.must_be_usable(voucher, now)
         linked = linked_with(people, shown.holder)
-        must_not_be_flagged([shown.holder, *linked], voucher.region, local_date(now))
-        shown.judge_bound()
-        check_place(templates.terms(voucher.template_id, voucher.terms_version), course, institution_id)
+        voucher, refusal = judge_use(templates, shown, linked, course, institution_id, now)
+        if refusal is not None:
+            raise refusal
         counted = voucher.counted_as
         recounted, holder = count_by_course(catalogue, voucher, shown.holder, course, now, linked)
+        again = in_hand_again(shown.voucher, shown.holder, now)
+        if again is not None:
+            holder = replace(again, counts=(holder or again).counts)
         redemption = Redemption(
             institution_id=institution_id,
             institution_name=institution.name_zh,
@@ -81,11 +84,52 @@ def redeem_voucher(
         try:
             # A flag meanwhile is seen, or a merge.
             unchanged = [*linked] if holder else [shown.holder, *linked]
-            people.record_step(voucher, after, holder, unchanged=unchanged)
+            people.record_step(shown.voucher, after, holder, unchanged=unchanged)
             return Done(receipt(after))
         except (StaleRow, WriteConflict):
             continue
     raise Contended()
+
+
+def judge_use(
+    templates: Templates,
+    shown: Shown,
+    linked: Sequence[Person],
+    course: Course | None,
+    institution_id: str,
+    now: datetime,
+) -> tuple[Voucher, DomainError | None]:
+    """The presented voucher as it can be used here and now, and why not, if it cannot.
+
+    Where its own terms refuse, those count that its template promises by now; then the voucher has their entries.
+    """
+    refusal = _refusal(templates, shown, linked, shown.voucher, course, institution_id, now)
+    if not isinstance(refusal, (Expired, WrongCourse, WrongInstitution)):
+        return shown.voucher, refusal
+    newest = brought_up(templates, shown.voucher, now)
+    if newest is shown.voucher:
+        return newest, refusal
+    return newest, _refusal(templates, shown, linked, newest, course, institution_id, now)
+
+
+def _refusal(
+    templates: Templates,
+    shown: Shown,
+    linked: Sequence[Person],
+    voucher: Voucher,
+    course: Course | None,
+    institution_id: str,
+    now: datetime,
+) -> DomainError | None:
+    try:
+        steps.must_be_usable(voucher, now)
+        must_not_be_flagged([shown.holder, *linked], voucher.region, local_date(now))
+        shown.judge_bound()
+        if course:
+            check_place(templates.terms(voucher.template_id, voucher.terms_version), course, institution_id)
+    except DomainError as refused:
+        return refused
+    return None
 
 
 def count_by_course(

@@ -5,17 +5,15 @@ from datetime import datetime
 
 from chalicelib.domain import voucher as steps
 from chalicelib.domain.access import Actor
-from chalicelib.domain.calendar import local_date
 from chalicelib.domain.errors import DomainError, OutOfScope
 from chalicelib.domain.institution import must_redeem
-from chalicelib.domain.person import must_not_be_flagged
-from chalicelib.domain.template import Terms, check_place
+from chalicelib.domain.template import Terms
 from chalicelib.domain.voucher import State, Voucher
 from chalicelib.services.cataloguing import find_course, find_institution
 from chalicelib.services.identifying import Presented, find_presented
 from chalicelib.services.linking import linked_with
 from chalicelib.services.ports import Catalogue, Keys, People, Templates
-from chalicelib.services.redeeming import count_by_course
+from chalicelib.services.redeeming import count_by_course, judge_use
 from chalicelib.services.staffing import stand_at_the_desk
 
 
@@ -58,17 +56,13 @@ def verify_voucher(
     course = find_course(catalogue, course_id) if course_id else None
     shown = find_presented(catalogue, people, keys, presented, institution_id=institution_id, actor=desk.actor, now=now)
     shown.judge_age(now)
-    terms = templates.terms(shown.voucher.template_id, shown.voucher.terms_version)
-    refusal: DomainError | None = None
-    try:
-        steps.must_be_usable(shown.voucher, now)
-        linked = linked_with(people, shown.holder)
-        must_not_be_flagged([shown.holder, *linked], shown.voucher.region, local_date(now))
-        shown.judge_bound()
-        if course:
-            check_place(terms, course, institution_id)
-            count_by_course(catalogue, shown.voucher, shown.holder, course, now)
-    except DomainError as refused:
-        refusal = refused
-    state = steps.effective_state(shown.voucher, now)
-    return Verification(refusal is None, refusal, shown.voucher, state, terms, shown.holder.masked_name)
+    linked = linked_with(people, shown.holder)
+    voucher, refusal = judge_use(templates, shown, linked, course, institution_id, now)
+    if course and refusal is None:
+        try:
+            count_by_course(catalogue, voucher, shown.holder, course, now, linked)
+        except DomainError as refused:
+            refusal = refused
+    terms = templates.terms(voucher.template_id, voucher.terms_version)
+    state = steps.effective_state(voucher, now)
+    return Verification(refusal is None, refusal, voucher, state, terms, shown.holder.masked_name)

@@ -10,6 +10,7 @@ PERSON = "0#PERSON"
 IDENTITY = "0#IDENTITY"
 SHARD = "0#SHARD"
 VOUCHERS = "1#VOUCHER#"
+AMENDMENTS = "AMENDMENT#"
 LISTS = "1#LISTED#"
 RELATIONS = "7#RELATION#"
 RECORDS = "7#RECORD#"
@@ -50,6 +51,10 @@ def listing(region: str) -> str:
 
 def terms_item(version: int) -> str:
     return f"TERMS#{version:06d}"
+
+
+def amendment_item(number: int) -> str:
+    return f"{AMENDMENTS}{number:06d}"
 
 
 def rules_item(version: int) -> str:

@@ -5,18 +5,19 @@ from datetime import date
 from itertools import groupby
 from typing import Any
 
+from chalicelib.domain.amendment import Amendment
 from chalicelib.domain.eligibility import Enlisted
 from chalicelib.domain.outcomes import Identified, IdentityTaken, Mark, Page, ShardRefused, StaleRow, VoucherExists
 from chalicelib.domain.person import Person
 from chalicelib.domain.proxy import ByProxy, Relation
 from chalicelib.domain.record import Record
-from chalicelib.domain.template import movement, total
+from chalicelib.domain.template import Template, movement, total
 from chalicelib.domain.voucher import Voucher
 from chalicelib.storage import keys
 from chalicelib.storage.marks import put_mark
 from chalicelib.storage.rows import Item, PeopleRow, ShardRow, from_body, text, to_body
 from chalicelib.storage.tables import Tables
-from chalicelib.storage.templates import move, to_shard
+from chalicelib.storage.templates import check_head, move, put_progress, to_shard
 from chalicelib.storage.transaction import Transaction, always
 
 
@@ -165,10 +166,22 @@ class PeopleStore:
         self._move_shards(tx, [(before, after)])
         tx.commit()
 
-    def record_steps(self, steps: Sequence[tuple[Voucher, Voucher]]) -> None:
+    def record_steps(
+        self,
+        steps: Sequence[tuple[Voucher, Voucher]],
+        holders: Sequence[Person] = (),
+        heads: Sequence[Template] = (),
+        progress: Amendment | None = None,
+    ) -> None:
         tx = Transaction(self._tables)
         for before, after in steps:
             tx.put(_voucher_row(after), PeopleRow.version == before.version, always(StaleRow()))
+        for person in holders:
+            tx.put(_person_row(person), PeopleRow.version == person.version - 1, always(StaleRow()))
+        for head in heads:
+            check_head(tx, head)
+        if progress is not None:
+            put_progress(tx, progress)
         self._move_shards(tx, steps)
         tx.commit()
 
@@ -194,6 +207,17 @@ class PeopleStore:
         found = self._tables.query(PeopleRow, keys.due(day, lane), limit=limit, cursor=cursor, index="by_due")
         return Page(tuple((text(item, "person"), _template_of(item)) for item in found.items), found.cursor)
 
+    def due_of(self, template_id: str, day: date, lane: int, limit: int, cursor: str | None) -> Page[tuple[str, str]]:
+        condition = PeopleRow.due_order.startswith(f"{template_id}#")
+        found = self._tables.query(
+            PeopleRow, keys.due(day, lane), condition, limit=limit, cursor=cursor, index="by_due"
+        )
+        return Page(tuple((text(item, "person"), _template_of(item)) for item in found.items), found.cursor)
+
+    def holders(self, person_ids: Sequence[str]) -> list[Person]:
+        rows = self._tables.batch_get(PeopleRow, [(person_id, keys.PERSON) for person_id in person_ids])
+        return [from_body(Person, text(item, "body")) for item in rows]
+
     def from_image(self, image: Mapping[str, Any]) -> Voucher | None:
         if not image["item"]["S"].startswith(keys.VOUCHERS):
             return None
@@ -203,7 +227,8 @@ class PeopleStore:
         def shard(step: tuple[Voucher, Voucher]) -> tuple[str, int]:
             return step[0].template_id, step[0].shard
 
-        for (template_id, number), moved in groupby(sorted(steps, key=shard), key=shard):
+        moving = [step for step in steps if step[0].state is not step[1].state]
+        for (template_id, number), moved in groupby(sorted(moving, key=shard), key=shard):
             sum_ = total(movement(before.state, after.state, before.ceiling_fen) for before, after in moved)
             row = ShardRow(keys.shard(template_id, number), keys.SHARD)
             missing = AssertionError(f"shard {number} of template {template_id} is gone")

@@ -243,6 +243,7 @@ def desk() -> Iterator[Desk]:
             merges=nothing,
             checkpoints=nothing,
             continuations=nothing,
+            errands=nothing,
             paces=MemoryPaces(),
         )
     )

@@ -348,6 +348,14 @@ def test_the_road(callers: Callers) -> None:
     assert bureau.post(f"/v1/templates/{template_id}/suspend")["state"] == "suspended"
     assert bureau.post(f"/v1/templates/{template_id}/resume")["state"] == "published"
     assert bureau.post(f"/v1/templates/{template_id}/additions", {"quantity": 10})["quantity"] == 60
+    longer = {"valid_until": "2021-07-31", "reason": "台风停课，有效期顺延"}
+    amended = bureau.post(f"/v1/templates/{template_id}/amendments", longer, status=201)
+    assert (amended["number"], amended["terms_version"], amended["moved"]) == (1, 2, 0)
+    shorter = bureau.post(f"/v1/templates/{template_id}/amendments", longer | {"valid_until": "2021-07-01"}, status=409)
+    assert shorter["code"] == "not_in_favour"
+    assert bureau.get(f"/v1/templates/{template_id}/amendments")["items"] == [amended]
+    assert bureau.get(f"/v1/templates/{template_id}/amendments/1") == amended
+    assert bureau.get(f"/v1/templates/{template_id}")["terms"]["valid_until"] == "2021-07-31"
     stock = bureau.get(f"/v1/templates/{template_id}")["stock"]
     assert (stock["remaining"], stock["reserved_fen"]) == (60, 60 * 80_000)
     assert channel.get(f"/v1/templates/{template_id}")["stock"] is None

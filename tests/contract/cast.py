@@ -120,6 +120,12 @@ class Cast:
             self.bureau.do(f"/v1/templates/{template_id}/{step}", {})
         return template_id
 
+    def an_amended_template(self) -> str:
+        asked = _amendment(self)
+        template_id = asked.path["template_id"]
+        self.bureau.do(f"/v1/templates/{template_id}/amendments", asked.body or {})
+        return template_id
+
     def a_voucher(self, template_id: str = "") -> tuple[str, str]:
         """(its id, its holder's session in the channel) of a voucher just claimed by somebody new."""
         person, template_id = invented_person(next(self._numbers)), template_id or self.template_id
@@ -379,6 +385,11 @@ def _template(cast: Cast) -> Good:
     return Good(cast.bureau, body=body)
 
 
+def _amendment(cast: Cast) -> Good:
+    path = {"template_id": cast.a_template("publish")}
+    return Good(cast.bureau, path, body={**cast.days(valid_until=90, claim_until=40), "reason": "台风"})
+
+
 def _claim(cast: Cast) -> Good:
     person, template_id = invented_person(cast.number), cast.template_id
     assertion = cast.stage.assertion(cast.channel, person, "claim", template_id)
@@ -518,6 +529,11 @@ GOOD: Mapping[str, Callable[[Cast], Good]] = {
     "POST /v1/templates/{template_id}/close": _open_template,
     "POST /v1/templates/{template_id}/additions": _ask(
         "template_id", lambda cast: cast.a_template("publish"), quantity=10
+    ),
+    "POST /v1/templates/{template_id}/amendments": _amendment,
+    "GET /v1/templates/{template_id}/amendments": _ask("template_id", lambda cast: cast.an_amended_template()),
+    "GET /v1/templates/{template_id}/amendments/{number}": lambda cast: Good(
+        cast.bureau, {"template_id": cast.an_amended_template(), "number": "1"}
     ),
     "POST /v1/claims": _claim,
     "POST /v1/claimable": _claimable,

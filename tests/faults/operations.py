@@ -571,6 +571,26 @@ _simple(
     lambda s: post(s.bureau, f"/v1/templates/{published(s)}/additions", {"quantity": 3}),
 )
 
+LONGER = {"valid_until": "2021-07-31", "reason": "台风"}
+
+
+@scene("POST /v1/templates/{template_id}/amendments")
+def amend(s: Scene) -> Request:
+    return post(s.bureau, f"/v1/templates/{published(s)}/amendments", LONGER)
+
+
+def amended(s: Scene) -> str:
+    template = s.world.publish(5)
+    s.world.amend(template, valid_until=date(2021, 7, 31))
+    return template.template_id
+
+
+_simple("GET /v1/templates/{template_id}/amendments", lambda s: get(s.bureau, f"/v1/templates/{amended(s)}/amendments"))
+_simple(
+    "GET /v1/templates/{template_id}/amendments/{number}",
+    lambda s: get(s.bureau, f"/v1/templates/{amended(s)}/amendments/1"),
+)
+
 # --- vouchers --------------------------------------------------------------------------------------------------------
 
 
@@ -699,6 +719,14 @@ def verify_card(s: Scene) -> Request:
     person, _ = claimed(s)
     shown = {"card_read": a_card_read(s, person, "redeem", s.stock), "template_id": s.stock.template_id}
     return ask(s.desk, "/v1/verifications", place(s) | shown)
+
+
+@scene("POST /v1/redemptions", "by terms that the voucher has not yet")
+def redeem_by_newest_terms(s: Scene) -> Request:
+    person, template = a_person(), s.world.publish(5, courses=("D" * 16,))
+    code = s.world.code(person, s.world.claim(person, template).answer.voucher_id)
+    s.world.amend(template, add_courses=(s.world.course.course_id,))
+    return post(s.desk, "/v1/redemptions", place(s) | {"code": code})
 
 
 @scene("POST /v1/verifications", "by token")

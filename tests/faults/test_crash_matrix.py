@@ -16,6 +16,7 @@ import app as application
 from chalicelib import wiring
 from chalicelib.api.answers import OPERATIONS
 from chalicelib.config import read_settings
+from chalicelib.domain.amendment import Errand
 from chalicelib.integrations.keyring import load_keyrings
 from chalicelib.jobs.expiring import RESERVE_MILLISECONDS
 from chalicelib.services import expiring
@@ -23,7 +24,7 @@ from chalicelib.storage import keys
 from tests.engines import Engine, create_tables, delete_tables
 from tests.faults.crash_matrix import ALL_OF_ONE_KIND, FAILED, Heard, Report, Trial, Way, alike, try_all
 from tests.faults.operations import REFUSALS, SCENES, Prepare, Scene, a_scene, claimed, forget, get
-from tests.world import CITY, KEYRING, PEPPER, START, a_world, local
+from tests.world import CITY, KEYRING, PEPPER, START, a_person, a_world, local
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCUMENT = ROOT / "docs" / "crash-matrix.md"
@@ -94,6 +95,37 @@ def by_event(name: str, milliseconds: int = 300_000) -> Subject:
     return subject
 
 
+def by_errand(look: int, milliseconds: int = 300_000) -> Subject:
+    """The job of an amendment in the night on which somebody's voucher would have been due; the first look moves it."""
+    event = json.loads((ROOT / "events" / "amend_vouchers.errand.json").read_text(encoding="utf-8"))
+
+    class Context:
+        def get_remaining_time_in_millis(self) -> int:
+            return milliseconds
+
+    def subject(scene: Scene) -> Trial:
+        world = scene.world
+        world.clock.set(START)
+        template = world.publish(5)
+        world.claim(a_person(), template)
+        world.clock.set(NIGHT)
+        amendment = world.amend(template, valid_until=date(2021, 7, 31)).answer
+        if look:
+            world.carry_out(amendment)
+        body = Errand(template.template_id, amendment.number, look).text()
+        delivery = {"Records": [{**event["Records"][0], "body": body}]}
+
+        def act() -> Heard:
+            try:
+                return Heard("done", alike(_said(application.amend_vouchers(delivery, Context()))))
+            except Exception:  # SQS is told that it failed, and the message comes again
+                return FAILED
+
+        return Trial(act, partial(forget, world))
+
+    return subject
+
+
 def with_secrets_to_fetch(scene: Scene) -> Trial:
     """A container that has not even its keys yet: each start asks Secrets Manager for them."""
     request, secrets = get(scene.bureau, f"/v1/regions/{CITY}"), _secrets(scene)
@@ -129,6 +161,10 @@ SUBJECTS: dict[Name, Subject] = {
     ("expire.schedule.json", "its time is up"): by_event("expire.schedule.json", RESERVE_MILLISECONDS),
     ("count_offers.schedule.json", ""): by_event("count_offers.schedule.json"),
     ("continue_expiry.sweeps.json", ""): by_event("continue_expiry.sweeps.json"),
+    ("amend_vouchers.errand.json", ""): by_event("amend_vouchers.errand.json"),
+    ("amend_vouchers.errand.json", "the first look"): by_errand(0),
+    ("amend_vouchers.errand.json", "the last look"): by_errand(1),
+    ("amend_vouchers.errand.json", "its time is up"): by_errand(0, RESERVE_MILLISECONDS),
     ("follow_people.steps.json", ""): by_event("follow_people.steps.json"),
 }
 
@@ -143,7 +179,8 @@ def scene(engines: dict[str, Engine], monkeypatch: pytest.MonkeyPatch) -> Iterat
     monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", elsewhere)
     monkeypatch.setenv("ELSEWHERE", elsewhere)
     environment = create_tables(endpoint)
-    environment["SWEEPS_QUEUE_URL"] = boto3.client("sqs").create_queue(QueueName="crash-matrix")["QueueUrl"]
+    queue = boto3.client("sqs").create_queue(QueueName="crash-matrix")["QueueUrl"]
+    environment |= {"SWEEPS_QUEUE_URL": queue, "AMENDMENTS_QUEUE_URL": queue}
     made = a_scene(a_world(environment))
     wiring.use(made.world.platform)
     yield made

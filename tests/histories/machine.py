@@ -366,7 +366,9 @@ class Histories(RuleBasedStateMachine):
 
         def ask(world: World, by: By) -> Done[Any]:
             p = world.platform
-            return changing_vouchers.give_back(p.catalogue, p.people, p.keys, voucher.voucher_id, session=session, **by)
+            return changing_vouchers.give_back(
+                p.catalogue, p.templates, p.people, p.keys, voucher.voucher_id, session=session, **by
+            )
 
         self.begin("give back", self.world.channel, ask, seed)
 
@@ -391,7 +393,7 @@ class Histories(RuleBasedStateMachine):
         def ask(world: World, by: By) -> Done[Any]:
             p = world.platform
             return changing_vouchers.reverse_redemption(
-                p.catalogue, p.people, p.keys, voucher.voucher_id, "扫错了", **by
+                p.catalogue, p.templates, p.people, p.keys, voucher.voucher_id, "扫错了", **by
             )
 
         self.begin("reverse", desk, ask, seed)
@@ -401,7 +403,7 @@ class Histories(RuleBasedStateMachine):
 
         def ask(world: World, by: By) -> Done[Any]:
             p = world.platform
-            return changing_vouchers.revoke_voucher(p.people, p.keys, voucher.voucher_id, "资格有误", **by)
+            return changing_vouchers.revoke_voucher(p.templates, p.people, p.keys, voucher.voucher_id, "资格有误", **by)
 
         self.begin("revoke", self.world.bureau, ask, seed)
 
@@ -447,7 +449,7 @@ class Histories(RuleBasedStateMachine):
         try:
             with under(plan):
                 expiring.expire_due(
-                    _SomeLanes(p.people, lanes), _Passed(today), now=self.world.now, may_go_on=lambda: True
+                    p.templates, _SomeLanes(p.people, lanes), _Passed(today), now=self.world.now, may_go_on=lambda: True
                 )
         except Unavailable:
             word = "swept to a failure"

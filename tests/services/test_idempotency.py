@@ -187,7 +187,9 @@ def test_given_one_key_when_used_for_different_operations_on_one_voucher_then_ea
     used_ = redeeming.redeem_voucher(
         p.catalogue, p.templates, p.people, p.keys, Presented(code=code), **place, **by("redeem")
     )
-    back = changing_vouchers.reverse_redemption(p.catalogue, p.people, p.keys, voucher_id, "扫错了", **by("reverse"))
+    back = changing_vouchers.reverse_redemption(
+        p.catalogue, p.templates, p.people, p.keys, voucher_id, "扫错了", **by("reverse")
+    )
 
     assert (used_.hit, back.hit) == (False, False)
     assert (used_.answer.state, back.answer.state) == (State.REDEEMED, State.CLAIMED)

@@ -14,6 +14,7 @@ FUNCTIONS = {
     "Expire": ("app.expire", 300, 512),
     "CountOffers": ("app.count_offers", 50, 512),
     "ContinueExpiry": ("app.continue_expiry", 300, 512),
+    "AmendVouchers": ("app.amend_vouchers", 300, 512),
     "FollowPeople": ("app.follow_people", 120, 512),
 }
 
@@ -76,6 +77,7 @@ def test_every_function_gets_the_settings(app_template: Template) -> None:
         "INSIGHTS_TABLE",
         "BUCKET",
         "SWEEPS_QUEUE_URL",
+        "AMENDMENTS_QUEUE_URL",
         "KEYS_SECRET",
         "PEPPER_SECRET",
     }
@@ -101,7 +103,11 @@ def test_the_api_is_regional_and_its_stage_is_ours(app_template: Template) -> No
 def test_queue_and_stream_report_single_failures(app_template: Template) -> None:
     mappings = properties_of_type(app_template, "AWS::Lambda::EventSourceMapping")
 
-    assert {mapping["FunctionName"]["Ref"] for mapping in mappings.values()} == {"ContinueExpiry", "FollowPeople"}
+    assert {mapping["FunctionName"]["Ref"] for mapping in mappings.values()} == {
+        "ContinueExpiry",
+        "AmendVouchers",
+        "FollowPeople",
+    }
     for name, mapping in mappings.items():
         # Without it Lambda ignores batchItemFailures and deletes the batch.
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"], name

@@ -25,10 +25,11 @@ EVERYBODY = {
 SWEEP = (ROWS | {"sqs:SendMessage"}) | EVERYBODY
 
 ALLOWED = {
-    "APIHandler": ROWS | {"secretsmanager:GetSecretValue"} | EVERYBODY,
+    "APIHandler": ROWS | {"secretsmanager:GetSecretValue", "sqs:SendMessage"} | EVERYBODY,
     "Expire": SWEEP,
     "CountOffers": (ROWS - {"dynamodb:UpdateItem"}) | {"sqs:SendMessage"} | EVERYBODY,
     "ContinueExpiry": SWEEP | {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"},
+    "AmendVouchers": SWEEP | {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"},
     "FollowPeople": EVERYBODY
     | {
         "dynamodb:DescribeStream",
@@ -77,7 +78,7 @@ def test_rows_are_never_scanned_nor_deleted(app_template: Template) -> None:
 
 
 def test_a_sweep_searches_only_what_is_due(app_template: Template) -> None:
-    for function in ("Expire", "ContinueExpiry"):
+    for function in ("Expire", "ContinueExpiry", "AmendVouchers"):
         searched = [
             resource["Fn::Sub"]
             for actions, resources in statements(app_template, function)
