@@ -271,7 +271,7 @@ def _lie(kind: str, verdicts: list[dict[str, Any]], people: Sequence[Mapping[str
         "double": [first, *verdicts],
         "wrong_types": [{**first, "eligible": "yes"}, *rest],
         "no_reason": [{"reference": first["reference"], "eligible": False}, *rest],
-        "personal": [_refusal(first["reference"], f"{people[0]['name']}不符合条件", "not eligible"), *rest],
+        "personal": [_refusal(first["reference"], f"{people[0]['id_number']}不符合条件", "not eligible"), *rest],
     }
     return lies.get(kind, verdicts)
 

@@ -31,7 +31,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "too_large": ("答复太大", "its answer was too large"),
     "broken_off": ("答复中断", "its answer broke off"),
     "form": ("答复格式不符", "its answer has another form"),
-    "personal": ("理由中含有个人信息", "a reason names somebody"),
+    "personal": ("理由中含有证件号码或手机号", "a reason has somebody's number in it"),
     "resting": ("连续失败，暂停询问", "it failed too often and is left alone for a while"),
     # amendments
     "not_later": ("须晚于现行日期", "the date must be later than it is now"),

@@ -8,6 +8,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +20,7 @@ from chalicelib.domain.eligibility_service import (
     signing_secret,
 )
 from chalicelib.domain.errors import EligibilityServiceUnavailable
-from chalicelib.domain.identifiers import carries_personal_number
+from chalicelib.domain.identifiers import carries_personal_number, mask_name
 from chalicelib.integrations import outbound, service_signatures
 from chalicelib.integrations.circuit_breaker import CircuitBreaker
 from chalicelib.integrations.outbound import NoAnswer, Place, Resolve
@@ -212,12 +213,20 @@ def read_verdicts(body: bytes, people: Sequence[ServiceQuestion]) -> dict[str, S
     wanted = {one.reference: one for one in people}
     if len(pairs) != len(verdicts) or verdicts.keys() != wanted.keys():
         raise NoAnswer("form")
+    # A reason is shown and logged: it is no place for anybody's number, nor for a name. What looks like a name may be a
+    # word, though, and nobody should be left without an answer for being called so: names are only masked.
     for verdict in verdicts.values():
         for reason in (verdict.reason_zh, verdict.reason_en):
-            # A reason is shown and logged: it is no place for anybody's name or number.
-            if carries_personal_number(reason) or any(_names(reason, one) for one in people):
+            if carries_personal_number(reason) or any(_numbers(reason, one) for one in people):
                 raise NoAnswer("personal")
-    return verdicts
+    return {
+        reference: replace(
+            verdict,
+            reason_zh=_without_names(verdict.reason_zh, people),
+            reason_en=_without_names(verdict.reason_en, people),
+        )
+        for reference, verdict in verdicts.items()
+    }
 
 
 def _read_verdict(said: object) -> tuple[str, ServiceVerdict]:
@@ -237,9 +246,18 @@ def _read_verdict(said: object) -> tuple[str, ServiceVerdict]:
     return reference, ServiceVerdict(eligible, *(reason.strip() for reason in reasons))
 
 
-def _names(reason: str, asked: ServiceQuestion) -> bool:
-    folded = reason.casefold()
-    return asked.id_number.casefold() in folded or (len(asked.name) > 1 and asked.name.casefold() in folded)
+def _numbers(reason: str, asked: ServiceQuestion) -> bool:
+    return asked.id_number.casefold() in reason.casefold()
+
+
+def _without_names(reason: str, people: Sequence[ServiceQuestion]) -> str:
+    """Chinese names wherever they stand; a name in letters as whole words, and a single one only as it is spelt."""
+    for one in people:
+        if len(one.name) > 1 and one.name.casefold() in reason.casefold():
+            pattern = rf"\b{re.escape(one.name)}\b" if one.name.isascii() else re.escape(one.name)
+            spelling = re.IGNORECASE if " " in one.name else re.NOFLAG
+            reason = re.sub(pattern, mask_name(one.name), reason, flags=spelling)
+    return reason
 
 
 def _read_json(body: bytes) -> Any:

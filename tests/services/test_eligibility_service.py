@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from chalicelib import wiring
+from chalicelib.config import read_settings
 from chalicelib.domain.access import Role
 from chalicelib.domain.eligibility import AllOf, AnyOf, Asked, Declared, Listed, NotOf, ServiceVerdict
 from chalicelib.domain.errors import (
@@ -31,7 +33,7 @@ from chalicelib.integrations.sealing import CannotUnseal
 from chalicelib.services import deciding_eligibility_service as deciding
 from chalicelib.services.deciding_eligibility_service import Trial, eligibility_service_of
 from tests.eligibility import URL, sample_server
-from tests.world import CITY, OTHER_CITY, PROVINCE, World, a_person, an_actor
+from tests.world import CITY, KEYRING, OTHER_CITY, PEPPER, PROVINCE, World, a_person, an_actor
 from tools.eligibility_server import EligibilityServer
 
 STUDENT = date(2002, 1, 1)
@@ -177,6 +179,18 @@ class TestDeciding:
             p.keys.sealer.unseal(
                 service.secrets[0].sealed, deciding.service_secret_context(OTHER_CITY, service.secrets[0].key_id)
             )
+
+
+class TestStages:
+    @pytest.mark.parametrize(("stage", "allowed"), [({}, False), ({"LOOPBACK_ALLOWED": "1"}, True)])
+    def test_given_a_stage_when_an_address_on_this_machine_is_to_be_decided_then_only_where_it_says_so(
+        self, tables: dict[str, str], stage: dict[str, str], allowed: bool
+    ) -> None:
+        platform = wiring.build(read_settings({**tables, **stage}), load_keys=lambda: (KEYRING, PEPPER))
+
+        for url in ("http://127.0.0.1:8790/", "https://localhost/", "http://[::1]/"):
+            assert platform.keys.eligibility_services.may_call(url) == allowed
+        assert platform.keys.eligibility_services.may_call(URL)
 
 
 class TestNearest:
