@@ -14,9 +14,9 @@ from chalicelib.domain.eligibility_service import (
     must_be_in_use,
     signing_secret,
 )
-from chalicelib.domain.errors import EligibilityServiceNotFound, Invalid
+from chalicelib.domain.errors import AlreadyExists, EligibilityServiceNotFound, Invalid
 from chalicelib.domain.identifiers import NATION, normalise_name, region_ancestors
-from chalicelib.domain.outcomes import Done, Mark
+from chalicelib.domain.outcomes import Done, Mark, StaleRow
 from chalicelib.services.cataloguing import find_region
 from chalicelib.services.identifying import read_number
 from chalicelib.services.once import once
@@ -102,7 +102,10 @@ def decide_service(
         )
         answer = DecidedService(_without_secrets(after), secrets[-1].key_id, None)
         if before is None:
-            catalogue.eligibility_services.add(after, Mark(attempt, answer, now))
+            try:
+                catalogue.eligibility_services.add(after, Mark(attempt, answer, now))
+            except AlreadyExists:  # somebody else decided first: this is a change of theirs
+                raise StaleRow from None
         else:
             catalogue.eligibility_services.change(after, Mark(attempt, answer, now))
         return replace(answer, secret=secret)

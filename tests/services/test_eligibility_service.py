@@ -17,6 +17,7 @@ from chalicelib.domain.access import Role
 from chalicelib.domain.eligibility import AllOf, AnyOf, Asked, Declared, Listed, NotOf, ServiceVerdict
 from chalicelib.domain.errors import (
     CapReached,
+    ConcurrentChange,
     DomainError,
     EligibilityServiceDisabled,
     EligibilityServiceNotFound,
@@ -385,6 +386,25 @@ class TestClaims:
 
 
 class TestTogether:
+    def test_given_two_first_decisions_at_once_when_both_are_done_then_one_secret_was_made(
+        self, strict_world: World, server: EligibilityServer
+    ) -> None:
+        def one(number: int) -> Any:
+            try:
+                return decide(strict_world, url=f"https://eligibility-{number}.example/").answer
+            except ConcurrentChange as refused:
+                return refused
+
+        with ThreadPoolExecutor(8) as pool:
+            heard = list(pool.map(one, range(8)))
+
+        done = [said for said in heard if not isinstance(said, ConcurrentChange)]
+        (made,) = [said for said in done if said.secret is not None]
+        stands = deciding.find_service(strict_world.platform.catalogue, CITY, strict_world.bureau)
+        assert made.service.version == 1
+        assert {said.key_id for said in done} == {made.key_id} == {one.key_id for one in stands.secrets}
+        assert sorted(said.service.version for said in done) == list(range(1, stands.version + 1))
+
     def test_given_one_request_sent_many_times_at_once_when_the_service_wavers_then_one_voucher_and_one_answer(
         self, strict_world: World, server: EligibilityServer
     ) -> None:
