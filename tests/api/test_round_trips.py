@@ -123,6 +123,17 @@ def test_given_staff_in_a_channel_or_a_card_when_a_container_has_met_them_then_n
     assert count(town.event(town.desk, "POST", "/v1/claims", card_read("claim", third))) == {"read": 2, "write": 1}
 
 
+def test_given_offers_when_somebody_looks_then_it_is_one_read_and_one_more_for_who_is_known(
+    town: Town, count: Count
+) -> None:
+    template, known = town.template(), a_person()
+    count(town.claim(known, template))
+    count(town.claimable(a_person()))
+
+    assert count(town.claimable(a_person())) == {"read": 1}
+    assert count(town.claimable(known)) == {"read": 2}
+
+
 def test_given_one_at_a_time_when_something_is_found_held_then_it_is_one_read_more(town: Town, count: Count) -> None:
     first, second, person = town.template(), town.template(), a_person()
     count(town.claim(person, first))

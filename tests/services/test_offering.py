@@ -34,6 +34,7 @@ from chalicelib.services import flagging, offering, publishing
 from chalicelib.storage.listing_rows import MOST_BYTES
 from tests.faults.layer import Recorded, under
 from tests.services.faults import Watched, with_store
+from tests.services.test_merging import Two
 from tests.world import CITY, OTHER_CITY, PROVINCE, START, World, a_person, an_actor
 
 ONE_A_YEAR = Cap("one_a_year", Window.YEAR, CapBy.ALL, 1)
@@ -240,6 +241,25 @@ def test_given_a_region_that_asks_its_service_when_told_then_it_has_the_last_wor
         asked.template_id: (None, True),
         either.template_id: (None, False),
     }
+
+
+@pytest.mark.parametrize(("one_at_a_time", "kind"), [(False, type(None)), (True, HoldsAnother)])
+def test_given_records_that_were_merged_when_told_then_what_either_of_them_has_counts(
+    world: World, one_at_a_time: bool, kind: type[object]
+) -> None:
+    two, free = Two(world), world.publish(5)
+    world.rules(one_at_a_time=one_at_a_time)
+
+    for person in (two.first, two.second):
+        offers = world.offers(person)
+        for template, expected in ((two.of_first, AlreadyClaimed), (two.of_second, AlreadyClaimed), (free, kind)):
+            assert type(offers[template.template_id].refusal) is expected
+    for person in (two.first, two.second):
+        for template in (two.of_first, two.of_second):
+            told, said = world.offers(person)[template.template_id].refusal, claim_says(world, person, template)
+            assert told is not None
+            assert said is not None
+            assert (told.code, told.facts) == (said.code, said.facts)
 
 
 # --- where, and how much ---------------------------------------------------------------------------------------------
