@@ -124,7 +124,13 @@ class TestWhatIsNotSaid:
         assert not [digest for digest in bare if digest in channels["rows"] + channels["keys"]]
 
     def test_given_the_day_when_metrics_are_read_then_they_know_operations_and_outcomes_only(self, day: Day) -> None:
-        operations = {one.label for one in OPERATIONS} | {"gateway", "expire", "count_offers", "follow_people"}
+        operations = {one.label for one in OPERATIONS} | {
+            "gateway",
+            "expire",
+            "amend_vouchers",
+            "count_offers",
+            "follow_people",
+        }
 
         for metric in day.heard.metrics():
             (told,) = metric["_aws"]["CloudWatchMetrics"]
