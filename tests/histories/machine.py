@@ -149,7 +149,7 @@ class Histories(RuleBasedStateMachine):
         self.ids: dict[int, str] = {}
         self.requests: list[Request] = []
         self.acknowledged: list[Receipt] = []
-        self.promises: list[tuple[str, datetime, date]] = []
+        self.promises: list[tuple[str, datetime, date, int]] = []
         self.standing: Standing | None = None
         self.refused: str | None = None
         self.moved = True
@@ -268,8 +268,14 @@ class Histories(RuleBasedStateMachine):
         service, *more = TEMPLATE_ACTS[act]
         self.act(act, service, template, seed, *more)
 
-    @rule(template=template_s, days=st.sampled_from(DAYS_LONGER), claims_too=st.booleans(), seed=seed_s)
-    def amend(self, template: int, days: int, claims_too: bool, seed: int) -> None:
+    @rule(
+        template=template_s,
+        days=st.sampled_from(DAYS_LONGER),
+        claims_too=st.booleans(),
+        job=st.booleans(),
+        seed=seed_s,
+    )
+    def amend(self, template: int, days: int, claims_too: bool, job: bool, seed: int) -> None:
         """Make a template valid longer, from today on; where that is no longer it is refused."""
         template_id = self.world.templates[template]
         until = calendar.local_date(self.world.now) + timedelta(days=days)
@@ -278,19 +284,20 @@ class Histories(RuleBasedStateMachine):
         def ask(world: World, by: By) -> Done[Any]:
             p = world.platform
             done = amending.amend(p.catalogue, p.templates, p.marks, p.errands, template_id, changes, "台风", **by)
-            self.promises.append((template_id, by["now"], until))
+            self.promises.append((template_id, by["now"], until, done.answer.number))
             return done
 
         self.begin("amend", self.world.bureau, ask, seed)
+        if job and self.promises:
+            self.carry_out(len(self.promises) - 1, 0, 100_000, seed)
 
     @precondition(lambda self: bool(self.promises))
     @rule(which=st.integers(0, 11), look=st.integers(0, 1), pages=st.sampled_from((40, 100_000)), seed=seed_s)
     def carry_out(self, which: int, look: int, pages: int, seed: int) -> None:
-        """The job of a template's last amendment, cut off by its time or by faults, over these people's lanes only."""
-        p, template_id = self.world.platform, self.promises[which % len(self.promises)][0]
-        assert self.standing is not None
-        heads = {one.template_id: one for one in self.standing.books.templates}
-        errand = Errand(template_id, heads[template_id].terms_version - 1, look)
+        """The job of an amendment, cut off by its time or by faults, over these people's lanes only."""
+        p = self.world.platform
+        template_id, _, _, number = self.promises[which % len(self.promises)]
+        errand = Errand(template_id, number, look)
         people: Any = _SomeLanes(p.people, self._lanes())
         patience = iter(range(pages))
 
@@ -636,7 +643,7 @@ def _check_lawful(voucher: Voucher) -> None:
     assert state is voucher.state
 
 
-def _check_promised(voucher: Voucher, promises: list[tuple[str, datetime, date]]) -> None:
+def _check_promised(voucher: Voucher, promises: list[tuple[str, datetime, date, int]]) -> None:
     """Nothing expires while its template, amended before, promised that it is valid; each amendment stands once."""
     amended = [entry.said["facts"]["terms"] for entry in voucher.history if entry.said["step"] == "amend"]
     first = voucher.history[0].said["facts"]["terms"]
@@ -644,7 +651,7 @@ def _check_promised(voucher: Voucher, promises: list[tuple[str, datetime, date]]
     assert voucher.terms_version == first + len(amended), voucher.history
     last = voucher.history[-1]
     if last.said["step"] == "expire":
-        for template_id, made_at, until in promises:
+        for template_id, made_at, until, _ in promises:
             if template_id == voucher.template_id and made_at < last.at:
                 assert calendar.local_date(last.at) > until, voucher.history
 
