@@ -9,7 +9,7 @@ from chalicelib.domain import voucher as steps
 from chalicelib.domain.access import Actor, must_act_for
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.calendar import local_date
-from chalicelib.domain.errors import Contended, DomainError, Expired, WrongCourse, WrongInstitution
+from chalicelib.domain.errors import Contended, DomainError, Expired, Unavailable, WrongCourse, WrongInstitution
 from chalicelib.domain.institution import must_redeem
 from chalicelib.domain.outcomes import Done, StaleRow, WriteConflict
 from chalicelib.domain.person import CountKey, Person, must_not_be_flagged
@@ -127,6 +127,8 @@ def _refusal(
         shown.judge_bound()
         if course:
             check_place(templates.terms(voucher.template_id, voucher.terms_version), course, institution_id)
+    except Unavailable:  # nothing was judged
+        raise
     except DomainError as refused:
         return refused
     return None

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from chalicelib.domain import voucher as steps
 from chalicelib.domain.access import Actor
-from chalicelib.domain.errors import DomainError, OutOfScope
+from chalicelib.domain.errors import CapReached, DomainError, OutOfScope
 from chalicelib.domain.institution import must_redeem
 from chalicelib.domain.template import Terms
 from chalicelib.domain.voucher import State, Voucher
@@ -61,7 +61,7 @@ def verify_voucher(
     if course and refusal is None:
         try:
             count_by_course(catalogue, voucher, shown.holder, course, now, linked)
-        except DomainError as refused:
+        except CapReached as refused:
             refusal = refused
     terms = templates.terms(voucher.template_id, voucher.terms_version)
     state = steps.effective_state(voucher, now)
