@@ -27,7 +27,6 @@ import boto3
 from rich.console import Console
 
 from tools.deploy import Cloud, Deployed, deploy, step
-from tools.eligibility_server import EligibilityServer, eligibility_server
 from tools.package import ROOT, Package, package
 
 LOCAL = ROOT / ".local"
@@ -46,7 +45,7 @@ class LocalStack:
     """A running local stack.
 
     ``environment`` is what the API's function got, plus region, endpoint and credentials of MiniStack: give it to
-    ``chalicelib.config.read_settings`` or to a process. ``eligibility``: the sample service that a region may decide.
+    ``chalicelib.config.read_settings`` or to a process.
     """
 
     stage: str
@@ -55,7 +54,6 @@ class LocalStack:
     environment: Mapping[str, str]
     cloudformation_outputs: Mapping[str, str]
     log: Path
-    eligibility: EligibilityServer
 
     def client(self, service: str) -> Any:
         """A boto3 client of this stack's services."""
@@ -74,14 +72,12 @@ def local_stack(
     console = console or Console(quiet=True)
     with step(console, f"package {stage}"):
         packaged = package(stage, say=lambda text: console.print(f"  {text}", highlight=False))
-    with ministack(port=port, console=console) as (endpoint, log), eligibility_server() as eligibility:
-        eligibility.tolerance = float("inf")  # the stage's clock can be moved, that of the service cannot
+    with ministack(port=port, console=console) as (endpoint, log):
         cloud = Cloud(session(), endpoint, look_every=0.1)
         deployed = deploy(cloud, packaged, console=console)
-        stack = _describe(cloud, packaged, deployed, endpoint, log, eligibility)
+        stack = _describe(cloud, packaged, deployed, endpoint, log)
         if announce:
-            told = {"endpoint": endpoint, "base_url": stack.base_url, "stage": stage, "eligibility": eligibility.url}
-            RUNNING.write_text(json.dumps(told))
+            RUNNING.write_text(json.dumps({"endpoint": endpoint, "base_url": stack.base_url, "stage": stage}))
         try:
             yield stack
         finally:
@@ -205,9 +201,7 @@ def _stop(process: subprocess.Popen[bytes], home: Path) -> None:
     shutil.rmtree(home, ignore_errors=True)
 
 
-def _describe(
-    cloud: Cloud, packaged: Package, deployed: Deployed, endpoint: str, log: Path, eligibility: EligibilityServer
-) -> LocalStack:
+def _describe(cloud: Cloud, packaged: Package, deployed: Deployed, endpoint: str, log: Path) -> LocalStack:
     api = deployed.app["RestAPIId"]
     _put_gateway_responses(cloud, packaged, api, deployed.stage)
     function = cloud.client("lambda").get_function_configuration(FunctionName=deployed.app["APIHandlerName"])
@@ -220,7 +214,6 @@ def _describe(
         environment=environment,
         cloudformation_outputs={**deployed.data, **deployed.app},
         log=log,
-        eligibility=eligibility,
     )
 
 

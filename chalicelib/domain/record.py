@@ -11,8 +11,6 @@ class RecordKind(StrEnum):
     NUMBER = "number"
     FLAG_SET = "flag_set"
     FLAG_CLEARED = "flag_cleared"
-    MERGED = "merged"
-    MERGE_UNDONE = "merge_undone"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Keep the catalogue: regions, programmes, courses, institutions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ from chalicelib.domain.errors import (
     RegionNotFound,
 )
 from chalicelib.domain.identifiers import InvalidIdentifier, parse_uscc
-from chalicelib.domain.institution import Admission, AdmissionStep, Institution, Kind, must_teach, take_step
+from chalicelib.domain.institution import Admission, Institution, Kind, must_be_admitted
 from chalicelib.domain.outcomes import Done, Mark
 from chalicelib.domain.programme import Course, Programme
 from chalicelib.domain.region import Region, Rules
@@ -60,7 +60,6 @@ class InstitutionDraft:
     latitude: str
     longitude: str
     datum: str
-    admission: Admission = Admission.ADMITTED
 
 
 def find_region(catalogue: Catalogue, code: str) -> Region:
@@ -123,10 +122,7 @@ def add_programme(
 def add_institution(
     catalogue: Catalogue, marks: Marks, draft: InstitutionDraft, *, actor: Actor, attempt: Attempt, now: datetime
 ) -> Done[Institution]:
-    """Record an institution, admitted or as a candidate.
-
-    Raises RegionNotFound, OutOfScope, Invalid (code or coordinates), AlreadyExists.
-    """
+    """Admit an institution. Raises RegionNotFound, OutOfScope, Invalid (code or coordinates), AlreadyExists."""
 
     def act() -> Institution:
         find_region(catalogue, draft.region)
@@ -148,7 +144,6 @@ def add_institution(
             latitude=draft.latitude,
             longitude=draft.longitude,
             datum=draft.datum,
-            admission=draft.admission,
         )
         catalogue.institutions.add(institution, Mark(attempt, institution, now))
         return institution
@@ -156,26 +151,22 @@ def add_institution(
     return once(marks, attempt, Institution, now, act)
 
 
-def change_admission(
+def set_admission(
     catalogue: Catalogue,
     marks: Marks,
     institution_id: str,
-    step: AdmissionStep,
-    reason: str | None = None,
+    admission: Admission,
     *,
     actor: Actor,
     attempt: Attempt,
     now: datetime,
 ) -> Done[Institution]:
-    """Admit, suspend, readmit, withdraw an institution, or take its new application.
-
-    Vouchers that it redeemed before stay as they are. Raises InstitutionNotFound, OutOfScope, AdmissionStepRefused.
-    """
+    """Suspend or readmit an institution. Raises InstitutionNotFound, OutOfScope."""
 
     def act() -> Institution:
         before = _found(catalogue.institutions.read(institution_id), InstitutionNotFound)
         must_cover(actor, before.region)
-        after = take_step(before, step, reason=reason, operator_id=actor.operator_id, now=now)
+        after = replace(before, admission=admission, version=before.version + 1)
         catalogue.institutions.change(after, Mark(attempt, after, now))
         return after
 
@@ -202,7 +193,7 @@ def add_course(
         programme = find_programme(catalogue, draft.programme_id)
         institution = find_institution(catalogue, draft.institution_id)
         must_cover(actor, institution.region)
-        must_teach(institution)
+        must_be_admitted(institution)
         _check_occupation(programme, draft)
         course = Course(
             course_id=chance.short_id(),
