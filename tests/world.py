@@ -299,7 +299,7 @@ class World:
 
     def rules(self, **changes: Any) -> RuleSet:
         """Decide a rule set for the city, in force at once."""
-        latest = self.platform.catalogue.rule_sets.latest(CITY)
+        latest = next(iter(self.platform.catalogue.rule_sets.versions(CITY, 1, None).items), None)
         rules = RuleSet(region=CITY, version=(latest.version if latest else 0) + 1, effective_from=date(2021, 1, 1))
         rules = replace(rules, **changes)
         self.platform.catalogue.rule_sets.add(rules, None)

@@ -193,11 +193,6 @@ def looks_at_lists(rule: Rule | None) -> bool:
     return rule is not None and any(isinstance(part, Listed) for part, _ in parts_of(rule))
 
 
-def may_ask_service(rule: Rule | None) -> bool:
-    """Whether the service may have to be asked."""
-    return rule is not None and any(isinstance(part, Asked) for part, _ in parts_of(rule))
-
-
 def _leaf(name: str, holds: bool | None) -> Judged:
     return Judged(holds, () if holds else (name,))
 

@@ -40,10 +40,9 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class ByProxy:
-    """What a claim by a relative changes of the relative's row: ``before`` is None for somebody new, ``relation`` None
-    where they act for this person already."""
+    """What a claim by a relative changes of the relative's row. ``relation`` is None where they act for this person
+    already; ``identity_keys`` are those of somebody new."""
 
-    before: Person | None
     after: Person
     relation_id: str
     kin: Kin

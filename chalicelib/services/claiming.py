@@ -201,7 +201,7 @@ def _by_proxy(
         raise Invalid(pointer="/proxy/assertion", reason="nobody is their own proxy")
     standing = proxies.relation_with(proxy, holder.person_id)
     if standing is not None:
-        return ByProxy(helper, proxy, standing, relative.kin)
+        return ByProxy(proxy, standing, relative.kin)
     relation = Relation(
         relation_id=chance.short_id(),
         kin=relative.kin,
@@ -214,7 +214,7 @@ def _by_proxy(
     )
     after = proxies.serve(proxy, relation, relative.limit)
     keys_of_new = relative.named.identity_keys if helper is None else ()
-    return ByProxy(helper, after, relation.relation_id, relative.kin, relation, keys_of_new)
+    return ByProxy(after, relation.relation_id, relative.kin, relation, keys_of_new)
 
 
 def _already_claimed(there: Voucher) -> AlreadyClaimed:

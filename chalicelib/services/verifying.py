@@ -6,7 +6,7 @@ from datetime import datetime
 from chalicelib.domain import voucher as steps
 from chalicelib.domain.access import Actor
 from chalicelib.domain.calendar import local_date
-from chalicelib.domain.errors import DomainError, OutOfScope
+from chalicelib.domain.errors import DomainError, OutOfScope, Unavailable
 from chalicelib.domain.institution import must_be_admitted
 from chalicelib.domain.person import must_not_be_flagged
 from chalicelib.domain.template import Terms, check_place
@@ -61,6 +61,8 @@ def verify_voucher(
         if course:
             check_place(terms, course, institution_id)
             count_by_course(catalogue, shown.voucher, shown.holder, course, now)
+    except Unavailable:  # nothing was judged: it is no refusal of the voucher
+        raise
     except DomainError as refused:
         refusal = refused
     state = steps.effective_state(shown.voucher, now)

@@ -92,9 +92,6 @@ class RuleSetStore:
         found = self._decided.get((region, day), lambda: (self._newest(region, day),))
         return found[0] if found else None
 
-    def latest(self, region: str) -> RuleSet | None:
-        return next(iter(self.versions(region, 1, None).items), None)
-
     def versions(self, region: str, limit: int, cursor: str | None) -> Page[RuleSet]:
         condition = ListedRow.item.startswith("RULES#")
         found = self._tables.query(ListedRow, _region(region), condition, limit=limit, cursor=cursor, forward=False)

@@ -25,9 +25,7 @@ class PeopleStore:
         self._tables = tables
 
     def find(self, identity_keys: Sequence[str]) -> str | None:
-        rows = self._tables.batch_get(PeopleRow, [(key, keys.IDENTITY) for key in identity_keys])
-        found = {text(row, "person"): text(row, "person_id") for row in rows}
-        return next((found[key] for key in identity_keys if key in found), None)
+        return self.identify(identity_keys, ()).person_id
 
     def identify(
         self, identity_keys: Sequence[str], regions: Sequence[str], proxy_keys: Sequence[str] = ()

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.errors import CapReached, Invalid
+from chalicelib.domain.errors import CapReached, Invalid, Unavailable
 from chalicelib.domain.person import Profile
 from chalicelib.domain.programme import Course, Programme
 from chalicelib.domain.region import Cap, CapBy, Window
 from chalicelib.services import cataloguing
 from chalicelib.services.cataloguing import CourseDraft, ProgrammeDraft
 from chalicelib.services.identifying import Presented
+from tests.services.faults import Watched, with_store
 from tests.storage.worlds import own_world
 from tests.world import CITY, INSTITUTION_ID, World, a_person
 
@@ -117,6 +118,21 @@ def test_given_a_cap_that_was_lowered_when_what_is_held_is_used_then_what_was_al
 
     for _, shown in vouchers:
         assert world.redeem(shown, course_id=course.course_id).answer.version == 2
+
+
+def test_given_rules_that_cannot_be_read_when_verified_then_that_is_no_refusal_of_the_voucher(world: World) -> None:
+    programme = a_programme(world)
+    course = a_course(world, programme)
+    _, shown = hold(world, a_person(), programme)
+
+    def unread(_: int) -> None:
+        raise Unavailable
+
+    catalogue = world.platform.catalogue
+    broken = replace(catalogue, rule_sets=Watched(catalogue.rule_sets, "in_force", before=unread))
+
+    with pytest.raises(Unavailable):
+        with_store(world, "catalogue", broken).verify(shown, course_id=course.course_id)
 
 
 def test_given_a_programme_that_is_bound_when_a_course_names_another_occupation_then_refused(world: World) -> None:

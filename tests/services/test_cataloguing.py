@@ -395,8 +395,7 @@ def test_given_two_who_decide_rules_of_one_region_when_one_is_quicker_then_the_o
     with pytest.raises(ConcurrentChange):
         decide_rules(overtaken(world, "rule_sets", "versions", rival), world.bureau, PROVINCE, help_line="slower")
 
-    latest = world.platform.catalogue.rule_sets.latest(PROVINCE)
-    assert latest is not None
+    latest = world.platform.catalogue.rule_sets.versions(PROVINCE, 1, None).items[0]
     assert (latest.version, latest.help_line) == (decided.version + 1, "quicker")
 
 

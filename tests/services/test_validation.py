@@ -138,7 +138,7 @@ class TestRuleSets:
             "reason": "the rule set decided last begins on 2021-07-01; the next cannot begin before it",
             "reason_zh": "上一版规则自 2021-07-01 起生效，新版规则不能早于该日期生效",
         }
-        assert catalogue.rule_sets.latest(PROVINCE) == waiting
+        assert catalogue.rule_sets.versions(PROVINCE, 1, None).items[0] == waiting
         assert cataloguing.rules_in_force(catalogue, PROVINCE, local("2021-07-01T00:00:00Z")).version == waiting.version
 
     def test_given_a_rule_set_that_waits_when_another_of_its_date_is_decided_then_it_replaces_it(

@@ -253,7 +253,7 @@ def test_given_a_rule_set_when_added_then_the_same_comes_back(stores: Platform, 
 
     stores.catalogue.rule_sets.add(rules, a_mark())
 
-    assert elsewhere.catalogue.rule_sets.latest(region) == rules
+    assert elsewhere.catalogue.rule_sets.versions(region, 1, None).items[0] == rules
     assert elsewhere.catalogue.rule_sets.decided(region, TODAY) == rules
 
 
@@ -265,7 +265,7 @@ def test_given_a_version_that_is_taken_when_added_again_then_the_first_stays(sto
     with pytest.raises(ConcurrentChange):
         stores.catalogue.rule_sets.add(replace(first, help_line="other"), a_mark())
 
-    assert stores.catalogue.rule_sets.latest(region) == first
+    assert stores.catalogue.rule_sets.versions(region, 1, None).items[0] == first
 
 
 def test_given_versions_that_begin_on_different_days_when_asked_then_each_day_has_the_latest_that_has_begun(
@@ -285,7 +285,7 @@ def test_given_versions_that_begin_on_different_days_when_asked_then_each_day_ha
     assert standing(TODAY) == standing(TODAY + 4 * day) == 1
     assert standing(TODAY + 5 * day) == standing(TODAY + 29 * day) == 3  # version 3 replaced what 2 had announced
     assert standing(TODAY + 30 * day) == 4
-    assert stores.catalogue.rule_sets.latest(region) == sets[-1]
+    assert stores.catalogue.rule_sets.versions(region, 1, None).items[0] == sets[-1]
 
 
 def test_given_the_tenth_version_when_asked_then_it_is_later_than_the_ninth(stores: Platform) -> None:
@@ -293,7 +293,7 @@ def test_given_the_tenth_version_when_asked_then_it_is_later_than_the_ninth(stor
     for version in range(1, 12):
         stores.catalogue.rule_sets.add(some_rules(region, version, TODAY), None)
 
-    assert stores.catalogue.rule_sets.latest(region) == some_rules(region, 11, TODAY)
+    assert stores.catalogue.rule_sets.versions(region, 1, None).items[0] == some_rules(region, 11, TODAY)
 
 
 def test_given_rules_that_were_looked_up_when_this_container_decides_new_ones_then_they_hold_at_once(
