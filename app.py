@@ -5,10 +5,10 @@ from typing import Any
 
 gc.disable()  # what imports make stays: to look through it again and again costs an eighth of a cold start
 
-from chalice.app import Chalice, CloudWatchEvent, Cron  # noqa: E402
+from chalice.app import Chalice, CloudWatchEvent, Cron, Rate  # noqa: E402
 
 from chalicelib.api import gateway  # noqa: E402
-from chalicelib.jobs import expiring, watching  # noqa: E402
+from chalicelib.jobs import amending, counting, expiring, watching  # noqa: E402
 
 app = Chalice(app_name="training-voucher", configure_logs=False)
 gateway.open_to(app)
@@ -20,9 +20,19 @@ def expire(event: CloudWatchEvent) -> dict[str, Any]:
     return expiring.run(event.context)  # type: ignore[arg-type]  # Chalice calls Lambda's context a dict
 
 
+@app.schedule(Rate(1, unit=Rate.MINUTES), name="count_offers")
+def count_offers(event: CloudWatchEvent) -> dict[str, Any]:
+    return counting.run(event.context)  # type: ignore[arg-type]  # Chalice calls Lambda's context a dict
+
+
 @app.lambda_function(name="continue_expiry")
 def continue_expiry(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return expiring.go_on(event, context)
+
+
+@app.lambda_function(name="amend_vouchers")
+def amend_vouchers(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return amending.run(event, context)
 
 
 @app.lambda_function(name="follow_people")

@@ -63,7 +63,7 @@ def main(arguments: list[str], endpoint: str | None = None) -> int:
     os.environ.update(CREDENTIALS, AWS_DEFAULT_REGION=REGION)
     found: list[Figure] = []
     with nullcontext(endpoint) if endpoint else dynamodb_local(console=console) as engine:
-        for part in (_steps, _growth, _load):
+        for part in (_steps, _growth, _claimable, _load):
             for figure in part(engine, size):
                 found.append(figure)
                 console.print(f"  {figure.name}: {figure.value:.4g}")
@@ -148,7 +148,7 @@ def _units(town: Town) -> dict[str, tuple[float, int]]:
 
     world.verify(shown())
     token, returned = shown(), world.claim(holder, other).answer.voucher_id
-    give_back = partial(changing_vouchers.give_back, p.catalogue, p.people, p.keys, returned)
+    give_back = partial(changing_vouchers.give_back, p.catalogue, p.templates, p.people, p.keys, returned)
     asked = {"session": world.session(holder), **world.by(world.channel)}
     return {
         "first claim": measure(lambda: world.claim(person, other)),
@@ -183,6 +183,17 @@ def _growth(endpoint: str, size: Size) -> Iterator[Figure]:
     full = statistics.median(crowded)
     note = f"times a usual one: {full * 1e3:.2f} ms beside {usual * 1e3:.2f}; redeemed, and never written off"
     yield Figure(f"claim with {large.staying:,} in hand", full / usual, note=note)
+
+
+def _claimable(endpoint: str, size: Size) -> Iterator[Figure]:
+    few, many = _town(endpoint), _town(endpoint)
+    with steps.a_container(few) as one, steps.a_container(many) as other:
+        small = growth.a_window(few, one, published=growth.LISTED)
+        large = growth.a_window(many, other, published=size.entries)
+        short, long = map(statistics.median, growth.compare_windows(small, large, 2 * size.rounds))
+    note = f"times among {growth.LISTED}: {long * 1e3:.2f} ms beside {short * 1e3:.2f}"
+    name = f"claimable, {growth.LISTED} listed among {size.entries:,} published"
+    yield Figure(name, long / short, at_most=1.2, floor=1, note=note)
 
 
 def _load(endpoint: str, size: Size) -> Iterator[Figure]:

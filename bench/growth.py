@@ -1,5 +1,5 @@
 """A long life in a large catalogue: claim, wallet and verify for a person with 2,000 entries among 2,000 templates,
-beside the same for one with 3 among 10, taken in turn.
+beside the same for one with 3 among 10, taken in turn. And a look at ten offers in a country of 2,000, beside ten.
 
 A life's vouchers end: what of them the hands still name is dropped by one claim in 64, so a usual claim finds 63 at
 most, and that is what it finds here. Two claims are measured by themselves: the one that drops, and one of a person for
@@ -20,6 +20,7 @@ from bench.process import Measured
 from bench.steps import send
 from bench.town import Event, Town
 from chalicelib.domain import voucher as rules
+from chalicelib.domain.listing import Listing
 from chalicelib.domain.person import Person, Profile
 from chalicelib.domain.template import Template
 from chalicelib.domain.voucher import Redemption, Voucher
@@ -32,6 +33,7 @@ from tests.world import INSTITUTION_ID, World, a_person
 STEPS = ("claim", "wallet", "verify")
 FEW, FEW_TEMPLATES = 3, 10
 LOOKS = 5
+LISTED, A_CITY_OFFERS = 10, 100
 YEAR = timedelta(days=365)
 
 
@@ -123,6 +125,50 @@ def compare(few: Life, many: Life, rounds: int) -> dict[str, tuple[list[float], 
             if number >= rounds // 4:
                 found[step][0].append(took[id(few)])
                 found[step][1].append(took[id(many)])
+    return found
+
+
+@dataclass
+class Window:
+    """A town that offers ten templates, and somebody who has claimed some of them and looks at what there is."""
+
+    town: Town
+    container: Measured
+    person: Profile
+
+    def look(self) -> float:
+        """Seconds that this takes."""
+        answer = send(self.container, [self.town.claimable(self.person)], status=200)
+        items = json.loads(answer["gave"][0]["body"])["items"]
+        assert (len(items), sum(one["claimable"] for one in items)) == (LISTED, LISTED - FEW)
+        (seconds,) = answer["wall"]
+        return float(seconds)
+
+
+def a_window(town: Town, container: Measured, *, published: int) -> Window:
+    """Ten offers here, the others of the country in other cities."""
+    here = [town.template(1_000) for _ in range(LISTED)]
+    person = a_person()
+    send(container, [town.claim(person, template) for template in here[:FEW]], status=201)
+    listings = town.world.platform.listings
+    (like, *_), rest = listings.read(here[0].region).entries, published - LISTED
+    _offer(town.world, here[0].template_id, rest)
+    for first in range(0, rest, A_CITY_OFFERS):
+        region = f"{50 + first // A_CITY_OFFERS}0100"
+        numbers = range(first, min(first + A_CITY_OFFERS, rest))
+        listings.write(Listing(region, 1, tuple(replace(like, template_id=_copy(n), region=region) for n in numbers)))
+    return Window(town, container, person)
+
+
+def compare_windows(few: Window, many: Window, rounds: int) -> tuple[list[float], list[float]]:
+    """Seconds of a look in both, in turn; the first quarter warms up."""
+    found: tuple[list[float], list[float]] = ([], [])
+    for number in range(rounds):
+        both = (few, many) if number % 2 else (many, few)
+        took = {id(window): window.look() for window in both}
+        if number >= rounds // 4:
+            found[0].append(took[id(few)])
+            found[1].append(took[id(many)])
     return found
 
 

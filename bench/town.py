@@ -18,7 +18,7 @@ from chalicelib.integrations.clock import SystemClock
 from chalicelib.integrations.essc_platform import OperatorKey
 from chalicelib.services.granting_access import secret_context
 from chalicelib.services.ports import Sealer
-from tests.world import INSTITUTION_ID, World, a_world
+from tests.world import CITY, INSTITUTION_ID, World, a_world
 
 SECRET = "a secret of the bench, and nobody's"
 Event = dict[str, Any]
@@ -56,6 +56,12 @@ class Town:
             theirs = self.world.assertion(relative, "proxy", template_id, actor=self.channel)
             body["proxy"] = {"assertion": theirs, "kin": "child"}
         return self.event(self.channel, "POST", "/v1/claims", body, **more)
+
+    def claimable(self, person: Profile) -> Event:
+        """It changes nothing, so it takes no key."""
+        self.tick()
+        body = {"region": CITY, "assertion": self.world.assertion(person, "claimable", CITY, actor=self.channel)}
+        return self.event(self.channel, "POST", "/v1/claimable", body, key="")
 
     def verify(self, **shown: str) -> Event:
         """It changes nothing, so no operator need sign."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Settings:
     """What the stage's environment says.
 
-    Tables, bucket, queue and secrets are names or addresses of the data stack. ``movable_clock`` and
+    Tables, bucket, queues and secrets are names or addresses of the data stack. ``movable_clock`` and
     ``loopback_allowed`` are true on the local stage only; a template test proves that no other stage sets them.
     """
 
@@ -20,6 +20,7 @@ class Settings:
     insights_table: str
     bucket: str
     sweeps_queue_url: str
+    amendments_queue_url: str
     keys_secret: str
     pepper_secret: str
     region: str | None
@@ -37,6 +38,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         insights_table=environment["INSIGHTS_TABLE"],
         bucket=environment.get("BUCKET", ""),
         sweeps_queue_url=environment.get("SWEEPS_QUEUE_URL", ""),
+        amendments_queue_url=environment.get("AMENDMENTS_QUEUE_URL", ""),
         keys_secret=environment.get("KEYS_SECRET", ""),
         pepper_secret=environment.get("PEPPER_SECRET", ""),
         region=environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION"),

@@ -28,7 +28,11 @@ def test_given_a_few_of_everything_when_measured_then_every_part_gives_its_figur
     counted = [one for name, one in written.items() if name.endswith((" units", " once warm"))]
     assert len(counted) == 20
     assert all(one["floor"] <= one["value"] <= one["at_most"] for one in counted)
-    for unbound in ("dearest claim, 140 entries", "import and first claim in a fresh process, ms"):
+    for unbound in (
+        "dearest claim, 140 entries",
+        "claimable, 10 listed among 140 published",
+        "import and first claim in a fresh process, ms",
+    ):
         assert written[unbound]["value"] > 0
     assert all(set(one) == {"name", "value", "at_most", "at_least", "floor", "note"} for one in written.values())
 

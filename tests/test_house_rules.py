@@ -39,7 +39,7 @@ OUTSIDERS = {
     "app": {"chalice"},
     "api": {"chalice", "pydantic", "pydantic_core", "qrcode"},
     "storage": {"botocore", "pynamodb", "pydantic"},
-    "integrations": {"botocore", "cryptography"},
+    "integrations": {"botocore", "cryptography", "urllib3"},
     "observability": {"aws_lambda_powertools"},
 }
 # Rules get time and chance handed in, and neither log nor touch the machine.

@@ -7,7 +7,7 @@ as given, when, then. ``check_laws`` recounts everything from the vouchers up.
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -17,13 +17,14 @@ from chalicelib import wiring
 from chalicelib.config import read_settings
 from chalicelib.domain import calendar, history
 from chalicelib.domain.access import Actor, AssertionKey, Client, Operator, Role
+from chalicelib.domain.amendment import Amendment, Changes, Errand
 from chalicelib.domain.assertion import HolderSession
 from chalicelib.domain.attempt import Attempt, attempt_of
 from chalicelib.domain.eligibility import Enlisted, Span
 from chalicelib.domain.fund import Balance, Posting
 from chalicelib.domain.identifiers import InvalidIdentifier, parse_uscc
 from chalicelib.domain.institution import Institution, Kind
-from chalicelib.domain.outcomes import Done
+from chalicelib.domain.outcomes import Done, Page
 from chalicelib.domain.person import Profile
 from chalicelib.domain.programme import Course, Programme
 from chalicelib.domain.region import Region, RuleSet
@@ -42,19 +43,25 @@ from chalicelib.integrations.clock import FixedClock
 from chalicelib.integrations.essc_platform import DemoPlatform
 from chalicelib.integrations.keyring import Keyring
 from chalicelib.services import (
+    amending,
     changing_vouchers,
     claiming,
+    counting,
+    deciding_eligibility_service,
     enlisting,
     expiring,
     funding,
     identifying,
+    offering,
     publishing,
     redeeming,
     showing,
     verifying,
 )
+from chalicelib.services.deciding_eligibility_service import DecidedService
 from chalicelib.services.identifying import Presented
 from chalicelib.services.ports import Chance, Platform
+from tests import eligibility
 from tools.people import invented_person
 
 START = datetime(2021, 5, 1, 4, 0, tzinfo=UTC)
@@ -80,6 +87,16 @@ def a_uscc() -> str:
         except InvalidIdentifier:
             continue
     raise AssertionError(body)
+
+
+@dataclass
+class RememberedErrands:
+    """A queue that keeps what it was asked for."""
+
+    asked: list[tuple[Errand, timedelta]] = field(default_factory=list)
+
+    def ask(self, errand: Errand, delay: timedelta) -> None:
+        self.asked.append((errand, delay))
 
 
 @dataclass
@@ -171,6 +188,27 @@ class World:
         )
         return done
 
+    def amend(
+        self, template: Template, *, key: str | None = None, reason: str = "台风", **changes: Any
+    ) -> Done[Amendment]:
+        """Amend its terms: valid_until, claim_until, add_courses, add_institutions."""
+        p = self.platform
+        return amending.amend(
+            p.catalogue,
+            p.templates,
+            p.marks,
+            p.errands,
+            template.template_id,
+            Changes(**changes),
+            reason,
+            **self.by(self.bureau, key),
+        )
+
+    def carry_out(self, amendment: Amendment, look: int = 0, may_go_on: Any = lambda: True) -> amending.Run:
+        """One look of an amendment's job."""
+        p, errand = self.platform, Errand(amendment.template_id, amendment.number, look)
+        return amending.carry_out(p.templates, p.people, errand, now=self.now, may_go_on=may_go_on)
+
     def template(self, template_id: str) -> Template:
         return publishing.find_template(self.platform.templates, template_id)[0]
 
@@ -215,6 +253,19 @@ class World:
             p.catalogue, p.templates, p.people, p.keys, p.chance, asked, **self.by(who, key, body)
         )
 
+    def offers(
+        self, person: Profile, *, region: str = CITY, actor: Actor | None = None, **page: Any
+    ) -> dict[str, offering.Offer]:
+        """What the person is offered at a place, by template."""
+        return {one.entry.template_id: one for one in self.look(person, region=region, actor=actor, **page).items}
+
+    def look(
+        self, person: Profile, *, region: str = CITY, actor: Actor | None = None, **page: Any
+    ) -> Page[offering.Offer]:
+        p, who = self.platform, actor or self.channel
+        asked = offering.Look(region, self.assertion(person, "claimable", region, actor=who), **page)
+        return offering.look_at_offers(p.catalogue, p.listings, p.people, p.keys, asked, actor=who, now=self.now)
+
     def session(self, person: Profile, actor: Actor | None = None) -> HolderSession:
         p, who = self.platform, actor or self.channel
         jws = self.assertion(person, "session", actor=who)
@@ -252,7 +303,7 @@ class World:
         p = self.platform
         session = self.session(person)
         return showing.show_token(
-            p.people, p.keys, p.chance, voucher_id, session=session, actor=self.channel, now=self.now
+            p.templates, p.people, p.keys, p.chance, voucher_id, session=session, actor=self.channel, now=self.now
         ).token
 
     # --- desk ---
@@ -275,19 +326,25 @@ class World:
     def reverse(self, voucher_id: str, *, key: str | None = None, actor: Actor | None = None) -> Done[Receipt]:
         p = self.platform
         return changing_vouchers.reverse_redemption(
-            p.catalogue, p.people, p.keys, voucher_id, "扫错了", **self.by(actor or self.desk, key)
+            p.catalogue, p.templates, p.people, p.keys, voucher_id, "扫错了", **self.by(actor or self.desk, key)
         )
 
     def give_back(self, person: Profile, voucher_id: str, *, key: str | None = None) -> Done[Receipt]:
         p = self.platform
         return changing_vouchers.give_back(
-            p.catalogue, p.people, p.keys, voucher_id, session=self.session(person), **self.by(self.channel, key)
+            p.catalogue,
+            p.templates,
+            p.people,
+            p.keys,
+            voucher_id,
+            session=self.session(person),
+            **self.by(self.channel, key),
         )
 
     def revoke(self, voucher_id: str, *, key: str | None = None, actor: Actor | None = None) -> Done[Receipt]:
         p = self.platform
         return changing_vouchers.revoke_voucher(
-            p.people, p.keys, voucher_id, "资格有误", **self.by(actor or self.bureau, key)
+            p.templates, p.people, p.keys, voucher_id, "资格有误", **self.by(actor or self.bureau, key)
         )
 
     # --- bureau ---
@@ -296,6 +353,17 @@ class World:
         """Put somebody on a region's list of eligible people."""
         p, entry = self.platform, enlisting.Entry(person.name, person.id_number, group, span or Span())
         return enlisting.enlist(p.catalogue, p.people, p.keys, p.marks, region, entry, **self.by(self.bureau)).answer
+
+    def decide_service(self, remember_seconds: int = 0, region: str = CITY) -> DecidedService:
+        """Decide that the region asks the sample server, which knows the secret by then."""
+        p = self.platform
+        decided = deciding_eligibility_service.decide_service(
+            p.catalogue, p.keys.eligibility_services, p.marks, p.keys.sealer, p.chance, region, eligibility.URL,
+            remember_seconds, **self.by(self.bureau),
+        ).answer  # fmt: skip
+        if decided.secret is not None:
+            eligibility.sample_server().trust(decided.key_id, decided.secret)
+        return decided
 
     def rules(self, **changes: Any) -> RuleSet:
         """Decide a rule set for the city, in force at once."""
@@ -307,7 +375,12 @@ class World:
 
     def expire(self, may_go_on: Any = lambda: True) -> expiring.Sweep:
         p = self.platform
-        return expiring.expire_due(p.people, p.checkpoints, now=self.now, may_go_on=may_go_on)
+        return expiring.expire_due(p.templates, p.people, p.checkpoints, now=self.now, may_go_on=may_go_on)
+
+    def count(self, may_go_on: Any = lambda: True) -> counting.Count:
+        """Count what is left of all that is offered."""
+        p = self.platform
+        return counting.count_offers(p.listings, p.templates, now=self.now, may_go_on=may_go_on)
 
     def balances(self) -> dict[Balance, int]:
         account = self.platform.accounts.read(self.account_id)
@@ -422,13 +495,15 @@ def a_world(environment: dict[str, str], chance: Chance | None = None, start: da
 
 
 def _a_platform(environment: dict[str, str], clock: FixedClock, chance: Chance | None) -> Platform:
-    return wiring.build(
-        read_settings(environment),
+    built = wiring.build(
+        read_settings({**environment, "LOOPBACK_ALLOWED": "1"}),
         load_keys=lambda: (KEYRING, PEPPER),
         endpoint=environment["AWS_ENDPOINT_URL"],
         clock=clock,
         chance=chance,
+        outside=eligibility.outside(),
     )
+    return built if "AMENDMENTS_QUEUE_URL" in environment else replace(built, errands=RememberedErrands())
 
 
 def an_actor(app_key: str, role: Role, region: str, institution_id: str | None = None) -> Actor:

@@ -26,6 +26,7 @@ from chalicelib.domain import calendar
 from chalicelib.domain.money import yuan
 from tools import bootstrap
 from tools.api_client import Answer, ApiClient, Operator, Refused
+from tools.demo_desk import tell_of_the_desk
 from tools.demo_eligibility import tell_who_may_claim
 from tools.demo_stage import KEPT, DemoStage, new_operator_key
 from tools.deploy import step
@@ -392,7 +393,8 @@ def main() -> int:
             try:
                 today = calendar.local_date(ministry.now())
                 tell(stage, ministry, story, today)
-                tell_who_may_claim(stage, story, today)
+                tell_who_may_claim(stage, story, today, stack.eligibility)
+                tell_of_the_desk(stage, story, today)
                 if not asked.stay:
                     expire_one(stage, stack, stage.client("province"), story)
             except (Difference, Refused) as wrong:

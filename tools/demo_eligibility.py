@@ -8,6 +8,7 @@ from typing import Any
 from chalicelib.domain.person import Profile
 from tools.api_client import ApiClient
 from tools.demo_stage import DemoStage
+from tools.eligibility_server import EligibilityServer
 from tools.people import invented_person
 from tools.story import Story
 
@@ -47,7 +48,7 @@ class Bureau:
         return template_id
 
 
-def tell_who_may_claim(stage: DemoStage, story: Story, today: date) -> None:
+def tell_who_may_claim(stage: DemoStage, story: Story, today: date, service: EligibilityServer) -> None:
     """Raises Difference, Refused."""
     province, channel = stage.client("province"), stage.client("channel")
     model = province.read(f"/v1/templates/{stage.facts['template_id']}")
@@ -56,6 +57,7 @@ def tell_who_may_claim(stage: DemoStage, story: Story, today: date) -> None:
     bureau = Bureau(province, account_id, model["terms"]["programme_id"], today)
     _by_number(stage, story, bureau, channel)
     _by_list(stage, story, bureau, channel)
+    _by_service(stage, story, bureau, channel, service)
     _by_relative(stage, story, bureau, channel)
 
 
@@ -85,6 +87,33 @@ def _by_list(stage: DemoStage, story: Story, bureau: Bureau, channel: ApiClient)
     story.must_be("put on the list", answer.status, 200)
     story.say("  and they claim again:")
     _served(stage, story, channel, person, template_id)
+
+
+def _by_service(stage: DemoStage, story: Story, bureau: Bureau, channel: ApiClient, service: EligibilityServer) -> None:
+    story.act("谁可领取（三）：地区身份核验服务", "Who may claim, 3: the region's own eligibility service, over HTTP")
+    path, body = f"/v1/regions/{CITY}/eligibility-service", {"url": service.url}
+    story.request("province", "POST", path, body)
+    answer = bureau.province.post(path, body)
+    decided = bureau.province.must(answer, "POST", path)
+    service.trust(decided["key_id"], decided["secret"])
+    story.say(f"  decided: key {decided['key_id']}; its secret was shown this one time, and the service knows it")
+    rule = {"kind": "service", "rule": "residents"}
+    template_id = bureau.publish("身份核验培训券", rule)
+    story.say("  a student of 19 claims; the service refuses, and its reason is told:")
+    _refused(stage, story, channel, invented_person(26, birth=date(2002, 1, 1)), template_id, "residents")
+    person = invented_person(27)
+    claim = {"template_id": template_id, "assertion": stage.assertion(channel, person, "claim", template_id)}
+    story.say("  another claims while the service hangs; after three seconds:")
+    service.behave("hang", times=1)
+    answer = channel.post("/v1/claims", claim, key="while-it-hangs")
+    story.answer(answer, "code", "detail", "facts")
+    told = (answer.status, answer.body["code"], answer.body["facts"]["reason"])
+    story.must_be("the claim meanwhile", told, (503, "eligibility_service_unavailable", "timeout"))
+    story.say("  the same request with the same key, once the service answers again:")
+    answer = channel.post("/v1/claims", claim, key="while-it-hangs")
+    story.answer(answer, "voucher_id", "state")
+    story.must_be("the claim afterwards", (answer.status, answer.hit), (201, False))
+    story.must_be("how often the service was asked, for how many", service.asked, [1, 1, 1])
 
 
 def _by_relative(stage: DemoStage, story: Story, bureau: Bureau, channel: ApiClient) -> None:

@@ -27,6 +27,7 @@ import boto3
 from rich.console import Console
 
 from tools.deploy import Cloud, Deployed, deploy, step
+from tools.eligibility_server import EligibilityServer, eligibility_server
 from tools.package import ROOT, Package, package
 
 LOCAL = ROOT / ".local"
@@ -45,7 +46,7 @@ class LocalStack:
     """A running local stack.
 
     ``environment`` is what the API's function got, plus region, endpoint and credentials of MiniStack: give it to
-    ``chalicelib.config.read_settings`` or to a process.
+    ``chalicelib.config.read_settings`` or to a process. ``eligibility``: the sample service that a region may decide.
     """
 
     stage: str
@@ -54,6 +55,7 @@ class LocalStack:
     environment: Mapping[str, str]
     cloudformation_outputs: Mapping[str, str]
     log: Path
+    eligibility: EligibilityServer
 
     def client(self, service: str) -> Any:
         """A boto3 client of this stack's services."""
@@ -72,12 +74,14 @@ def local_stack(
     console = console or Console(quiet=True)
     with step(console, f"package {stage}"):
         packaged = package(stage, say=lambda text: console.print(f"  {text}", highlight=False))
-    with ministack(port=port, console=console) as (endpoint, log):
+    with ministack(port=port, console=console) as (endpoint, log), eligibility_server() as eligibility:
+        eligibility.tolerance = float("inf")  # the stage's clock can be moved, that of the service cannot
         cloud = Cloud(session(), endpoint, look_every=0.1)
         deployed = deploy(cloud, packaged, console=console)
-        stack = _describe(cloud, packaged, deployed, endpoint, log)
+        stack = _describe(cloud, packaged, deployed, endpoint, log, eligibility)
         if announce:
-            RUNNING.write_text(json.dumps({"endpoint": endpoint, "base_url": stack.base_url, "stage": stage}))
+            told = {"endpoint": endpoint, "base_url": stack.base_url, "stage": stage, "eligibility": eligibility.url}
+            RUNNING.write_text(json.dumps(told))
         try:
             yield stack
         finally:
@@ -201,7 +205,9 @@ def _stop(process: subprocess.Popen[bytes], home: Path) -> None:
     shutil.rmtree(home, ignore_errors=True)
 
 
-def _describe(cloud: Cloud, packaged: Package, deployed: Deployed, endpoint: str, log: Path) -> LocalStack:
+def _describe(
+    cloud: Cloud, packaged: Package, deployed: Deployed, endpoint: str, log: Path, eligibility: EligibilityServer
+) -> LocalStack:
     api = deployed.app["RestAPIId"]
     _put_gateway_responses(cloud, packaged, api, deployed.stage)
     function = cloud.client("lambda").get_function_configuration(FunctionName=deployed.app["APIHandlerName"])
@@ -214,6 +220,7 @@ def _describe(cloud: Cloud, packaged: Package, deployed: Deployed, endpoint: str
         environment=environment,
         cloudformation_outputs={**deployed.data, **deployed.app},
         log=log,
+        eligibility=eligibility,
     )
 
 

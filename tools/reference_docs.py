@@ -161,12 +161,16 @@ ADVICE: Mapping[str, tuple[str, str]] = {
         "A region or institution outside what the client, or the operator, acts for.",
         "Nothing; ask for a wider scope.",
     ),
-    "channel_not_open": ("The channel's regions do not hold the voucher's region.", "Do not offer this voucher."),
+    "channel_not_open": (
+        "The channel's regions do not hold the voucher's region.",
+        "Do not offer this voucher; name the channels that do.",
+    ),
     # what does not exist
     "region_not_found": ("No region has this code.", FIND),
     "relation_not_found": ("No such relation of this person, or it has ended.", FIND),
     "rules_not_found": ("The region has no such version, or it was withdrawn.", FIND),
     "not_enlisted": ("The number is on no group of this region's list.", "Nothing, unless it was mistyped."),
+    "eligibility_service_not_found": ("This very region has decided none; one above it may have.", "Decide one."),
     "programme_not_found": ("No programme has this id.", FIND),
     "course_not_found": ("No course has this id.", FIND),
     "institution_not_found": ("No institution has this id.", FIND),
@@ -175,6 +179,7 @@ ADVICE: Mapping[str, tuple[str, str]] = {
     "assertion_key_not_found": ("No assertion key has this `kid`.", FIND),
     "account_not_found": ("No account has this id; out of scope; or it is of another region than the template.", FIND),
     "template_not_found": ("No template has this id; a draft, or an act, outside the asker's scope.", FIND),
+    "amendment_not_found": ("The template was not amended so often.", "List the template's amendments."),
     "voucher_not_found": (
         "No voucher has this id, or it is not the asker's to see; nobody with the asserted number has one.",
         FIND,
@@ -186,10 +191,36 @@ ADVICE: Mapping[str, tuple[str, str]] = {
         "Read again, then repeat.",
     ),
     # catalogue, templates, money
-    "institution_not_admitted": ("The institution is suspended.", "Nothing until it is readmitted."),
+    "institution_not_admitted": (
+        "The institution is a candidate, suspended or withdrawn (`state`), and that does not allow the act.",
+        "Nothing until the authority (re)admits it.",
+    ),
+    "staff_unknown": (
+        "The asserted person is not registered as staff of the institution that the assertion names.",
+        "Register them (`POST /v1/institutions/{institution_id}/staff`).",
+    ),
+    "staff_disabled": ("The asserted member of staff is disabled.", "Enable them, or let somebody else scan."),
+    "staff_not_found": ("No member of staff of this institution has this id.", FIND),
+    "terminal_not_found": ("No terminal of this institution has this id.", FIND),
+    "card_read_not_accepted": (
+        "The card read is not one that counts here and now, or its terminal is disabled or stands elsewhere.",
+        "Read the card again; for `unknown_key` and `place` ask the authority about the terminal.",
+    ),
+    "admission_step": (
+        "The step does not begin in this `state` of admission: a candidate is admitted, who is suspended readmitted.",
+        "Read the institution; it may be done already.",
+    ),
     "template_state": (
         "The act does not follow from the template's state.",
         "Read the template; it may be done already.",
+    ),
+    "listing_full": (
+        "Channels are told of so many templates of a region, and a published one would be one more.",
+        "Close what is no longer offered; the same key may be used.",
+    ),
+    "not_in_favour": (
+        "An amendment would shorten what holders were promised, or adds nothing to it: `what` and `reason` say so.",
+        "Close the template and issue anew, or leave the change out.",
     ),
     "budget_exceeded": (
         "More is to be reserved, or taken back, than is free.",
@@ -211,6 +242,12 @@ ADVICE: Mapping[str, tuple[str, str]] = {
     "proxy_limit_reached": (
         "The region allows one relative to act for so many people; 0: it allows none.",
         "Show it; one of the relations may be ended first.",
+    ),
+    "eligibility_service_disabled": ("It was disabled; nobody asks it.", "Decide it anew, if it is to be asked again."),
+    "eligibility_service_unavailable": (
+        "The service that the template's rule asks gave no answer that can be relied on; `reason` says what was wrong "
+        "with it. Nothing changed.",
+        f"{WAIT} If it stays, tell the region: docs/eligibility-service.md.",
     ),
     "rules_in_force": ("The date of this version has come: it cannot be withdrawn.", "Decide a next version."),
     "cap_reached": (
@@ -242,6 +279,23 @@ ADVICE: Mapping[str, tuple[str, str]] = {
         "Nobody has this number or id, or none of their vouchers is of the asker's regions.",
         "Check the number, and the scope of client and operator.",
     ),
+    "same_operator": ("The operator who proposed the merge confirms it too.", "Let another operator confirm."),
+    "merge_not_found": ("No merge has this id, or it is of another region.", FIND),
+    "record_merged": ("To be changed, but merged into another record.", "Act on the record `person_id`."),
+    "records_linked": (
+        "To be merged, but one of them leads to another record already, or has too many that lead to it.",
+        "Take the record that stays (search finds it); or undo the earlier merge.",
+    ),
+    "both_hold": (
+        "To be merged, but both have a voucher of one template, and neither came to nothing.",
+        "Revoke one, or let it be given back; then propose again.",
+    ),
+    "relations_stand": (
+        "To be merged into another, but it acts for somebody, or is acted for.",
+        "The person or the relative ends the relation in a session of their own; then propose again.",
+    ),
+    "merge_state": ("Confirmed or undone already.", "Read the merge."),
+    "undo_window_over": ("Confirmed more than 30 days ago.", "Nothing."),
     "number_taken": (
         "The number leads to another record.",
         "Compare the two; if both are one person, `POST /v1/merges` with `person_id`.",
@@ -288,6 +342,7 @@ FACTS: Mapping[str, str] = {
     "rules": "names of rules, as the template has them",
     "claim_from": "first day, China",
     "claim_until": "last day, China",
+    "channels": "names of channels that are open, separated by commas; twenty at most",
     "claimed_at": "instant",
     "count": "how many `errors`",
     "duties": "duties of which one will do, separated by commas",
@@ -296,8 +351,11 @@ FACTS: Mapping[str, str] = {
     "institution_id": "where",
     "institution_name": "where, in Chinese",
     "invalid_request.reason": "a sentence in English",
+    "listing_full.limit": "templates",
     "needed_fen": "fen",
     "person_id": "the other record; none where it is outside the asker's scope",
+    "eligibility_service_unavailable.region": "whose service",
+    "record_merged.person_id": "the record that counts",
     "reason": "a word of the list below",
     "redeemed_at": "instant",
     "retry_after_seconds": "seconds to the next window",
@@ -309,6 +367,7 @@ FACTS: Mapping[str, str] = {
     "until": "instant",
     "valid_from": "first day, China",
     "valid_until": "last day, China",
+    "template_id": "the template that both have",
     "voucher_id": "the voucher that is there",
     "what": "its id",
     "window_seconds": "seconds",

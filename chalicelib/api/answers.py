@@ -145,6 +145,7 @@ class Operation:
     zh: str
     en: str
     tag: str
+    by_staff: bool = False
 
     @property
     def label(self) -> str:
@@ -193,11 +194,13 @@ def answers(
     status: int = 200,
     holder: Holder = "none",
     changes: bool | None = None,
+    by_staff: bool = False,
     errors: Sequence[type[DomainError]] = (),
 ) -> Callable[[_View], _View]:
     """Serve ``view`` at ``method path``. ``act`` is what the client must be allowed to do; None is open to all.
 
     With ``holder="may"`` a request with a session counts as SERVE_HOLDER, and only one without it as ``act``.
+    ``by_staff``: a channel may ask too, with a ``staff_assertion`` in the body in place of an operator's signature.
     ``changes`` (default: a POST does) decides whether an Idempotency-Key is needed or refused.
     """
 
@@ -219,6 +222,7 @@ def answers(
             zh=zh,
             en=en,
             tag=tag,
+            by_staff=by_staff,
         )
         OPERATIONS.append(operation)
 
@@ -280,16 +284,20 @@ def _serve(operation: Operation, view: Callable[..., Any], routes: Blueprint) ->
 
 def _read(operation: Operation, platform: Platform, received: Received, progress: _Progress) -> Call[Any, Any]:
     now = platform.clock.now()
-    actor, session = None, None
+    actor, session, through_staff = None, None, False
     if operation.act is not None:
         client = _authenticate(platform, received, now)
         _count(platform, client, now, progress)
         actor = progress.actor = Actor(client, _operator(platform, received, client, now))
         session = _session(operation, platform, received, client, now)
-        access.may(actor, operation.act if session is None else _act_with_session(operation))
+        through_staff = operation.by_staff and client.role is access.Role.CHANNEL
+        if not through_staff:
+            access.may(actor, operation.act if session is None else _act_with_session(operation))
     key = requests.read_idempotency_key(received, changes=operation.changes)
     body, canonical = requests.read_body(received, operation.body)
     progress.body = body
+    if through_staff and getattr(body, "staff_assertion", None) is None:
+        raise Forbidden()
     query = progress.query = requests.read_query(received, operation.query)
     attempt = None
     if operation.changes and actor is not None:

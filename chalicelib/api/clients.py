@@ -9,7 +9,7 @@ from pydantic import Field
 from chalicelib.api.answers import Call, Plain, answers
 from chalicelib.api.shapes import Asked, Identifier, Instant, Line, Nothing, RegionCode, RegionListing, Shown
 from chalicelib.domain import pace
-from chalicelib.domain.access import Act, Role, must_cover
+from chalicelib.domain.access import MOST_REGIONS, Act, Role, must_cover
 from chalicelib.domain.errors import (
     ClientDisabled,
     ClientNotFound,
@@ -31,7 +31,7 @@ class ClientRequest(Asked):
 
     name: Line
     role: Role
-    regions: Annotated[tuple[RegionCode, ...], Field(min_length=1, max_length=100)]
+    regions: Annotated[tuple[RegionCode, ...], Field(min_length=1, max_length=MOST_REGIONS)]
     institutions: Annotated[tuple[Identifier, ...], Field(max_length=100)] = ()
     requests_per_second: Annotated[int, Field(ge=1, le=pace.FASTEST)] | None = None
 

@@ -1,16 +1,24 @@
 """Institutions and their admission."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from chalice.app import Blueprint
 from pydantic import Field
 
 from chalicelib.api.answers import Call, Plain, answers
-from chalicelib.api.shapes import Asked, Line, Nothing, RegionCode, RegionListing, Shown
+from chalicelib.api.shapes import Asked, Instant, Line, Nothing, Reason, RegionCode, RegionListing, Shown
 from chalicelib.domain.access import Act
 from chalicelib.domain.coordinates import Datum
-from chalicelib.domain.errors import AlreadyExists, InstitutionNotFound, Invalid, OutOfScope, RegionNotFound
-from chalicelib.domain.institution import Admission, Institution, Kind
+from chalicelib.domain.errors import (
+    AdmissionStepRefused,
+    AlreadyExists,
+    ConcurrentChange,
+    InstitutionNotFound,
+    Invalid,
+    OutOfScope,
+    RegionNotFound,
+)
+from chalicelib.domain.institution import Admission, AdmissionStep, Institution, Kind
 from chalicelib.domain.outcomes import Done, Page
 from chalicelib.services import cataloguing
 from chalicelib.services.cataloguing import InstitutionDraft
@@ -29,7 +37,8 @@ class Coordinates(Asked):
 
 
 class InstitutionRequest(Asked):
-    """``institution_id`` is the unified social credit code (GB 32100)."""
+    """``institution_id`` is the unified social credit code (GB 32100). A ``candidate`` is admitted by an act of its
+    own."""
 
     institution_id: Annotated[str, Field(min_length=1, max_length=30, examples=["91350100M000100Y43"])]
     region: RegionCode
@@ -37,9 +46,21 @@ class InstitutionRequest(Asked):
     name_en: Line
     kind: Kind
     coordinates: Coordinates
+    admission: Literal[Admission.CANDIDATE, Admission.ADMITTED] = Admission.ADMITTED
+
+
+class AdmissionActAnswer(Shown):
+    """What an act made of the admission, when, by whose hand and why."""
+
+    state: Admission
+    at: Instant
+    operator_id: str | None
+    reason: str | None
 
 
 class InstitutionAnswer(Shown):
+    """``acts``: the last twenty acts on its admission, the oldest first."""
+
     institution_id: str
     region: str
     name_zh: str
@@ -48,6 +69,7 @@ class InstitutionAnswer(Shown):
     coordinates: Coordinates
     admission: Admission
     version: int
+    acts: tuple[AdmissionActAnswer, ...]
 
     @classmethod
     def of(cls, noun: Any) -> Self:
@@ -61,7 +83,18 @@ class InstitutionAnswer(Shown):
             coordinates=Coordinates(latitude=one.latitude, longitude=one.longitude, datum=Datum(one.datum)),
             admission=one.admission,
             version=one.version,
+            acts=tuple(AdmissionActAnswer.of(act) for act in one.acts),
         )
+
+
+class AdmissionRequest(Asked):
+    reason: Reason
+
+
+class BriefAdmissionRequest(Nothing):
+    """The reason may be left out."""
+
+    reason: Reason | None = None
 
 
 @answers(
@@ -71,8 +104,8 @@ class InstitutionAnswer(Shown):
     status=201,
     act=Act.MANAGE_CATALOGUE,
     tag="institutions",
-    zh="准入机构",
-    en="Admit an institution",
+    zh="登记机构（准入或待准入）",
+    en="Record an institution, admitted or as a candidate",
     errors=(Invalid, OutOfScope, RegionNotFound, AlreadyExists),
 )
 def post_institution(call: Call[InstitutionRequest, Nothing]) -> Done[InstitutionAnswer]:
@@ -112,15 +145,29 @@ def get_institution(call: Plain, institution_id: str) -> InstitutionAnswer:
 @answers(
     routes,
     "POST",
+    "/v1/institutions/{institution_id}/admit",
+    act=Act.MANAGE_CATALOGUE,
+    tag="institutions",
+    zh="准入机构",
+    en="Admit a candidate",
+    errors=(OutOfScope, InstitutionNotFound, AdmissionStepRefused, ConcurrentChange),
+)
+def admit_institution(call: Call[AdmissionRequest, Nothing], institution_id: str) -> Done[InstitutionAnswer]:
+    return _step(call, institution_id, AdmissionStep.ADMIT, call.body.reason)
+
+
+@answers(
+    routes,
+    "POST",
     "/v1/institutions/{institution_id}/suspend",
     act=Act.MANAGE_CATALOGUE,
     tag="institutions",
     zh="暂停机构",
     en="Suspend an institution",
-    errors=(OutOfScope, InstitutionNotFound),
+    errors=(OutOfScope, InstitutionNotFound, AdmissionStepRefused, ConcurrentChange),
 )
-def suspend_institution(call: Plain, institution_id: str) -> Done[InstitutionAnswer]:
-    return _set_admission(call, institution_id, Admission.SUSPENDED)
+def suspend_institution(call: Call[BriefAdmissionRequest, Nothing], institution_id: str) -> Done[InstitutionAnswer]:
+    return _step(call, institution_id, AdmissionStep.SUSPEND, call.body.reason)
 
 
 @answers(
@@ -130,14 +177,45 @@ def suspend_institution(call: Plain, institution_id: str) -> Done[InstitutionAns
     act=Act.MANAGE_CATALOGUE,
     tag="institutions",
     zh="恢复机构准入",
-    en="Readmit an institution",
-    errors=(OutOfScope, InstitutionNotFound),
+    en="Readmit a suspended institution",
+    errors=(OutOfScope, InstitutionNotFound, AdmissionStepRefused, ConcurrentChange),
 )
-def readmit_institution(call: Plain, institution_id: str) -> Done[InstitutionAnswer]:
-    return _set_admission(call, institution_id, Admission.ADMITTED)
+def readmit_institution(call: Call[BriefAdmissionRequest, Nothing], institution_id: str) -> Done[InstitutionAnswer]:
+    return _step(call, institution_id, AdmissionStep.READMIT, call.body.reason)
 
 
-def _set_admission(call: Plain, institution_id: str, admission: Admission) -> Done[InstitutionAnswer]:
+@answers(
+    routes,
+    "POST",
+    "/v1/institutions/{institution_id}/withdraw",
+    act=Act.MANAGE_CATALOGUE,
+    tag="institutions",
+    zh="机构退出",
+    en="Withdraw an institution",
+    errors=(OutOfScope, InstitutionNotFound, AdmissionStepRefused, ConcurrentChange),
+)
+def withdraw_institution(call: Call[AdmissionRequest, Nothing], institution_id: str) -> Done[InstitutionAnswer]:
+    return _step(call, institution_id, AdmissionStep.WITHDRAW, call.body.reason)
+
+
+@answers(
+    routes,
+    "POST",
+    "/v1/institutions/{institution_id}/reapply",
+    act=Act.MANAGE_CATALOGUE,
+    tag="institutions",
+    zh="机构重新申请准入",
+    en="A withdrawn institution applies anew",
+    errors=(OutOfScope, InstitutionNotFound, AdmissionStepRefused, ConcurrentChange),
+)
+def reapply_institution(call: Call[BriefAdmissionRequest, Nothing], institution_id: str) -> Done[InstitutionAnswer]:
+    return _step(call, institution_id, AdmissionStep.REAPPLY, call.body.reason)
+
+
+def _step(
+    call: Call[Any, Nothing], institution_id: str, step: AdmissionStep, reason: str | None
+) -> Done[InstitutionAnswer]:
     p = call.platform
-    done = cataloguing.set_admission(p.catalogue, p.marks, institution_id, admission, **call.acting)
-    return InstitutionAnswer.done(done)
+    return InstitutionAnswer.done(
+        cataloguing.change_admission(p.catalogue, p.marks, institution_id, step, reason, **call.acting)
+    )

@@ -27,9 +27,10 @@ EXAMPLES = Path(__file__).with_name("examples.json")
 TAGS = {
     "about": "任何人可查 / Open to all",
     "regions": "行政区划与规则 / Regions and rule sets",
-    "eligibility": "适用人群名单 / Who is eligible",
+    "eligibility": "适用人群名单、身份核验服务 / Who is eligible: the list, the region's service",
     "programmes": "培训项目 / Programmes",
     "institutions": "培训机构 / Institutions",
+    "staff": "机构工作人员与社保卡终端 / Staff and card terminals of institutions",
     "courses": "课程 / Courses",
     "access": "应用、经办人、断言公钥 / Clients, operators, assertion keys",
     "people": "人员：查找、查看、更正、合并、标记 / People: find, disclose, correct, merge, flag",
@@ -89,7 +90,7 @@ def _operation(one: Operation, example: Mapping[str, Any]) -> dict[str, Any]:
         content: dict[str, Any] = {"schema": {"$ref": REF.format(model=one.body.__name__)}}
         if "request" in example:
             content["example"] = example["request"]
-        said["requestBody"] = {"required": one.body is not Nothing, "content": {"application/json": content}}
+        said["requestBody"] = {"required": not issubclass(one.body, Nothing), "content": {"application/json": content}}
     return said
 
 
@@ -101,8 +102,11 @@ def _security(one: Operation) -> list[dict[str, list[str]]]:
     if one.act is None:
         return []
     client: dict[str, list[str]] = {"appKey": [], "signature": []}
+    signed = client | {"operator": []}
+    if one.by_staff:
+        return [signed, client] if _signed(one) else [client]  # channels: the body carries the assertion of staff
     if _signed(one):
-        client["operator"] = []
+        client = signed
     holder = client | {"holderSession": []}
     return {"none": [client], "may": [client, holder], "must": [holder]}[one.holder]
 
@@ -155,7 +159,7 @@ def _content(one: Operation) -> dict[str, Any]:
                 "type": "object",
                 "required": ["items", "next_cursor"],
                 "properties": {
-                    "items": {"type": "array", "items": schemas[0]},
+                    "items": {"type": "array", "items": schemas[0] if len(schemas) == 1 else {"oneOf": schemas}},
                     "next_cursor": {"type": ["string", "null"], "description": "null on the last page"},
                 },
                 "additionalProperties": False,

@@ -21,7 +21,15 @@ from chalicelib.api.shapes import (
     told_as_one,
 )
 from chalicelib.domain.access import Act, must_cover
-from chalicelib.domain.errors import FlagNotSet, Invalid, NumberKnown, NumberTaken, OutOfScope, PersonNotFound
+from chalicelib.domain.errors import (
+    FlagNotSet,
+    Invalid,
+    NumberKnown,
+    NumberTaken,
+    OutOfScope,
+    PersonNotFound,
+    RecordMerged,
+)
 from chalicelib.domain.identifiers import IdType
 from chalicelib.domain.outcomes import Done, Page
 from chalicelib.domain.person import FlagKind
@@ -64,13 +72,17 @@ class FlagAnswer(Shown):
 
 
 class PersonAnswer(Shown):
-    """``name`` and ``id_number`` are masked; ``vouchers``: how many of the asker's regions, whatever their state."""
+    """``name`` and ``id_number`` are masked; ``vouchers``: how many of the asker's regions, whatever their state.
+
+    ``also``: records that were merged into this one; vouchers and flags are those of all of them.
+    """
 
     person_id: str
     name: str
     id_number: str
     vouchers: int
     flags: tuple[FlagAnswer, ...]
+    also: tuple[str, ...]
 
     @classmethod
     def of(cls, noun: Any) -> Self:
@@ -81,7 +93,8 @@ class PersonAnswer(Shown):
             name=person.masked_name,
             id_number=person.masked_number,
             vouchers=found.vouchers,
-            flags=tuple(FlagAnswer.of(flag) for flag in person.flags),
+            flags=tuple(FlagAnswer.of(flag) for one in (person, *found.linked) for flag in one.flags),
+            also=person.also,
         )
 
 
@@ -222,7 +235,7 @@ class RecordAnswer(Shown):
     tag="people",
     zh="标记人员（已去世、不符合条件）或取消标记",
     en="Flag a person as deceased or not eligible, or take the flag away",
-    errors=(Invalid, PersonNotFound, FlagNotSet),
+    errors=(Invalid, PersonNotFound, RecordMerged, FlagNotSet),
 )
 def post_flag(call: Call[FlagRequest, Nothing], person_id: str) -> Done[RecordAnswer]:
     p, asked = call.platform, call.body
@@ -260,7 +273,7 @@ class NumberRequest(Asked):
     tag="people",
     zh="更正姓名或手机号",
     en="Correct a name or mobile",
-    errors=(Invalid, PersonNotFound),
+    errors=(Invalid, PersonNotFound, RecordMerged),
 )
 def post_correction(call: Call[CorrectionRequest, Nothing], person_id: str) -> Done[RecordAnswer]:
     p, asked = call.platform, Correction(**call.body.model_dump())
@@ -275,7 +288,7 @@ def post_correction(call: Call[CorrectionRequest, Nothing], person_id: str) -> D
     tag="people",
     zh="增加或更正证件号码",
     en="Add or correct an ID number",
-    errors=(Invalid, PersonNotFound, NumberTaken, NumberKnown),
+    errors=(Invalid, PersonNotFound, RecordMerged, NumberTaken, NumberKnown),
 )
 def post_number(call: Call[NumberRequest, Nothing], person_id: str) -> Done[RecordAnswer]:
     p, asked = call.platform, NewNumber(**call.body.model_dump())

@@ -14,6 +14,7 @@ from chalicelib.domain.errors import (
     AlreadyRedeemed,
     AssertionNotAccepted,
     CapReached,
+    CardReadNotAccepted,
     CodeNotAccepted,
     CourseNotFound,
     Expired,
@@ -24,6 +25,8 @@ from chalicelib.domain.errors import (
     NotYetValid,
     OutOfScope,
     PersonFlagged,
+    StaffDisabled,
+    StaffUnknown,
     TokenNotAccepted,
     UsedTooOften,
     VoucherEnded,
@@ -39,21 +42,26 @@ routes = Blueprint(__name__)
 
 
 class RedemptionRequest(Asked):
-    """Exactly one of ``token``, ``code`` and ``assertion`` (purpose ``redeem``); the last with ``template_id``."""
+    """Exactly one of ``token``, ``code``, ``assertion`` and ``card_read`` (purpose ``redeem``); the last two with
+    ``template_id``. ``staff_assertion`` (purpose ``staff``, subject the institution): who scans, from a channel."""
 
-    model_config = told_as_one("token", "code", "assertion", assertion="template_id")
+    model_config = told_as_one(
+        "token", "code", "assertion", "card_read", assertion="template_id", card_read="template_id"
+    )
 
     institution_id: Identifier
     course_id: Identifier
     token: Token | None = None
     code: Code | None = None
     assertion: Jws | None = None
+    card_read: Jws | None = None
     template_id: Identifier | None = None
+    staff_assertion: Jws | None = None
 
     @model_validator(mode="after")
     def _one_proof(self) -> Self:
-        exactly_one(self, "token", "code", "assertion")
-        if self.assertion is not None:
+        exactly_one(self, "token", "code", "assertion", "card_read")
+        if self.assertion is not None or self.card_read is not None:
             exactly_one(self, "template_id")
         return self
 
@@ -64,11 +72,15 @@ class RedemptionRequest(Asked):
     "/v1/redemptions",
     status=201,
     act=Act.REDEEM,
+    by_staff=True,
     tag="vouchers",
     zh="用券",
     en="Redeem a voucher",
     errors=(
         AssertionNotAccepted,
+        CardReadNotAccepted,
+        StaffUnknown,
+        StaffDisabled,
         Invalid,
         OutOfScope,
         InstitutionNotFound,
@@ -96,9 +108,10 @@ def post_redemption(call: Call[RedemptionRequest, Nothing]) -> Done[ReceiptAnswe
         p.templates,
         p.people,
         p.keys,
-        Presented(token=asked.token, code=asked.code, assertion=asked.assertion, template_id=asked.template_id),
+        Presented(asked.token, asked.code, asked.assertion, asked.template_id, asked.card_read),
         institution_id=asked.institution_id,
         course_id=asked.course_id,
+        staff_assertion=asked.staff_assertion,
         **call.acting,
     )
     return ReceiptAnswer.done(done)

@@ -117,9 +117,9 @@ def read_query(received: Received, model: type[B]) -> B:
 def read_body(received: Received, model: type[B]) -> tuple[B, bytes]:
     """The body in its model, and its canonical bytes (names sorted, no white space).
 
-    A body of no fields may be left out. Raises UnsupportedMediaType, MalformedJson, InvalidFields.
+    A body of which nothing must be there may be left out. Raises UnsupportedMediaType, MalformedJson, InvalidFields.
     """
-    if model is Nothing and not received.body:
+    if issubclass(model, Nothing) and not received.body:
         return model(), b"{}"
     if received.method == "GET":
         raise Invalid(reason="a GET has no body")

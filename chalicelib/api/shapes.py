@@ -31,7 +31,7 @@ class Asked(BaseModel):
 
 
 class Nothing(Asked):
-    """No fields."""
+    """No fields; those of what derives from it need not be there, so the body may be left out."""
 
 
 class Shown(BaseModel):

@@ -30,12 +30,14 @@ from chalicelib.domain.errors import (
     CourseNotFound,
     InstitutionNotFound,
     Invalid,
+    ListingFull,
     OutOfScope,
     ProgrammeNotFound,
     RegionNotFound,
     TemplateNotFound,
     TemplateStateRefused,
 )
+from chalicelib.domain.listing import Left
 from chalicelib.domain.outcomes import Done, Page
 from chalicelib.domain.template import (
     BusinessMode,
@@ -48,7 +50,7 @@ from chalicelib.domain.template import (
     Terms,
 )
 from chalicelib.domain.voucher import State
-from chalicelib.services import publishing
+from chalicelib.services import offering, publishing
 from chalicelib.services.publishing import TemplateDraft
 
 routes = Blueprint(__name__)
@@ -191,6 +193,26 @@ class TemplateWithTerms(TemplateHead):
         return cls(**parts)
 
 
+class OfferLookAnswer(Shown):
+    title: str
+    colour: str
+    text_colour: str
+    image_key: str | None
+
+
+class OfferAnswer(Shown):
+    """A template as everybody sees it. ``left``: none, few (100 or 1 % at most), some (20 % at most), plenty; at most a
+    minute old."""
+
+    template_id: str
+    region: str
+    state: TemplateState
+    look: OfferLookAnswer
+    terms: TermsAnswer
+    left: Left
+    published_at: Instant
+
+
 class TemplateAnswer(TemplateWithTerms):
     """``stock`` is for the authorities of its region and auditors; others see null."""
 
@@ -230,11 +252,23 @@ def post_template(call: Call[TemplateRequest, Nothing]) -> Done[TemplateHead]:
     "/v1/templates",
     act=Act.READ_CATALOGUE,
     tag="templates",
-    zh="地区的券模板",
-    en="Templates of a region",
+    zh="地区的券模板；对渠道：该地区及其上级地区在架的券",
+    en="Templates of a region; for channels: what is offered there, by the regions above it too",
+    errors=(RegionNotFound,),
 )
-def list_templates(call: Call[Nothing, RegionListing]) -> Page[TemplateWithTerms]:
+def list_templates(call: Call[Nothing, RegionListing]) -> Page[TemplateWithTerms | OfferAnswer]:
     asked, templates = call.query, call.platform.templates
+    if call.actor.client.role is Role.CHANNEL:
+        offers = offering.list_offers(
+            call.platform.catalogue,
+            call.platform.listings,
+            asked.region,
+            asked.limit,
+            asked.cursor,
+            actor=call.actor,
+            now=call.now,
+        )
+        return Page(tuple(OfferAnswer.of(one) for one in offers.items), offers.cursor)
     page = templates.page(asked.region, asked.limit, asked.cursor)
     shown = [one for one in page.items if _may_see(call.actor, one)]
     items = (TemplateWithTerms.joined(one, templates.terms(one.template_id, one.terms_version)) for one in shown)
@@ -282,7 +316,7 @@ def list_shards(call: Plain, template_id: str) -> ShardsAnswer:
     tag="templates",
     zh="发布",
     en="Publish",
-    errors=(OutOfScope, TemplateNotFound, AccountNotFound, TemplateStateRefused, BudgetExceeded),
+    errors=(OutOfScope, TemplateNotFound, AccountNotFound, TemplateStateRefused, ListingFull, BudgetExceeded),
 )
 def publish_template(call: Plain, template_id: str) -> Done[TemplateHead]:
     p = call.platform

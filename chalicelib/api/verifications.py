@@ -6,17 +6,22 @@ from chalice.app import Blueprint
 from pydantic import Field, model_validator
 
 from chalicelib.api.answers import Call, answers
-from chalicelib.api.shapes import Asked, Day, Identifier, Nothing, Shown, exactly_one, told_as_one
+from chalicelib.api.shapes import Asked, Day, Identifier, Jws, Nothing, Shown, exactly_one, told_as_one
 from chalicelib.api.vouchers import RedemptionAnswer
 from chalicelib.api.words import say, shown
 from chalicelib.domain.access import Act
 from chalicelib.domain.errors import (
+    AssertionNotAccepted,
+    CardReadNotAccepted,
     CodeNotAccepted,
     CourseNotFound,
     DomainError,
     InstitutionNotAdmitted,
     InstitutionNotFound,
+    Invalid,
     OutOfScope,
+    StaffDisabled,
+    StaffUnknown,
     TokenNotAccepted,
     VoucherNotFound,
 )
@@ -32,27 +37,39 @@ Code = Annotated[str, Field(min_length=10, max_length=40, description="as typed;
 
 
 class VerificationRequest(Asked):
-    """Exactly one of ``token`` and ``code``. With a course its terms are judged too."""
+    """Exactly one of ``token``, ``code`` and ``card_read`` (purpose ``redeem``); the last with ``template_id``. With a
+    course its terms are judged too. ``staff_assertion`` (purpose ``staff``, subject the institution): who scans, from a
+    channel."""
 
-    model_config = told_as_one("token", "code")
+    model_config = told_as_one("token", "code", "card_read", card_read="template_id")
 
     institution_id: Identifier
     token: Token | None = None
     code: Code | None = None
+    card_read: Jws | None = None
+    template_id: Identifier | None = None
     course_id: Identifier | None = None
+    staff_assertion: Jws | None = None
 
     @model_validator(mode="after")
     def _one_proof(self) -> Self:
-        exactly_one(self, "token", "code")
+        exactly_one(self, "token", "code", "card_read")
+        if self.card_read is not None:
+            exactly_one(self, "template_id")
         return self
 
 
 class RefusalAnswer(Shown):
-    """Why redeeming would be refused: what its problem would say."""
+    """Why it would be refused: what its problem would say."""
 
     code: str
     detail: str
     facts: dict[str, str | int | None]
+
+    @classmethod
+    def saying(cls, error: DomainError, *, chinese: bool) -> Self:
+        detail = say(error.zh if chinese else error.en, error.facts, chinese=chinese)
+        return cls(code=error.code, detail=detail, facts=shown(error.facts))
 
 
 class VerificationAnswer(Shown):
@@ -78,11 +95,17 @@ class VerificationAnswer(Shown):
     "POST",
     "/v1/verifications",
     act=Act.VERIFY,
+    by_staff=True,
     changes=False,
     tag="vouchers",
     zh="验券",
     en="Verify a voucher",
     errors=(
+        AssertionNotAccepted,
+        CardReadNotAccepted,
+        StaffUnknown,
+        StaffDisabled,
+        Invalid,
         TokenNotAccepted,
         CodeNotAccepted,
         OutOfScope,
@@ -99,15 +122,16 @@ def post_verification(call: Call[VerificationRequest, Nothing]) -> VerificationA
         p.templates,
         p.people,
         p.keys,
-        Presented(token=asked.token, code=asked.code),
+        Presented(token=asked.token, code=asked.code, card_read=asked.card_read, template_id=asked.template_id),
         institution_id=asked.institution_id,
         course_id=asked.course_id,
+        staff_assertion=asked.staff_assertion,
         actor=call.actor,
         now=call.now,
     )
     return VerificationAnswer(
         usable=found.usable,
-        refusal=_refusal(found.refusal, chinese=call.chinese) if found.refusal else None,
+        refusal=RefusalAnswer.saying(found.refusal, chinese=call.chinese) if found.refusal else None,
         voucher_id=found.voucher.voucher_id,
         template_id=found.voucher.template_id,
         region=found.voucher.region,
@@ -120,8 +144,3 @@ def post_verification(call: Call[VerificationRequest, Nothing]) -> VerificationA
         face_value_fen=found.terms.face_value_fen,
         redemption=RedemptionAnswer.of(found.voucher.redemption) if found.voucher.redemption else None,
     )
-
-
-def _refusal(error: DomainError, *, chinese: bool) -> RefusalAnswer:
-    detail = say(error.zh if chinese else error.en, error.facts, chinese=chinese)
-    return RefusalAnswer(code=error.code, detail=detail, facts=shown(error.facts))

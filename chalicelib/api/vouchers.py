@@ -14,6 +14,7 @@ from chalicelib.domain.errors import (
     AssertionNotAccepted,
     Expired,
     HoldsAnother,
+    InstitutionNotFound,
     Invalid,
     NotHeld,
     NotRedeemed,
@@ -21,6 +22,8 @@ from chalicelib.domain.errors import (
     OutOfScope,
     RelationNotFound,
     ReversalWindowOver,
+    StaffDisabled,
+    StaffUnknown,
     VoucherEnded,
     VoucherNotFound,
 )
@@ -145,6 +148,12 @@ class ReasonRequest(Asked):
     reason: Reason
 
 
+class ReversalRequest(ReasonRequest):
+    """``staff_assertion`` (purpose ``staff``, subject the institution): who scanned, from a channel."""
+
+    staff_assertion: Jws | None = None
+
+
 @answers(
     routes,
     "POST",
@@ -234,7 +243,7 @@ def get_history(call: Plain, voucher_id: str) -> HistoryAnswer:
 def get_qr(call: Call[Nothing, QrQuery], voucher_id: str) -> Picture | TokenAnswer | PngAnswer:
     p = call.platform
     shown = showing.show_token(
-        p.people, p.keys, p.chance, voucher_id, session=call.session, actor=call.actor, now=call.now
+        p.templates, p.people, p.keys, p.chance, voucher_id, session=call.session, actor=call.actor, now=call.now
     )
     return _picture(call.query.format, shown)
 
@@ -244,14 +253,35 @@ def get_qr(call: Call[Nothing, QrQuery], voucher_id: str) -> Picture | TokenAnsw
     "POST",
     "/v1/vouchers/{voucher_id}/reversal",
     act=Act.REDEEM,
+    by_staff=True,
     tag="vouchers",
     zh="撤销使用",
     en="Reverse a redemption",
-    errors=(OutOfScope, VoucherNotFound, NotRedeemed, ReversalWindowOver, HoldsAnother),
+    errors=(
+        AssertionNotAccepted,
+        StaffUnknown,
+        StaffDisabled,
+        InstitutionNotFound,
+        Invalid,
+        OutOfScope,
+        VoucherNotFound,
+        NotRedeemed,
+        ReversalWindowOver,
+        HoldsAnother,
+    ),
 )
-def post_reversal(call: Call[ReasonRequest, Nothing], voucher_id: str) -> Done[ReceiptAnswer]:
-    p, reason = call.platform, call.body.reason
-    done = changing_vouchers.reverse_redemption(p.catalogue, p.people, p.keys, voucher_id, reason, **call.acting)
+def post_reversal(call: Call[ReversalRequest, Nothing], voucher_id: str) -> Done[ReceiptAnswer]:
+    p, asked = call.platform, call.body
+    done = changing_vouchers.reverse_redemption(
+        p.catalogue,
+        p.templates,
+        p.people,
+        p.keys,
+        voucher_id,
+        asked.reason,
+        staff_assertion=asked.staff_assertion,
+        **call.acting,
+    )
     return ReceiptAnswer.done(done)
 
 
@@ -268,7 +298,9 @@ def post_reversal(call: Call[ReasonRequest, Nothing], voucher_id: str) -> Done[R
 )
 def post_return(call: Plain, voucher_id: str) -> Done[ReceiptAnswer]:
     p = call.platform
-    done = changing_vouchers.give_back(p.catalogue, p.people, p.keys, voucher_id, session=call.session, **call.acting)
+    done = changing_vouchers.give_back(
+        p.catalogue, p.templates, p.people, p.keys, voucher_id, session=call.session, **call.acting
+    )
     return ReceiptAnswer.done(done)
 
 
@@ -284,7 +316,7 @@ def post_return(call: Plain, voucher_id: str) -> Done[ReceiptAnswer]:
 )
 def post_revocation(call: Call[ReasonRequest, Nothing], voucher_id: str) -> Done[ReceiptAnswer]:
     p, reason = call.platform, call.body.reason
-    done = changing_vouchers.revoke_voucher(p.people, p.keys, voucher_id, reason, **call.acting)
+    done = changing_vouchers.revoke_voucher(p.templates, p.people, p.keys, voucher_id, reason, **call.acting)
     return ReceiptAnswer.done(done)
 
 

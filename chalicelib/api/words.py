@@ -13,7 +13,8 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "signature": ("签名不符", "its signature does not match"),
     "audience": ("不是签发给本应用的", "it was made for another client"),
     "purpose": ("用途不符", "it was made for another purpose"),
-    "subject": ("不是针对此券签发的", "it was made for another voucher or template"),
+    "subject": ("不是针对此券或此机构签发的", "it was made for another voucher, template or institution"),
+    "place": ("终端不属于该机构", "the terminal stands at another institution"),
     "expired": ("已过期", "it has expired"),
     "future": ("签发时间在未来，请校时", "it was made in the future; set the clock"),
     "used": ("已失效，出示后该券有过变动", "the voucher has changed since it was shown"),
@@ -21,6 +22,22 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "unknown": ("没有此经办人", "there is no such operator"),
     "disabled": ("经办人已停用", "the operator is disabled"),
     "client": ("经办人不属于本应用", "the operator does not belong to this client"),
+    # a region's eligibility service
+    "none": ("没有启用的服务", "no service is in use"),
+    "address": ("地址不是公网地址", "its address is not a public one"),
+    "connection": ("无法建立连接", "no connection came about"),
+    "timeout": ("超时", "it did not answer in time"),
+    "status": ("状态码不是 200", "its status was not 200"),
+    "too_large": ("答复太大", "its answer was too large"),
+    "broken_off": ("答复中断", "its answer broke off"),
+    "form": ("答复格式不符", "its answer has another form"),
+    "personal": ("理由中含有证件号码或手机号", "a reason has somebody's number in it"),
+    "resting": ("连续失败，暂停询问", "it failed too often and is left alone for a while"),
+    # amendments
+    "not_later": ("须晚于现行日期", "the date must be later than it is now"),
+    "there_already": ("所列均已在现行条款内", "all of it stands in the terms already"),
+    "any_already": ("现行条款本就不限，无可增加", "the terms allow any already, so there is nothing to add"),
+    "too_often": ("已达变更上限", "the terms have been amended as often as they can be"),
     # JSON
     "encoding": ("不是 UTF-8", "it is not UTF-8"),
     "syntax": ("语法错误", "its syntax is wrong"),
@@ -30,6 +47,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
 }
 # What services say of a field in English; the same in Chinese.
 PHRASES: Mapping[str, str] = {
+    "an amendment changes something": "条款变更须至少改动一项",
     "a rule set cannot begin in the past": "规则的生效日期不能早于今天",
     "the dates end before they begin": "结束日期不能早于开始日期",
     "one person is in too many groups": "该人员所在的人群类别过多",
@@ -40,6 +58,10 @@ PHRASES: Mapping[str, str] = {
     "nobody is their own proxy": "不能为自己代办",
     "the age ends before it begins": "年龄上限不能低于下限",
     "the region has no eligibility service": "该地区没有登记资格核验服务",
+    "not an address that may be called: https, a public host, a plain path, no query": (
+        "该地址不可调用：须为 https、公网主机、普通路径且不带参数"
+    ),
+    "counties, cities and provinces have eligibility services": "只有省、市、县可以设置身份核验服务",
     "one of token, code, or assertion with template_id is needed": "须提供 token、code，或 assertion 连同 template_id",
     "this cursor is not one of ours for this list": "cursor 不是本列表给出的",
     "this cursor is of another list": "该游标属于另一个列表",
@@ -48,11 +70,15 @@ PHRASES: Mapping[str, str] = {
     "nobody can claim a voucher that is no longer valid": "领取结束日期不能晚于有效期结束日期",
     "institutions are named for the role institution, and only for it": "角色 institution 须指明机构，其他角色不得指明",
     "id_type does not fit the number": "证件类型与号码不符",
+    "a record cannot be merged with itself": "不能与自身合并",
     "this is what is known already": "与现有信息一致，无需更正",
     "this person has too many numbers": "此人的证件号码已达上限",
     "who is deceased is so for good": "“已去世”标记不设截止日期",
     "a flag cannot end in the past": "标记的截止日期不能早于今天",
     "a flag ends only where it is set": "取消标记时不得填写截止日期",
+    "one of assertion and card_read is needed": "须提供 assertion 或 card_read",
+    "only a channel acts by a member of staff": "只有渠道可以凭工作人员身份断言办理",
+    "a card is put down by its holder: nobody acts for them": "持卡办理须本人到场，不能代办",
     "a duty is named twice": "同一岗位重复",
     "an auditor has no other duty": "审计岗位不得兼任其他岗位",
     "the programme is not one of this region or of one above it": "该培训项目不属于本地区或其上级地区",
@@ -74,7 +100,12 @@ STATES: Mapping[str, str] = {
     "published": "已发布",
     "suspended": "已暂停",
     "closed": "已关闭",
+    "candidate": "待准入",
     "admitted": "已准入",
+    "withdrawn": "已退出",
+    "proposed": "待确认",
+    "confirmed": "已确认",
+    "undone": "已撤销",
 }
 
 

@@ -15,6 +15,7 @@ from chalicelib.domain.errors import (
     OutOfScope,
 )
 from chalicelib.domain.region import within
+from chalicelib.domain.staff import StaffMember
 
 
 class Role(StrEnum):
@@ -46,6 +47,11 @@ class Act(StrEnum):
     SEE_IDENTITY = "see_identity"
     READ_DISCLOSURES = "read_disclosures"
     CORRECT_PEOPLE = "correct_people"
+    MERGE_PEOPLE = "merge_people"
+    CLAIM = "claim"
+    MANAGE_STAFF = "manage_staff"
+    READ_STAFF = "read_staff"
+    MANAGE_TERMINALS = "manage_terminals"
 
 
 class Duty(StrEnum):
@@ -77,11 +83,29 @@ _READING = {
     Act.READ_PEOPLE,
     Act.SEE_IDENTITY,
     Act.READ_DISCLOSURES,
+    Act.READ_STAFF,
 }
-_AUTHORITY = _READING | {Act.MANAGE_CATALOGUE, Act.MANAGE_TEMPLATES, Act.REVOKE, Act.CORRECT_PEOPLE}
+_AUTHORITY = _READING | {
+    Act.MANAGE_CATALOGUE,
+    Act.MANAGE_TEMPLATES,
+    Act.REVOKE,
+    Act.CORRECT_PEOPLE,
+    Act.MERGE_PEOPLE,
+    Act.MANAGE_STAFF,
+    Act.MANAGE_TERMINALS,
+}
 _ACTS: dict[Role, set[Act]] = {
-    Role.CHANNEL: {Act.READ_CATALOGUE, Act.SERVE_HOLDER},
-    Role.INSTITUTION: {Act.READ_CATALOGUE, Act.VERIFY, Act.REDEEM, Act.READ_VOUCHERS},
+    Role.CHANNEL: {Act.READ_CATALOGUE, Act.SERVE_HOLDER, Act.CLAIM},
+    # An institution claims for whoever puts their card on its terminal, and for nobody else.
+    Role.INSTITUTION: {
+        Act.READ_CATALOGUE,
+        Act.VERIFY,
+        Act.REDEEM,
+        Act.READ_VOUCHERS,
+        Act.CLAIM,
+        Act.MANAGE_STAFF,
+        Act.READ_STAFF,
+    },
     Role.COUNTY: _AUTHORITY,
     Role.CITY: _AUTHORITY | {Act.MANAGE_MONEY, Act.MANAGE_ACCESS},
     Role.PROVINCE: _AUTHORITY | {Act.MANAGE_MONEY, Act.MANAGE_ACCESS},
@@ -100,6 +124,10 @@ DUTIES: Mapping[Act, tuple[Duty, ...]] = {
     Act.SEE_IDENTITY: (Duty.CLERK, Duty.REVIEWER, Duty.AUDITOR),
     Act.READ_DISCLOSURES: (Duty.AUDITOR, Duty.ADMINISTRATOR),
     Act.CORRECT_PEOPLE: (Duty.CLERK, Duty.REVIEWER),
+    Act.MERGE_PEOPLE: (Duty.CLERK, Duty.REVIEWER),
+    Act.MANAGE_STAFF: (Duty.CLERK, Duty.ADMINISTRATOR),
+    # Whoever holds a terminal's key vouches for people: an institution does not hand such keys to itself.
+    Act.MANAGE_TERMINALS: (Duty.CLERK, Duty.ADMINISTRATOR),
 }
 
 
@@ -111,6 +139,10 @@ class Secret:
     sealed: str
     made_at: datetime
     ends_at: datetime | None = None
+
+
+MOST_REGIONS = 90
+"""Of one client: it is written in one transaction with a row for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +193,11 @@ class AssertionKey:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who asks: the client, and the operator where one signed."""
+    """Who asks: the client, and the operator where one signed, or the member of staff who scans through a channel."""
 
     client: Client
     operator: Operator | None = None
+    staff: StaffMember | None = None
 
     @property
     def app_key(self) -> str:
@@ -172,7 +205,14 @@ class Actor:
 
     @property
     def operator_id(self) -> str | None:
+        if self.staff:
+            return self.staff.staff_id
         return self.operator.operator_id if self.operator else None
+
+    @property
+    def institutions(self) -> tuple[str, ...]:
+        """Those that it acts for."""
+        return (self.staff.institution_id,) if self.staff else self.client.institutions
 
 
 def may(actor: Actor, act: Act) -> None:
@@ -227,9 +267,11 @@ def reaches(actor: Actor, region: str) -> bool:
 
 
 def must_act_for(actor: Actor, institution_id: str) -> None:
-    """Check that client and operator act for this institution. Raises OutOfScope."""
-    if institution_id not in actor.client.institutions:
+    """Check that client and operator, or the member of staff, act for this institution. Raises OutOfScope."""
+    if institution_id not in actor.institutions:
         raise OutOfScope()
+    if actor.staff:
+        return
     if actor.operator is None or actor.operator.institution_id != institution_id:
         raise OutOfScope()
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from chalicelib.domain.errors import AssertionNotAccepted
+from chalicelib.domain.errors import AssertionNotAccepted, CardReadNotAccepted
 
 MAX_AGE = timedelta(seconds=300)
 SESSION_LENGTH = timedelta(minutes=15)
@@ -16,14 +16,18 @@ class Purpose(StrEnum):
     REDEEM = "redeem"
     SESSION = "session"
     PROXY = "proxy"
+    CLAIMABLE = "claimable"
+    STAFF = "staff"
 
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """Who the platform says it is, for whom (``audience``: the client's app key) and for what.
+    """Who the platform says it is, or a terminal that read a card: for whom (``audience``: the client's app key) and
+    for what.
 
-    ``subject`` names the template or voucher of a claim or a use. ``verified_by`` says how the person was verified
-    (face, card, password …), ``verified_at`` when. The signature was checked before this object exists.
+    ``subject`` names the template or voucher of a claim or a use, or the region whose offers are looked at.
+    ``verified_by`` says how the person was verified (face, card, password …), ``verified_at`` when. The
+    signature was checked before this object exists.
     """
 
     kid: str
@@ -38,6 +42,8 @@ class Assertion:
     verified_at: datetime
     issued_at: datetime
     jti: str
+    terminal_id: str | None = None
+    card_number: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +57,24 @@ class HolderSession:
 
 
 def check_meant_for(assertion: Assertion, app_key: str, purpose: Purpose, subject: str | None) -> None:
-    """Check what does not depend on time. Raises AssertionNotAccepted (audience, purpose, subject)."""
+    """Check what does not depend on time. Raises AssertionNotAccepted, CardReadNotAccepted (audience, purpose,
+    subject)."""
     if assertion.audience != app_key:
-        raise AssertionNotAccepted(reason="audience")
+        raise _not_accepted(assertion, "audience")
     if assertion.purpose != purpose:
-        raise AssertionNotAccepted(reason="purpose")
+        raise _not_accepted(assertion, "purpose")
     if subject is not None and assertion.subject != subject:
-        raise AssertionNotAccepted(reason="subject")
+        raise _not_accepted(assertion, "subject")
 
 
 def check_age(assertion: Assertion, now: datetime) -> None:
-    """At most 300 s old, at most 30 s ahead of our clock. Raises AssertionNotAccepted (expired, future)."""
+    """At most 300 s old, at most 30 s ahead of our clock. Raises AssertionNotAccepted, CardReadNotAccepted (expired,
+    future)."""
     if now - assertion.issued_at > MAX_AGE:
-        raise AssertionNotAccepted(reason="expired")
+        raise _not_accepted(assertion, "expired")
     if assertion.issued_at - now > CLOCK_SKEW:
-        raise AssertionNotAccepted(reason="future")
+        raise _not_accepted(assertion, "future")
+
+
+def _not_accepted(assertion: Assertion, reason: str) -> AssertionNotAccepted:
+    return CardReadNotAccepted(reason=reason) if assertion.terminal_id else AssertionNotAccepted(reason=reason)

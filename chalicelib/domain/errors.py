@@ -135,6 +135,26 @@ class AssertionNotAccepted(Unauthenticated):
     en = "The identity assertion is not accepted: {reason}."
 
 
+class CardReadNotAccepted(AssertionNotAccepted):
+    """``reason``: those of an assertion, and place: the terminal stands at another institution."""
+
+    code = "card_read_not_accepted"
+    zh = "社保卡读卡结果不被接受：{reason}。"
+    en = "The card read is not accepted: {reason}."
+
+
+class StaffUnknown(Forbidden):
+    code = "staff_unknown"
+    zh = "此人不是该机构登记的工作人员。"
+    en = "This person is not registered as staff of the institution."
+
+
+class StaffDisabled(Forbidden):
+    code = "staff_disabled"
+    zh = "该工作人员已被机构停用。"
+    en = "This member of staff is disabled."
+
+
 class DutyRequired(Forbidden):
     code = "duty_required"
     zh = "此操作须由具备以下岗位之一的经办人办理：{duties_zh}。"
@@ -147,10 +167,16 @@ class OutOfScope(Forbidden):
     en = "Outside the scope of this client or operator."
 
 
+class SameOperator(Forbidden):
+    code = "same_operator"
+    zh = "合并须由另一名经办人确认，不能由提出者本人确认。"
+    en = "A merge is confirmed by another operator than the one who proposed it."
+
+
 class ChannelNotOpen(Forbidden):
     code = "channel_not_open"
-    zh = "该券尚未在此渠道开放。"
-    en = "This voucher is not offered through this channel."
+    zh = "该券未在此渠道开放；可在以下渠道领取：{channels}。"
+    en = "This voucher is not offered through this channel; it is through: {channels}."
 
 
 # --- what does not exist -------------------------------------------------------------------------------------------
@@ -178,6 +204,12 @@ class RelationNotFound(NotFound):
     code = "relation_not_found"
     zh = "没有此代办关系，或已解除。"
     en = "There is no such relation, or it has ended."
+
+
+class EligibilityServiceNotFound(NotFound):
+    code = "eligibility_service_not_found"
+    zh = "该地区没有设置身份核验服务。"
+    en = "The region has decided no eligibility service of its own."
 
 
 class ProgrammeNotFound(NotFound):
@@ -210,6 +242,18 @@ class OperatorNotFound(NotFound):
     en = "No such operator."
 
 
+class StaffNotFound(NotFound):
+    code = "staff_not_found"
+    zh = "该机构没有此工作人员。"
+    en = "No such member of staff at this institution."
+
+
+class TerminalNotFound(NotFound):
+    code = "terminal_not_found"
+    zh = "该机构没有此终端。"
+    en = "No such terminal at this institution."
+
+
 class AssertionKeyNotFound(NotFound):
     code = "assertion_key_not_found"
     zh = "没有此断言公钥。"
@@ -232,6 +276,18 @@ class PersonNotFound(NotFound):
     code = "person_not_found"
     zh = "没有此人，或其名下没有本地区的券。"
     en = "No such person, or none with a voucher of your regions."
+
+
+class MergeNotFound(NotFound):
+    code = "merge_not_found"
+    zh = "没有此合并申请。"
+    en = "No such merge."
+
+
+class AmendmentNotFound(NotFound):
+    code = "amendment_not_found"
+    zh = "没有此条款变更。"
+    en = "There is no such amendment."
 
 
 class VoucherNotFound(NotFound):
@@ -258,16 +314,42 @@ class ConcurrentChange(Refused):
 # --- catalogue, templates, money -----------------------------------------------------------------------------------
 
 
+class EligibilityServiceDisabled(Refused):
+    code = "eligibility_service_disabled"
+    zh = "该地区的身份核验服务已停用；请重新设置。"
+    en = "The region's eligibility service is disabled; decide it anew."
+
+
 class InstitutionNotAdmitted(Refused):
     code = "institution_not_admitted"
-    zh = "该机构未获准入或已暂停。"
-    en = "This institution is not admitted, or is suspended."
+    zh = "该机构准入状态为“{state}”，不能办理此事。"
+    en = "This institution's admission is {state}; it may not do this."
+
+
+class AdmissionStepRefused(Refused):
+    code = "admission_step"
+    zh = "该机构准入状态为“{state}”，不能进行此操作。"
+    en = "This institution's admission is {state}; this step does not begin there."
 
 
 class TemplateStateRefused(Refused):
     code = "template_state"
     zh = "券模板当前状态为 {state}，不能进行此操作。"
     en = "The template is {state}; this cannot be done."
+
+
+class ListingFull(Refused):
+    code = "listing_full"
+    zh = "该地区在架的券模板已达 {limit} 种（或其条款过长）；请先关闭不再发放的券模板。"
+    en = "The region offers {limit} templates already, or their terms are too long together; close some first."
+
+
+class NotInFavour(Refused):
+    """``what``: the field; ``reason``: not_later, there_already, any_already, too_often."""
+
+    code = "not_in_favour"
+    zh = "条款只能作有利于持券人的变更（{what}）：{reason}。如需收紧，请关闭后重新发券。"
+    en = "Terms change in the holders' favour only ({what}): {reason}. For anything else close and re-issue."
 
 
 class BudgetExceeded(Refused):
@@ -291,6 +373,42 @@ class NumberKnown(Refused):
     code = "number_known"
     zh = "该证件号码已属于此人。"
     en = "This number leads to this person already."
+
+
+class RecordMerged(Refused):
+    code = "record_merged"
+    zh = "该档案已并入另一份档案，请在该档案上办理。"
+    en = "This record was merged into another one; act on that one."
+
+
+class RecordsLinked(Refused):
+    code = "records_linked"
+    zh = "其中一份档案已与其他档案合并，不能再这样合并；请选用保留的档案，或先撤销原合并。"
+    en = "One of the records is merged with others already; take the one that stays, or undo the earlier merge first."
+
+
+class BothHold(Refused):
+    code = "both_hold"
+    zh = "两份档案都有券模板 {template_id} 的有效券，一人只能使用一张；请先作废或退回其中一张，再合并。"
+    en = "Both records have a voucher of template {template_id}, and one person uses one; revoke or return one first."
+
+
+class RelationsStand(Refused):
+    code = "relations_stand"
+    zh = "拟并入的档案尚有亲情代办关系，须先由本人或代办人解除后再合并。"
+    en = "The record to be merged has relations with relatives; they end these first."
+
+
+class MergeStateRefused(Refused):
+    code = "merge_state"
+    zh = "合并申请当前状态为 {state}，不能进行此操作。"
+    en = "The merge is {state}; this cannot be done."
+
+
+class UndoWindowOver(Refused):
+    code = "undo_window_over"
+    zh = "已超过撤销合并的期限（{until}）。"
+    en = "The time for undoing the merge ended at {until}."
 
 
 class FlagNotSet(Refused):
@@ -474,6 +592,18 @@ class Contended(Unavailable):
     code = "contended"
     zh = "同时操作的人太多，请用同一幂等键稍后重试。"
     en = "Too many at once; repeat in a moment with the same idempotency key."
+
+
+class EligibilityServiceUnavailable(Unavailable):
+    """``reason``: none, address, connection, timeout, status, too_large, broken_off, form, signature, personal,
+    resting."""
+
+    code = "eligibility_service_unavailable"
+    zh = "地区身份核验服务（{region}）未给出可采信的答复：{reason}。未作任何更改，请稍后用同一幂等键重试。"
+    en = (
+        "The region's eligibility service ({region}) gave no answer to go by: {reason}. Nothing changed; repeat later "
+        "with the same idempotency key."
+    )
 
 
 def every_error() -> list[type[DomainError]]:

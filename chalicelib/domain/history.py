@@ -96,6 +96,6 @@ def check_chain(history: Iterable[Entry], genesis_hash: str) -> int:
     return count
 
 
-def extends(longer: Sequence[Entry], shorter: Sequence[Entry]) -> bool:
-    """Whether one history is the other with exactly one entry more."""
-    return len(longer) == len(shorter) + 1 and list(longer[: len(shorter)]) == list(shorter)
+def added(longer: Sequence[Entry], shorter: Sequence[Entry]) -> tuple[Entry, ...]:
+    """The entries by which one history goes on from the other; none when it does not."""
+    return tuple(longer[len(shorter) :]) if list(longer[: len(shorter)]) == list(shorter) else ()

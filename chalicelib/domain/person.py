@@ -1,6 +1,6 @@
 """A person's own row: caps counted and vouchers held. domain.md §3."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -97,10 +97,12 @@ def _covers(cap: Cap, scope: str, wanted: CountKey, counted: CountKey) -> bool:
     return True
 
 
-def check_caps(person: Person | None, rules: Rules, wanted: CountKey) -> None:
+def check_caps(person: Person | None, rules: Rules, wanted: CountKey, linked: Sequence[Person] = ()) -> None:
     """Check that one more voucher breaks no cap. A cap counts all vouchers of the region that decided it, and of those
-    below: a province's three in a lifetime are three in all its cities together. Raises CapReached."""
-    counted = [(CountKey.read(text), n) for text, n in person.counts.items()] if person else []
+    below: a province's three in a lifetime are three in all its cities together. ``linked``: the person's records that
+    were merged with this one, whose vouchers count as well. Raises CapReached."""
+    records = [*([person] if person else []), *linked]
+    counted = [(CountKey.read(text), n) for record in records for text, n in record.counts.items()]
     for cap in rules.caps:
         if cap.by is CapBy.OCCUPATION_LEVEL and wanted.occupation is None:
             continue
@@ -119,14 +121,16 @@ def take(person: Person, template_id: str, wanted: CountKey) -> Person:
     )
 
 
-def recount(person: Person, rules: Rules, before: CountKey, after: CountKey) -> Person:
+def recount(person: Person, rules: Rules, before: CountKey, after: CountKey, linked: Sequence[Person] = ()) -> Person:
     """Count a voucher that is held by what its course turned out to be: the caps that look at that must allow it.
 
     Only those by occupation and level can be new here; what was allowed at the claim stays allowed. Raises CapReached.
     """
     moved = move_count(person, before, after)
     others = replace(moved, counts={**moved.counts, after.text(): moved.counts[after.text()] - 1})
-    check_caps(others, replace(rules, caps=tuple(c for c in rules.caps if c.by is CapBy.OCCUPATION_LEVEL)), after)
+    check_caps(
+        others, replace(rules, caps=tuple(c for c in rules.caps if c.by is CapBy.OCCUPATION_LEVEL)), after, linked
+    )
     return replace(moved, version=person.version + 1)
 
 
@@ -169,6 +173,12 @@ def must_not_be_flagged(people: Iterable[Person], region: str, day: date) -> Non
     for flag in (flag for person in people for flag in person.flags):
         if _bites(flag, region, day):
             raise PersonFlagged(flag=flag.kind, flag_zh=FLAG_ZH[flag.kind])
+
+
+def must_be_alive(person: Person) -> None:
+    """Check that nobody said of them that they are deceased: so nobody acts in their name. Raises PersonFlagged."""
+    if any(flag.kind is FlagKind.DECEASED for flag in person.flags):
+        raise PersonFlagged(flag=FlagKind.DECEASED, flag_zh=FLAG_ZH[FlagKind.DECEASED])
 
 
 def _bites(flag: Flag, region: str, day: date) -> bool:

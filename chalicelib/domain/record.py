@@ -11,6 +11,8 @@ class RecordKind(StrEnum):
     NUMBER = "number"
     FLAG_SET = "flag_set"
     FLAG_CLEARED = "flag_cleared"
+    MERGED = "merged"
+    MERGE_UNDONE = "merge_undone"
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,7 @@ class Terms:
     ``ceiling_fen`` is what publishing reserves per voucher: the face value, or the programme's standard, or 0.
     Empty ``courses``/``institutions``: any course of the programme, any admitted institution that teaches it.
     ``eligibility``: who may claim; None: whoever the e-SSC platform asserts.
+    ``reason``: why these terms followed the earlier ones.
     """
 
     template_id: str
@@ -89,6 +90,7 @@ class Terms:
     courses: tuple[str, ...] = ()
     institutions: tuple[str, ...] = ()
     eligibility: Rule | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,9 @@ class Stock:
 
 
 def movement(before: State | None, after: State, ceiling_fen: int) -> Movement:
-    """What the step ``before → after`` does to the shard (table of domain.md §3)."""
+    """What the step ``before → after`` does to the shard (table of domain.md §3); an amendment moves nothing."""
+    if before is after:
+        return Movement()
     counts = {after: 1} if before is None else {before: -1, after: 1}
     # Until there is a payment, every end sets the voucher's reservation free.
     frees = after in (State.RETURNED, State.EXPIRED, State.FORFEITED, State.REVOKED)
@@ -328,10 +332,10 @@ def reached(template: Template) -> Template:
     return _next(template, gate_reached=template.gate, released=template.state is TemplateState.CLOSED)
 
 
-def check_open_for_claim(template: Template, terms: Terms, now: datetime) -> None:
+def check_open_for_claim(state: TemplateState, terms: Terms, now: datetime) -> None:
     """Raises TemplateNotOpen, DirectedOnly, ClaimWindowNotOpen, ClaimWindowOver. The shard's conditions decide."""
-    if template.state is not TemplateState.PUBLISHED:
-        raise TemplateNotOpen(state=template.state)
+    if state is not TemplateState.PUBLISHED:
+        raise TemplateNotOpen(state=state)
     if terms.distribution_mode is DistributionMode.DIRECTED:
         raise DirectedOnly()
     match calendar.in_force(terms.claim_from, terms.claim_until, now):

@@ -64,6 +64,18 @@ FOLLOWS: Mapping[State | None, frozenset[State]] = {
 } | {ended: frozenset[State]() for ended in ENDED}
 
 
+AMEND = "amend"
+AMENDABLE = frozenset({State.ISSUED, State.CLAIMED, State.REDEEMED})
+"""In these a voucher follows its template's amendments. Of what is applied for or has ended nothing is promised."""
+
+
+def may_follow(step: str, before: State | None, after: State) -> bool:
+    """Whether a step of this name may lead from one state to the other; an amendment leads to the same."""
+    if step == AMEND:
+        return before is after and after in AMENDABLE
+    return after in FOLLOWS[before]
+
+
 @dataclass(frozen=True, slots=True)
 class Redemption:
     """Where, for what and how a voucher was used. ``proof``: token, code or assertion.
@@ -229,6 +241,31 @@ def expire(voucher: Voucher, *, now: datetime) -> Voucher | None:
     return _step(voucher, "expire", voucher.state, State.EXPIRED, None, None, now, facts)
 
 
+def amend(voucher: Voucher, *, terms_version: int, valid_until: date, reason: str, now: datetime) -> Voucher:
+    """Bring a voucher to its template's next terms: no state changes, no money moves. The caller keeps to the order of
+    the versions, so that each amendment has its entry."""
+    facts: dict[str, str | int | None] = {
+        "amendment": terms_version - 1,
+        "reason": reason,
+        "terms_before": voucher.terms_version,
+        "terms": terms_version,
+        "valid_until_before": voucher.valid_until.isoformat(),
+        "valid_until": valid_until.isoformat(),
+    }
+    better = under(voucher, terms_version=terms_version, valid_until=valid_until)
+    return _step(better, AMEND, voucher.state, voucher.state, None, None, now, facts)
+
+
+def under(voucher: Voucher, *, terms_version: int, valid_until: date) -> Voucher:
+    """A voucher as later terms promise it, to look at: nothing was entered yet."""
+    return replace(voucher, terms_version=terms_version, valid_until=max(voucher.valid_until, valid_until))
+
+
+def has_lapsed(voucher: Voucher, now: datetime) -> bool:
+    """Expired by its own date, though no sweep has come to it yet."""
+    return voucher.state not in ENDED and effective_state(voucher, now) is State.EXPIRED
+
+
 def effective_state(voucher: Voucher, now: datetime) -> State:
     """The state as it counts at this instant, whether or not the sweep has run."""
     unused = voucher.state in (State.ISSUED, State.CLAIMED)
@@ -254,7 +291,7 @@ def must_be_usable(voucher: Voucher, now: datetime) -> None:
         raise NotClaimed()
     if calendar.in_force(voucher.valid_from, voucher.valid_until, now) == "not_yet":
         raise NotYetValid(valid_from=voucher.valid_from.isoformat())
-    if len(voucher.history) >= MOST_ENTRIES:
+    if len(voucher.history) >= MOST_ENTRIES and _steps_taken(voucher) >= MOST_ENTRIES:
         raise UsedTooOften(limit=MOST_ENTRIES)
 
 
@@ -275,6 +312,11 @@ def is_held(voucher: Voucher, now: datetime, *, redeemed_counts: bool) -> bool:
     return state in (State.ISSUED, State.CLAIMED) or (redeemed_counts and state in (State.REDEEMED, State.APPLIED))
 
 
+def _steps_taken(voucher: Voucher) -> int:
+    """Amendments are counted by themselves: what is in the holder's favour uses up nothing."""
+    return sum(entry.said["step"] != AMEND for entry in voucher.history)
+
+
 def _step(
     voucher: Voucher,
     step: str,
@@ -285,7 +327,7 @@ def _step(
     now: datetime,
     facts: Mapping[str, str | int | None],
 ) -> Voucher:
-    if after not in FOLLOWS[before]:
+    if not may_follow(step, before, after):
         raise AssertionError(f"{after} does not follow {before}")
     entry = history.next_entry(
         voucher.history,

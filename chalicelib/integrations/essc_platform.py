@@ -1,4 +1,4 @@
-"""Plays those who sign towards us: the e-SSC platform and an operator's device. For the local stage, tools and tests.
+"""Plays those who sign towards us: the e-SSC platform, an operator's device, a card terminal. For tools and tests.
 
 Nothing in the running service uses this; a demo platform counts only where its public key was registered.
 """
@@ -10,6 +10,8 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from chalicelib.domain.person import Profile
+from chalicelib.domain.terminal import KID
+from chalicelib.integrations.card_reads import TYPE as CARD_TYPE
 from chalicelib.integrations.clock import to_milliseconds
 from chalicelib.integrations.compact_jws import raw_public_key, sign_jws
 from chalicelib.integrations.operator_signatures import TYPE, body_hash
@@ -76,6 +78,44 @@ class OperatorKey:
             "idk": key,
         }
         return sign_jws(self._key, {"kid": operator_id, "typ": TYPE}, claims)
+
+
+class DemoTerminal:
+    """A terminal that reads cards of invented people. ``seed``: 32 bytes; ``public_key``: raw, base64url."""
+
+    def __init__(self, seed: bytes) -> None:
+        self._key = Ed25519PrivateKey.from_private_bytes(seed)
+        self.public_key = raw_public_key(self._key)
+
+    def card_read(
+        self,
+        terminal_id: str,
+        profile: Profile,
+        *,
+        card_number: str,
+        app_key: str,
+        purpose: str,
+        subject: str,
+        jti: str,
+        now: datetime,
+    ) -> str:
+        """What the terminal says of this person's card, for this client; ``subject``: the template."""
+        claims = {
+            "aud": app_key,
+            "purpose": purpose,
+            "sub": subject,
+            "read_at": _seconds(now),
+            "jti": jti,
+            "card_number": card_number,
+            "name": profile.name,
+            "id_type": profile.id_type,
+            "id_number": profile.id_number,
+        }
+        return self.sign(terminal_id, claims)
+
+    def sign(self, terminal_id: str, claims: Mapping[str, Any], **header: str) -> str:
+        """Sign any claims, also those that ought to be refused."""
+        return sign_jws(self._key, {"kid": f"{KID}{terminal_id}", "typ": CARD_TYPE, **header}, claims)
 
 
 def _seconds(instant: datetime) -> int | float:

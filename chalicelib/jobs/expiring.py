@@ -25,6 +25,7 @@ def run(context: Context) -> dict[str, Any]:
     """Expire what is due; hand on what the time did not suffice for. Harmless twice, late, or cut off anywhere."""
     parts = platform()
     sweep = expiring.expire_due(
+        parts.templates,
         parts.people,
         parts.checkpoints,
         now=parts.clock.now(),

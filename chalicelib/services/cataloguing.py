@@ -1,6 +1,6 @@
 """Keep the catalogue: regions, programmes, courses, institutions."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ from chalicelib.domain.errors import (
     RegionNotFound,
 )
 from chalicelib.domain.identifiers import InvalidIdentifier, parse_uscc
-from chalicelib.domain.institution import Admission, Institution, Kind, must_be_admitted
+from chalicelib.domain.institution import Admission, AdmissionStep, Institution, Kind, must_teach, take_step
 from chalicelib.domain.outcomes import Done, Mark
 from chalicelib.domain.programme import Course, Programme
 from chalicelib.domain.region import Region, Rules
@@ -60,6 +60,7 @@ class InstitutionDraft:
     latitude: str
     longitude: str
     datum: str
+    admission: Admission = Admission.ADMITTED
 
 
 def find_region(catalogue: Catalogue, code: str) -> Region:
@@ -122,7 +123,10 @@ def add_programme(
 def add_institution(
     catalogue: Catalogue, marks: Marks, draft: InstitutionDraft, *, actor: Actor, attempt: Attempt, now: datetime
 ) -> Done[Institution]:
-    """Admit an institution. Raises RegionNotFound, OutOfScope, Invalid (code or coordinates), AlreadyExists."""
+    """Record an institution, admitted or as a candidate.
+
+    Raises RegionNotFound, OutOfScope, Invalid (code or coordinates), AlreadyExists.
+    """
 
     def act() -> Institution:
         find_region(catalogue, draft.region)
@@ -144,6 +148,7 @@ def add_institution(
             latitude=draft.latitude,
             longitude=draft.longitude,
             datum=draft.datum,
+            admission=draft.admission,
         )
         catalogue.institutions.add(institution, Mark(attempt, institution, now))
         return institution
@@ -151,22 +156,26 @@ def add_institution(
     return once(marks, attempt, Institution, now, act)
 
 
-def set_admission(
+def change_admission(
     catalogue: Catalogue,
     marks: Marks,
     institution_id: str,
-    admission: Admission,
+    step: AdmissionStep,
+    reason: str | None = None,
     *,
     actor: Actor,
     attempt: Attempt,
     now: datetime,
 ) -> Done[Institution]:
-    """Suspend or readmit an institution. Raises InstitutionNotFound, OutOfScope."""
+    """Admit, suspend, readmit, withdraw an institution, or take its new application.
+
+    Vouchers that it redeemed before stay as they are. Raises InstitutionNotFound, OutOfScope, AdmissionStepRefused.
+    """
 
     def act() -> Institution:
         before = _found(catalogue.institutions.read(institution_id), InstitutionNotFound)
         must_cover(actor, before.region)
-        after = replace(before, admission=admission, version=before.version + 1)
+        after = take_step(before, step, reason=reason, operator_id=actor.operator_id, now=now)
         catalogue.institutions.change(after, Mark(attempt, after, now))
         return after
 
@@ -193,7 +202,7 @@ def add_course(
         programme = find_programme(catalogue, draft.programme_id)
         institution = find_institution(catalogue, draft.institution_id)
         must_cover(actor, institution.region)
-        must_be_admitted(institution)
+        must_teach(institution)
         _check_occupation(programme, draft)
         course = Course(
             course_id=chance.short_id(),

@@ -1,38 +1,49 @@
 """Claim a voucher of an open template (领取): two reads and one transaction. design.md §1, §2."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import cycle, islice
 
 from chalicelib.domain import assertion as assertions
-from chalicelib.domain import calendar, person, voucher
+from chalicelib.domain import person, voucher
 from chalicelib.domain import proxy as proxies
-from chalicelib.domain.access import Actor
+from chalicelib.domain.access import Actor, Role
 from chalicelib.domain.assertion import Assertion, Purpose
 from chalicelib.domain.attempt import Attempt
-from chalicelib.domain.eligibility import must_be_eligible
+from chalicelib.domain.eligibility import ServiceVerdict, must_be_eligible, needs_service
 from chalicelib.domain.errors import (
-    AlreadyClaimed,
     CapReached,
     ChannelNotOpen,
     Contended,
+    Forbidden,
     HoldsAnother,
     Invalid,
+    NotEligible,
     SoldOut,
     TemplateNotFound,
     TemplateNotOpen,
 )
 from chalicelib.domain.identifiers import format_code, parse_code
+from chalicelib.domain.institution import Institution, must_redeem
 from chalicelib.domain.outcomes import Done, ShardRefused, StaleRow, VoucherExists, WriteConflict
 from chalicelib.domain.person import CountKey, Person
 from chalicelib.domain.proxy import ByProxy, Kin, Relation
-from chalicelib.domain.region import Rules, within
-from chalicelib.domain.template import Template, TemplateState, Terms, check_open_for_claim
+from chalicelib.domain.region import Rules
+from chalicelib.domain.template import Template, TemplateState, Terms
 from chalicelib.domain.voucher import Receipt, State, Voucher, receipt
-from chalicelib.services.cataloguing import rules_in_force
-from chalicelib.services.identifying import Named, name_person, new_person
-from chalicelib.services.judging_eligibility import applicant_of, regions_of_lists
+from chalicelib.services.cataloguing import find_institution, rules_in_force
+from chalicelib.services.identifying import Named, card_facts, name_person, new_person, read_card
+from chalicelib.services.judging_claims import (
+    already_claimed,
+    channel_not_open,
+    in_hand,
+    judge_claim,
+    must_hold_no_other,
+)
+from chalicelib.services.judging_eligibility import applicant_of, ask_service, regions_of_lists
+from chalicelib.services.linking import linked_with, voucher_among
+from chalicelib.services.newest_terms import revived
 from chalicelib.services.ports import Catalogue, Chance, Keys, People, Templates
 from chalicelib.services.publishing import settle
 
@@ -43,12 +54,16 @@ FULL_HANDS = 64
 
 @dataclass(frozen=True, slots=True)
 class ClaimRequest:
-    """What a channel asks for. ``entrance``: card, activity page …, as the channel names it."""
+    """What a channel asks for, by an assertion, or an institution's client, by what its terminal read off a card.
+
+    ``entrance``: card, activity page …, as the channel names it.
+    """
 
     template_id: str
-    assertion: str
+    assertion: str | None = None
     entrance: str | None = None
     proxy: "ProxyRequest | None" = None
+    card_read: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +96,14 @@ def claim_voucher(
 ) -> Done[Receipt]:
     """Claim once for the asserted person.
 
-    Raises AssertionNotAccepted, Invalid, TemplateNotFound, ChannelNotOpen, TemplateNotOpen, DirectedOnly,
+    Raises Forbidden (an institution by anything but a card), AssertionNotAccepted, CardReadNotAccepted, Invalid,
+    TemplateNotFound, InstitutionNotAdmitted (where the card was read), ChannelNotOpen, TemplateNotOpen, DirectedOnly,
     ClaimWindowNotOpen, ClaimWindowOver, AlreadyClaimed, NotEligible, PersonFlagged, CapReached, HoldsAnother,
     ProxyLimitReached, SoldOut, Reused, Contended.
     """
-    assertion = keys.assertions.read(asked.assertion)
+    assertion, place = _read_proof(catalogue, keys, asked, actor)
     assertions.check_meant_for(assertion, actor.app_key, Purpose.CLAIM, asked.template_id)
-    named = name_person(keys, assertion, now)
+    named = name_person(keys, assertion, now, "/card_read" if place else "/assertion")
     template = templates.get(asked.template_id)
     if template is None or template.state is TemplateState.DRAFT:
         template = templates.read(asked.template_id)
@@ -97,23 +113,33 @@ def claim_voucher(
     relative = _relative(keys, asked, named, rules, actor, now)
     try:
         return _claim(
-            templates, people, keys, chance, template, rules, named, assertion, relative,
+            catalogue, templates, people, keys, chance, template, rules, named, assertion, place, relative,
             actor=actor, attempt=attempt, entrance=asked.entrance, now=now,
         )  # fmt: skip
-    except (TemplateNotOpen, SoldOut, CapReached, HoldsAnother):
+    except ChannelNotOpen:
+        raise channel_not_open(catalogue, template.region) from None
+    except (TemplateNotOpen, NotEligible, SoldOut, CapReached, HoldsAnother):
         # Another request of this person may have been quicker, and taken what this one lacked. If it was a duplicate,
         # its answer is ours.
         person_id = people.find(named.identity_keys)
-        there = people.voucher(person_id, template.template_id) if person_id else None
+        there = _any_voucher(people, person_id, template.template_id) if person_id else None
         if there is None:
             raise
         earlier = voucher.earlier_answer(there, attempt, now)
         if earlier is None:
-            raise _already_claimed(there) from None
+            raise already_claimed(there) from None
         return Done(receipt(there, earlier), hit=True)
 
 
+def _any_voucher(people: People, person_id: str, template_id: str) -> Voucher | None:
+    """The person's voucher, on whichever of their records it stands."""
+    holder, vouchers = people.read(person_id, [template_id])
+    mine = vouchers.get(template_id)
+    return mine if mine or not holder else voucher_among(people, linked_with(people, holder), template_id)
+
+
 def _claim(
+    catalogue: Catalogue,
     templates: Templates,
     people: People,
     keys: Keys,
@@ -122,6 +148,7 @@ def _claim(
     rules: Rules,
     named: Named,
     assertion: Assertion,
+    place: Institution | None,
     relative: _Relative | None,
     *,
     actor: Actor,
@@ -129,6 +156,7 @@ def _claim(
     entrance: str | None,
     now: datetime,
 ) -> Done[Receipt]:
+    said: ServiceVerdict | None = None
     for _ in range(TRIES):
         terms = templates.terms(template.template_id, template.terms_version)
         regions = regions_of_lists(template, terms)
@@ -136,6 +164,10 @@ def _claim(
         holder, there, helper = None, None, None
         if found.person_id or found.proxy_id:
             holder, there, helper = people.read_with_proxy(found.person_id, template.template_id, found.proxy_id)
+        if holder is not None and holder.merged_into is not None:
+            continue  # a moment ago: the number leads to the other record by now
+        linked = linked_with(people, holder) if holder else ()
+        there = there or voucher_among(people, linked, template.template_id)
         if there is not None:
             earlier = voucher.earlier_answer(there, attempt, now)
             if earlier is not None:
@@ -144,26 +176,28 @@ def _claim(
         if relative:
             assertions.check_age(relative.assertion, now)
         if there is not None:
-            raise _already_claimed(there)
-        if not within(template.region, actor.client.regions):
-            raise ChannelNotOpen()
-        check_open_for_claim(template, terms, now)
-        applicant = applicant_of(named, found, now)
-        must_be_eligible(terms.eligibility, applicant)
-        person.must_not_be_flagged([holder] if holder else [], template.region, calendar.local_date(now))
-        wanted = _counted_as(template, terms, now)
-        person.check_caps(holder, rules, wanted)
-        holder = _look_at_hands(people, holder, rules, now)
+            raise already_claimed(there)
+        if place:
+            must_redeem(place)
+        applicant = applicant_of(named, found, said, now)
+        records = (holder, *linked) if holder else ()
+        wanted = judge_claim(template.region, template.state, terms, applicant, records, rules, actor=actor, now=now)
+        holder = _look_at_hands(templates, people, holder, linked, rules, now)
         if templates.is_sold_out(template):
             raise SoldOut()
         known = holder or new_person(keys, chance, named)
         taken = person.take(known, template.template_id, wanted)
         by = _by_proxy(keys, chance, relative, helper, known, actor, now) if relative else None
+        if needs_service(terms.eligibility, applicant):
+            # Last of all that could refuse, and once for a request: nobody is asked about in vain.
+            said = ask_service(catalogue, keys.eligibility_services, template, terms, named, now)
+            must_be_eligible(terms.eligibility, replace(applicant, service=said))
         blank = _blank_voucher(keys, chance, known, template, terms, wanted, now)
         try:
             made = _take_from_stock(
-                templates, people, chance, template, blank, taken, named if holder is None else None, by,
+                templates, people, chance, template, blank, taken, named if holder is None else None, by, linked,
                 attempt=attempt, actor=actor, entrance=entrance, now=now,
+                facts=card_facts(keys, assertion, template.template_id),
             )  # fmt: skip
             return Done(receipt(made))
         except (VoucherExists, StaleRow):
@@ -171,6 +205,22 @@ def _claim(
         except _TermsChanged as changed:
             template = changed.template
     raise Contended()
+
+
+def _read_proof(
+    catalogue: Catalogue, keys: Keys, asked: ClaimRequest, actor: Actor
+) -> tuple[Assertion, Institution | None]:
+    """Who is asserted, and by a card: where it was read."""
+    if asked.card_read is None:
+        if asked.assertion is None:
+            raise Invalid(pointer="", reason="one of assertion and card_read is needed")
+        if actor.client.role is not Role.CHANNEL:  # nobody is asked for at an institution but by their card
+            raise Forbidden()
+        return keys.assertions.read(asked.assertion), None
+    if asked.proxy is not None:
+        raise Invalid(pointer="/proxy", reason="a card is put down by its holder: nobody acts for them")
+    assertion, institution_id = read_card(catalogue, keys, asked.card_read, actor=actor)
+    return assertion, find_institution(catalogue, institution_id)
 
 
 def _relative(
@@ -197,8 +247,9 @@ def _by_proxy(
 ) -> ByProxy:
     """What the claim changes of the relative's row: nothing, where they act for this person already."""
     proxy = helper or new_person(keys, chance, relative.named)
-    if proxy.person_id == holder.person_id:  # under another number of theirs
+    if person.is_one(holder, proxy.person_id):  # under another number of theirs
         raise Invalid(pointer="/proxy/assertion", reason="nobody is their own proxy")
+    person.must_be_alive(proxy)
     standing = proxies.relation_with(proxy, holder.person_id)
     if standing is not None:
         return ByProxy(proxy, standing, relative.kin)
@@ -217,38 +268,30 @@ def _by_proxy(
     return ByProxy(after, relation.relation_id, relative.kin, relation, keys_of_new)
 
 
-def _already_claimed(there: Voucher) -> AlreadyClaimed:
-    return AlreadyClaimed(claimed_at=calendar.to_text(there.made_at), voucher_id=there.voucher_id)
-
-
 class _TermsChanged(Exception):
     def __init__(self, template: Template) -> None:
         super().__init__()
         self.template = template
 
 
-def _counted_as(template: Template, terms: Terms, now: datetime) -> CountKey:
-    return CountKey(template.region, calendar.year_of(now), terms.programme_type, terms.occupation, terms.level)
-
-
-def _look_at_hands(people: People, holder: Person | None, rules: Rules, now: datetime) -> Person | None:
+def _look_at_hands(
+    templates: Templates, people: People, holder: Person | None, linked: Sequence[Person], rules: Rules, now: datetime
+) -> Person | None:
     """The only third read: when the region allows one at a time, and at one claim of some sixty to tidy up.
 
     What has ended can never count again and is dropped, so that a person's row holds no more than what is still open.
     """
-    if holder is None or not holder.held:
+    if holder is None or not any(one.held for one in (holder, *linked)):
         return holder
-    tidies = len(holder.held) % FULL_HANDS == 0
+    tidies = bool(holder.held) and len(holder.held) % FULL_HANDS == 0
     if not (rules.one_at_a_time or tidies):
         return holder
-    wanted = [t for t, region in holder.held.items() if tidies or within(region, (rules.held_of,))]
-    there = people.vouchers([(holder.person_id, template_id) for template_id in wanted])
-    if rules.one_at_a_time:
-        for other in there:
-            counts = within(other.region, (rules.held_of,))
-            if counts and voucher.is_held(other, now, redeemed_counts=rules.redeemed_counts_as_held):
-                raise HoldsAnother(voucher_id=other.voucher_id)
-    ended = {other.template_id for other in there if not voucher.is_held(other, now, redeemed_counts=True)}
+    mine_to_tidy = [(holder.person_id, template_id) for template_id in holder.held] if tidies else []
+    found = people.vouchers(list(dict.fromkeys([*mine_to_tidy, *in_hand((holder, *linked), rules)])))
+    there = [revived(templates, one, now) for one in found]
+    must_hold_no_other(there, rules, now)
+    mine = [one for one in there if one.person_id == holder.person_id]
+    ended = {one.template_id for one in mine if not voucher.is_held(one, now, redeemed_counts=True)}
     return person.drop_ended(holder, ended)
 
 
@@ -292,22 +335,25 @@ def _take_from_stock(
     taken: Person,
     newcomer: Named | None,
     by: ByProxy | None,
+    linked: Sequence[Person],
     *,
     attempt: Attempt,
     actor: Actor,
     entrance: str | None,
     now: datetime,
+    facts: Mapping[str, str | int | None],
 ) -> Voucher:
     """Try shards until one gives a unit. A conflict is never "empty": sold out is only what every shard refused."""
     identity_keys = newcomer.identity_keys if newcomer else ()
-    facts = {"proxy": by.relation_id, "kin": by.kin} if by else {}
+    if by:
+        facts = {**facts, "proxy": by.relation_id, "kin": by.kin}
     conflicts = 0
     for seen, numbers in rounds_of_shards(templates, chance, template):
         for number in numbers:
             unclaimed = replace(blank, shard=number)
             made = voucher.claim(unclaimed, attempt=attempt, actor=actor, entrance=entrance, now=now, facts=facts)
             try:
-                people.record_claim(made, taken, identity_keys, conflicts, by)
+                people.record_claim(made, taken, identity_keys, conflicts, by, linked)
                 templates.note_shard(template.template_id, number)
                 return made
             except WriteConflict:

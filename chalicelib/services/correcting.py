@@ -17,9 +17,9 @@ from chalicelib.domain.identifiers import (
     parse_mobile,
 )
 from chalicelib.domain.outcomes import Done, IdentityTaken, Mark
-from chalicelib.domain.person import Person, Profile
+from chalicelib.domain.person import Person, Profile, is_one
 from chalicelib.domain.record import Record, RecordKind
-from chalicelib.services.finding_people import find_in_scope
+from chalicelib.services.finding_people import find_in_scope, find_to_change
 from chalicelib.services.identifying import identity_keys, read_number
 from chalicelib.services.once import once
 from chalicelib.services.ports import Keys, Marks, People
@@ -62,7 +62,7 @@ def correct_person(
     mobile = _read_mobile(asked.mobile) if asked.mobile is not None else None
 
     def act() -> Record:
-        before = find_in_scope(people, person_id, actor=actor).person
+        before = find_to_change(people, person_id, actor=actor).person
         known = keys.sealer.unseal_profile(before.sealed_profile, person_id)
         right = replace(known, name=name or known.name, mobile=mobile or known.mobile)
         if right == known:
@@ -75,7 +75,7 @@ def correct_person(
         after = _with_profile(keys, before, right)
         record = _record(keys, RecordKind.CORRECTION, known, after, facts, asked.reason, actor, now)
         told = replace(record, sealed_before=None)
-        people.change(after, record, Mark(attempt, told, now))
+        people.change([(after, record)], Mark(attempt, told, now))
         return told
 
     return once(marks, attempt, Record, now, act)
@@ -92,15 +92,15 @@ def add_number(
     attempt: Attempt,
     now: datetime,
 ) -> Done[Record]:
-    """Raises Invalid (the number is impossible, of another type, or one too many), PersonNotFound, NumberKnown,
-    NumberTaken."""
+    """Raises Invalid (the number is impossible, of another type, or one too many), PersonNotFound, RecordMerged,
+    NumberKnown, NumberTaken."""
     number = read_number(asked.id_number, now, "/id_number")
     if number.id_type != asked.id_type:
         raise Invalid(pointer="/id_type", reason="id_type does not fit the number")
     identities = identity_keys(keys, number)
 
     def act() -> Record:
-        before = find_in_scope(people, person_id, actor=actor).person
+        before = find_to_change(people, person_id, actor=actor).person
         _must_be_free(people, identities, before, actor)
         known = keys.sealer.unseal_profile(before.sealed_profile, person_id)
         if len(known.other_numbers) + 1 >= MOST_NUMBERS:
@@ -120,7 +120,7 @@ def add_number(
         record = _record(keys, RecordKind.NUMBER, known, after, facts, asked.reason, actor, now)
         told = replace(record, sealed_before=None)
         try:
-            people.change(after, record, Mark(attempt, told, now), identities)
+            people.change([(after, record)], Mark(attempt, told, now), identities)
         except IdentityTaken:  # a moment ago
             _must_be_free(people, identities, before, actor)
             raise NumberTaken(person_id=None) from None
@@ -138,7 +138,7 @@ def _must_be_free(people: People, identities: Sequence[str], person: Person, act
     leads_to = people.find(identities)
     if leads_to is None:
         return
-    if leads_to == person.person_id:
+    if is_one(person, leads_to):
         raise NumberKnown()
     try:
         other = find_in_scope(people, leads_to, actor=actor).person.person_id

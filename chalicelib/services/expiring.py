@@ -7,14 +7,16 @@ from datetime import date, datetime, timedelta
 from chalicelib.domain import calendar, voucher
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.outcomes import StaleRow, WriteConflict
-from chalicelib.domain.voucher import Voucher
+from chalicelib.domain.template import Template
+from chalicelib.domain.voucher import State, Voucher
+from chalicelib.services.newest_terms import brought_to, in_hand_again
 from chalicelib.services.once import TRIES
-from chalicelib.services.ports import Checkpoints, People
+from chalicelib.services.ports import Checkpoints, People, Templates
 
 SWEEP = "expire"
 LANES = 32
-# Each voucher is one action and may stand on a shard of its own: 50 × 2 ≤ 100 actions.
-CHUNK = 50
+# Each voucher is one action, and may stand on a shard of its own of a template of its own: 33 × 3 ≤ 100 actions.
+CHUNK = 33
 # A day is begun this late: what was asked before midnight has been written, and the index has it.
 SETTLING = timedelta(minutes=4)
 # Where no checkpoint says otherwise, a first sweep looks this far back.
@@ -49,11 +51,14 @@ class Sweep:
     failures: tuple[Failure, ...] = ()
 
 
-def expire_due(people: People, checkpoints: Checkpoints, *, now: datetime, may_go_on: Callable[[], bool]) -> Sweep:
+def expire_due(
+    templates: Templates, people: People, checkpoints: Checkpoints, *, now: datetime, may_go_on: Callable[[], bool]
+) -> Sweep:
     """Expire all vouchers that are due up to today (China, from 00:04 on). ``may_go_on`` is asked before each chunk.
 
     A day's rows never increase once it has come (see ``calendar.due_day``), and what was expired leaves the index. So
-    days that were passed are over; the last two are looked at once more, in case the index was late. Raises
+    days that were passed are over; the last two are looked at once more, in case the index was late. A voucher whose
+    template promises more by now, and that an amendment's job has not reached, is brought to that instead. Raises
     Unavailable when the tables cannot be had: the next run takes it up where this one was.
     """
     today = calendar.local_date(now - SETTLING)
@@ -70,7 +75,7 @@ def expire_due(people: People, checkpoints: Checkpoints, *, now: datetime, may_g
                     return Sweep(since, today, examined, expired, finished=False, failures=tuple(failures))
                 page = people.due(day, lane, CHUNK, cursor)
                 examined += len(page.items)
-                expired += _expire_chunk(people, page.items, now, failures)
+                expired += _expire_chunk(templates, people, page.items, now, failures)
                 cursor = page.cursor
                 if cursor is None:
                     break
@@ -80,22 +85,26 @@ def expire_due(people: People, checkpoints: Checkpoints, *, now: datetime, may_g
     return Sweep(since, today, examined, expired, finished=True, failures=tuple(failures))
 
 
-def _expire_chunk(people: People, keys: tuple[tuple[str, str], ...], now: datetime, failures: list[Failure]) -> int:
+def _expire_chunk(
+    templates: Templates, people: People, keys: tuple[tuple[str, str], ...], now: datetime, failures: list[Failure]
+) -> int:
     """The index finds, the base rows decide; a chunk that somebody changed meanwhile is judged again."""
     if not keys:
         return 0
     try:
-        return _expire(people, keys, now)
+        return _expire(templates, people, keys, now)
     except Unavailable:
         raise
     except Exception:
         # One of them keeps changing, cannot be read or cannot be written: each for itself, so that it stops no other.
-        return sum(_expire_one(people, key, now, failures) for key in keys)
+        return sum(_expire_one(templates, people, key, now, failures) for key in keys)
 
 
-def _expire_one(people: People, key: tuple[str, str], now: datetime, failures: list[Failure]) -> int:
+def _expire_one(
+    templates: Templates, people: People, key: tuple[str, str], now: datetime, failures: list[Failure]
+) -> int:
     try:
-        return _expire(people, (key,), now)
+        return _expire(templates, people, (key,), now)
     except Unavailable:
         raise
     except Exception as trouble:
@@ -103,20 +112,33 @@ def _expire_one(people: People, key: tuple[str, str], now: datetime, failures: l
         return 0
 
 
-def _expire(people: People, keys: tuple[tuple[str, str], ...], now: datetime) -> int:
+def _expire(templates: Templates, people: People, keys: tuple[tuple[str, str], ...], now: datetime) -> int:
     """All of these in one transaction. Raises WriteConflict when they keep changing."""
+    read = templates.get  # first as remembered: that they are still so is a condition of the transaction
     for _ in range(TRIES):
-        steps = _due_steps(people.vouchers(keys), now)
-        if not steps:
+        lapsed = [one for one in people.vouchers(keys) if voucher.has_lapsed(one, now)]
+        if not lapsed:
             return 0
+        heads = {template_id: read(template_id) for template_id in sorted({one.template_id for one in lapsed})}
+        steps = [(one, _due_step(templates, heads[one.template_id], one, now)) for one in lapsed]
+        living = {before.person_id: before for before, after in steps if after.state is not State.EXPIRED}
+        hands = [in_hand_again(living[one.person_id], one, now) for one in people.holders(list(living))]
+        still = [head for head in heads.values() if head is not None]
         try:
-            people.record_steps(steps)
-            return len(steps)
+            people.record_steps(steps, holders=[one for one in hands if one], heads=still)
+            return sum(after.state is State.EXPIRED for _, after in steps)
         except (StaleRow, WriteConflict):
-            continue
+            read = templates.read
     raise WriteConflict
 
 
-def _due_steps(found: list[Voucher], now: datetime) -> list[tuple[Voucher, Voucher]]:
-    judged = [(before, voucher.expire(before, now=now)) for before in found]
-    return [(before, after) for before, after in judged if after is not None]
+def _due_step(templates: Templates, head: Template | None, lapsed: Voucher, now: datetime) -> Voucher:
+    """What has lapsed expires, unless by its template's newest terms it lives."""
+    if head is None:
+        raise LookupError(f"template {lapsed.template_id} is gone")
+    newest = brought_to(templates, lapsed, head.terms_version, now)
+    if newest is not lapsed and not voucher.has_lapsed(newest, now):
+        return newest
+    expired = voucher.expire(lapsed, now=now)
+    assert expired is not None
+    return expired

@@ -10,7 +10,7 @@ from chalicelib.domain.errors import FlagNotSet, Invalid, OperatorRequired
 from chalicelib.domain.outcomes import Done, Mark
 from chalicelib.domain.person import Flag, FlagKind
 from chalicelib.domain.record import Record, RecordKind
-from chalicelib.services.finding_people import find_in_scope
+from chalicelib.services.finding_people import find_to_change
 from chalicelib.services.once import once
 from chalicelib.services.ports import Marks, People
 
@@ -29,7 +29,7 @@ def set_flag(
 ) -> Done[Record]:
     """Put a flag for the operator's region; an earlier one of this kind and region gives way to it.
 
-    Raises Invalid (``until`` of the dead, or in the past), PersonNotFound.
+    Raises Invalid (``until`` of the dead, or in the past), PersonNotFound, RecordMerged.
     """
     operator = actor.operator
     if operator is None:
@@ -40,13 +40,13 @@ def set_flag(
             raise Invalid(pointer="/until", reason="who is deceased is so for good")
         if until is not None and until < local_date(now):
             raise Invalid(pointer="/until", reason="a flag cannot end in the past")
-        before = find_in_scope(people, person_id, actor=actor).person
+        before = find_to_change(people, person_id, actor=actor).person
         after = people_rules.set_flag(before, Flag(kind, operator.region, now, until))
         facts = {"flag": str(kind), "region": operator.region, "until": until.isoformat() if until else None}
         record = Record(
             person_id, after.version, RecordKind.FLAG_SET, actor.app_key, actor.operator_id, reason, now, facts
         )
-        people.change(after, record, Mark(attempt, record, now))
+        people.change([(after, record)], Mark(attempt, record, now))
         return record
 
     return once(marks, attempt, Record, now, act)
@@ -63,20 +63,29 @@ def clear_flag(
     attempt: Attempt,
     now: datetime,
 ) -> Done[Record]:
-    """Take away the flags of this kind that regions within the asker's scope have put. Raises PersonNotFound,
-    FlagNotSet."""
+    """Take away the flags of this kind that regions within the asker's scope have put, on all records of the person.
+
+    Raises PersonNotFound, RecordMerged, FlagNotSet.
+    """
 
     def act() -> Record:
-        before = find_in_scope(people, person_id, actor=actor).person
-        regions = sorted({f.region for f in before.flags if f.kind is kind and reaches(actor, f.region)})
-        if not regions:
+        found = find_to_change(people, person_id, actor=actor)
+        changes = []
+        for before in (found.person, *found.linked):
+            regions = sorted({f.region for f in before.flags if f.kind is kind and reaches(actor, f.region)})
+            if not regions:
+                continue
+            after = people_rules.clear_flags(before, kind, regions)
+            facts: dict[str, str | None] = {"flag": str(kind), "regions": ", ".join(regions)}
+            record = Record(
+                before.person_id, after.version, RecordKind.FLAG_CLEARED,
+                actor.app_key, actor.operator_id, reason, now, facts,
+            )  # fmt: skip
+            changes.append((after, record))
+        if not changes:
             raise FlagNotSet()
-        after = people_rules.clear_flags(before, kind, regions)
-        facts: dict[str, str | None] = {"flag": str(kind), "regions": ", ".join(regions)}
-        record = Record(
-            person_id, after.version, RecordKind.FLAG_CLEARED, actor.app_key, actor.operator_id, reason, now, facts
-        )
-        people.change(after, record, Mark(attempt, record, now))
-        return record
+        _, first = changes[0]
+        people.change(changes, Mark(attempt, first, now))
+        return first
 
     return once(marks, attempt, Record, now, act)

@@ -8,7 +8,7 @@ from chalicelib.domain import calendar
 from chalicelib.domain import token as tokens
 from chalicelib.domain.access import Actor
 from chalicelib.domain.assertion import SESSION_LENGTH, Assertion, HolderSession, Purpose
-from chalicelib.domain.errors import CodeNotAccepted, Invalid, VoucherNotFound
+from chalicelib.domain.errors import CardReadNotAccepted, CodeNotAccepted, Invalid, VoucherNotFound
 from chalicelib.domain.identifiers import (
     CitizenId,
     InvalidIdentifier,
@@ -21,8 +21,9 @@ from chalicelib.domain.identifiers import (
 )
 from chalicelib.domain.person import Person, Profile
 from chalicelib.domain.token import Token
-from chalicelib.domain.voucher import Voucher
-from chalicelib.services.ports import Chance, Keys, People
+from chalicelib.domain.voucher import ENDED, Voucher
+from chalicelib.services.linking import linked_with, voucher_among
+from chalicelib.services.ports import Catalogue, Chance, Keys, People
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,14 @@ class OpenedSession:
 
 @dataclass(frozen=True, slots=True)
 class Presented:
-    """What was shown at the desk: exactly one of token, code, or an assertion for a voucher of ``template_id``."""
+    """What was shown at the desk: exactly one of token, code, or an assertion or card read for a voucher of
+    ``template_id``."""
 
     token: str | None = None
     code: str | None = None
     assertion: str | None = None
     template_id: str | None = None
+    card_read: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +64,17 @@ class Shown:
     assertion: Assertion | None = None
 
     def judge_age(self, now: datetime) -> None:
-        """Raises TokenNotAccepted, AssertionNotAccepted."""
+        """Raises TokenNotAccepted, AssertionNotAccepted, CardReadNotAccepted."""
         if self.token:
             tokens.check_age(self.token, now)
         if self.assertion:
             assertions.check_age(self.assertion, now)
+
+    def facts(self, keys: Keys) -> dict[str, str | int | None]:
+        """What the history says of the proof."""
+        if self.token:
+            return {"nonce": self.token.nonce}
+        return card_facts(keys, self.assertion, self.voucher.template_id) if self.assertion else {}
 
     def judge_bound(self) -> None:
         """Raises TokenNotAccepted (used)."""
@@ -126,10 +135,19 @@ def open_session(people: People, keys: Keys, chance: Chance, jws: str, *, actor:
     return OpenedSession(keys.sessions.issue(session, chance.nonce()), session.ends_at)
 
 
-def find_presented(people: People, keys: Keys, presented: Presented, *, actor: Actor, now: datetime) -> Shown:
-    """Find the voucher that is shown; its state and the proof's age are judged by the caller.
+def find_presented(
+    catalogue: Catalogue,
+    people: People,
+    keys: Keys,
+    presented: Presented,
+    *,
+    institution_id: str,
+    actor: Actor,
+    now: datetime,
+) -> Shown:
+    """Find the voucher that is shown at an institution; its state and the proof's age are judged by the caller.
 
-    Raises TokenNotAccepted, CodeNotAccepted, AssertionNotAccepted, VoucherNotFound.
+    Raises TokenNotAccepted, CodeNotAccepted, AssertionNotAccepted, CardReadNotAccepted, VoucherNotFound.
     """
     if presented.token is not None:
         token = keys.tokens.read(presented.token)
@@ -143,14 +161,46 @@ def find_presented(people: People, keys: Keys, presented: Presented, *, actor: A
         if found is None:
             raise CodeNotAccepted()
         return Shown(*_held(people, *found), "code")
-    if presented.assertion is None or presented.template_id is None:
+    if presented.template_id is None:
         raise Invalid(pointer="", reason="one of token, code, or assertion with template_id is needed")
-    assertion = keys.assertions.read(presented.assertion)
+    if presented.card_read is not None:
+        proof, pointer = "card", "/card_read"
+        assertion, place = read_card(catalogue, keys, presented.card_read, actor=actor)
+        if place != institution_id:
+            raise CardReadNotAccepted(reason="place")
+    elif presented.assertion is not None:
+        proof, pointer = "assertion", "/assertion"
+        assertion = keys.assertions.read(presented.assertion)
+    else:
+        raise Invalid(pointer="", reason="one of token, code, or assertion with template_id is needed")
     assertions.check_meant_for(assertion, actor.app_key, Purpose.REDEEM, presented.template_id)
-    person_id = people.find(name_person(keys, assertion, now).identity_keys)
+    person_id = people.find(name_person(keys, assertion, now, pointer).identity_keys)
     if person_id is None:
         raise VoucherNotFound()
-    return Shown(*_held(people, person_id, presented.template_id), "assertion", assertion=assertion)
+    return Shown(*_held_by_any(people, person_id, presented.template_id), proof, assertion=assertion)
+
+
+def read_card(catalogue: Catalogue, keys: Keys, card_read: str, *, actor: Actor) -> tuple[Assertion, str]:
+    """What a terminal read, and the institution where it stands; only for a client that acts for that one.
+
+    Raises CardReadNotAccepted.
+    """
+    assertion = keys.card_reads.read(card_read)
+    terminal = catalogue.terminals.get(assertion.terminal_id or "")
+    if terminal is None or terminal.institution_id not in actor.institutions:
+        raise CardReadNotAccepted(reason="place")
+    return assertion, terminal.institution_id
+
+
+def card_facts(keys: Keys, assertion: Assertion, template_id: str) -> dict[str, str | int | None]:
+    """What a history says of a card read: the terminal, and a digest by which a card in hand can be compared.
+
+    The digest is another for each template: one card is not known again in two histories.
+    """
+    if assertion.terminal_id is None or assertion.card_number is None:
+        return {}
+    veiled = keys.identities.veil(f"card\0{template_id}\0{assertion.card_number}".encode())
+    return {"proof": "card", "terminal": assertion.terminal_id, "card": veiled[:32]}
 
 
 def _held(people: People, person_id: str, template_id: str) -> tuple[Voucher, Person]:
@@ -159,3 +209,20 @@ def _held(people: People, person_id: str, template_id: str) -> tuple[Voucher, Pe
     if holder is None or template_id not in vouchers:
         raise VoucherNotFound()
     return vouchers[template_id], holder
+
+
+def _held_by_any(people: People, person_id: str, template_id: str) -> tuple[Voucher, Person]:
+    """The same for a person whose voucher may be one of a record that was merged. Raises VoucherNotFound."""
+    holder, vouchers = people.read(person_id, [template_id])
+    if holder is None:
+        raise VoucherNotFound()
+    mine = vouchers.get(template_id)
+    if mine is not None and mine.state not in ENDED:
+        return mine, holder
+    linked = linked_with(people, holder)
+    theirs = voucher_among(people, linked, template_id)
+    if theirs is not None and (mine is None or theirs.state not in ENDED):
+        return theirs, next(one for one in linked if one.person_id == theirs.person_id)
+    if mine is None:
+        raise VoucherNotFound()
+    return mine, holder

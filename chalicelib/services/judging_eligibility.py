@@ -10,21 +10,24 @@ from chalicelib.domain.eligibility import (
     Asked,
     Declared,
     Rule,
+    ServiceVerdict,
     groups_of,
     looks_at_lists,
     parts_of,
 )
-from chalicelib.domain.errors import Invalid
+from chalicelib.domain.eligibility_service import ServiceQuestion
+from chalicelib.domain.errors import EligibilityServiceUnavailable, Invalid
 from chalicelib.domain.identifiers import NATION, region_ancestors
 from chalicelib.domain.outcomes import Identified
 from chalicelib.domain.template import Template, Terms
 from chalicelib.services.cataloguing import find_region
+from chalicelib.services.deciding_eligibility_service import eligibility_service_of
 from chalicelib.services.identifying import Named
-from chalicelib.services.ports import Catalogue
+from chalicelib.services.ports import Catalogue, EligibilityServices
 
 
-def check_rule(catalogue: Catalogue, rule: Rule | None) -> None:
-    """Raises Invalid: what a rule on a template cannot say. RegionNotFound."""
+def check_rule(catalogue: Catalogue, region: str, rule: Rule | None) -> None:
+    """Raises Invalid: what a rule on a template of the region cannot say. RegionNotFound."""
     parts = list(parts_of(rule)) if rule else []
     if len(parts) > MOST_PARTS or any(depth > MOST_DEPTH for _, depth in parts):
         raise Invalid(pointer="/eligibility", reason="the rule has too many parts, or they stand too deep")
@@ -36,7 +39,7 @@ def check_rule(catalogue: Catalogue, rule: Rule | None) -> None:
                 raise Invalid(pointer="/eligibility", reason="the age ends before it begins")
             for code in part.regions:
                 find_region(catalogue, code)
-        if isinstance(part, Asked):
+        if isinstance(part, Asked) and eligibility_service_of(catalogue, region) is None:
             raise Invalid(pointer="/eligibility", reason="the region has no eligibility service")
 
 
@@ -48,6 +51,31 @@ def regions_of_lists(template: Template, terms: Terms) -> tuple[str, ...]:
     return (template.region, *(code for code in region_ancestors(template.region) if code != NATION))
 
 
-def applicant_of(named: Named, found: Identified, now: datetime) -> Applicant:
-    """Whom the rule is judged for."""
-    return Applicant(number=named.number, today=calendar.local_date(now), groups=groups_of(found.lists))
+def applicant_of(named: Named, found: Identified, said: ServiceVerdict | None, now: datetime) -> Applicant:
+    """Whom the rule is judged for. ``said``: what the region's service said, if it was asked."""
+    today, groups = calendar.local_date(now), groups_of(found.lists)
+    return Applicant(number=named.number, today=today, groups=groups, service=said)
+
+
+def ask_service(
+    catalogue: Catalogue,
+    services: EligibilityServices,
+    template: Template,
+    terms: Terms,
+    named: Named,
+    now: datetime,
+) -> ServiceVerdict:
+    """What the service of the template's region says. Raises EligibilityServiceUnavailable, also where the region has
+    none in use any more: whether the person is eligible is not known then, and a refusal would say more than that."""
+    service = eligibility_service_of(catalogue, template.region)
+    if service is None:
+        raise EligibilityServiceUnavailable(region=template.region, reason="none")
+    question = ServiceQuestion("1", named.profile.name, named.number.id_type, named.number.number)
+    verdicts = services.ask(
+        service,
+        template_id=template.template_id,
+        programme_type=terms.programme_type,
+        people=(question,),
+        now=now,
+    )
+    return verdicts[question.reference]

@@ -2,17 +2,21 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
 from chalicelib.domain.access import AssertionKey, Client, Operator
+from chalicelib.domain.amendment import Amendment, Errand
 from chalicelib.domain.assertion import Assertion, HolderSession
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.disclosure import Disclosure
-from chalicelib.domain.eligibility import Enlisted
+from chalicelib.domain.eligibility import Enlisted, ServiceVerdict
+from chalicelib.domain.eligibility_service import EligibilityService, ServiceQuestion
 from chalicelib.domain.fund import Account, Posting
 from chalicelib.domain.institution import Institution
+from chalicelib.domain.listing import Listing
+from chalicelib.domain.merge import Merge
 from chalicelib.domain.outcomes import Identified, Mark, Page
 from chalicelib.domain.pace import Pace
 from chalicelib.domain.person import Person, Profile
@@ -20,7 +24,9 @@ from chalicelib.domain.programme import Course, Programme
 from chalicelib.domain.proxy import ByProxy, Relation
 from chalicelib.domain.record import Record
 from chalicelib.domain.region import Region, Rules, RuleSet
+from chalicelib.domain.staff import StaffMember
 from chalicelib.domain.template import Shard, Template, Terms
+from chalicelib.domain.terminal import Terminal
 from chalicelib.domain.token import Token
 from chalicelib.domain.voucher import Voucher
 
@@ -122,6 +128,13 @@ class Assertions(Protocol):
         ...
 
 
+class CardReads(Protocol):
+    def read(self, jws: str) -> Assertion:
+        """Check signature and form of what a terminal read off a card. Raises CardReadNotAccepted (malformed,
+        algorithm, unknown_key, signature)."""
+        ...
+
+
 class OperatorSignatures(Protocol):
     """An operator's own signature over one request (``X-Operator``)."""
 
@@ -137,6 +150,31 @@ class OperatorSignatures(Protocol):
         self, jws: str, public_key: str, *, app_key: str, method: str, path: str, body: bytes, key: str, now: datetime
     ) -> None:
         """Raises OperatorNotAccepted (malformed, algorithm, signature, audience, request, expired, future)."""
+        ...
+
+
+class EligibilityServices(Protocol):
+    """The regions' own services that say who is eligible. docs/eligibility-service.md"""
+
+    def may_call(self, url: str) -> bool:
+        """Whether a service may have this address, as far as that can be told without looking it up."""
+        ...
+
+    def ask(
+        self,
+        service: EligibilityService,
+        *,
+        template_id: str,
+        programme_type: str,
+        people: Sequence[ServiceQuestion],
+        now: datetime,
+        trial: bool = False,
+    ) -> Mapping[str, ServiceVerdict]:
+        """What the service says of each person (500 at most), by reference; within about 3 s.
+
+        A trial is asked whatever is remembered, and also while the service rests from failing. Raises
+        EligibilityServiceUnavailable: whatever is not exactly an answer is none.
+        """
         ...
 
 
@@ -163,6 +201,26 @@ class Shelf(Protocol[T]):
         ...
 
     def page(self, listing: str, limit: int, cursor: str | None) -> Page[T]: ...
+
+
+class Staff(Shelf[StaffMember], Protocol):
+    """``add`` is not for them: they come with what leads from a number to them."""
+
+    def find(self, institution_id: str, identity_keys: Sequence[str]) -> StaffMember | None:
+        """Whom any of the numbers leads to at the institution; at most 60 s old."""
+        ...
+
+    def register(self, member: StaffMember, identity_keys: Sequence[str], mark: Mark) -> None:
+        """Raises RequestSeen, AlreadyExists (a number leads to somebody there already)."""
+        ...
+
+
+class Clients(Shelf[Client], Protocol):
+    """A client stands in the listing of each of its regions."""
+
+    def listed(self, region: str) -> Sequence[Client]:
+        """Those of exactly this region, a hundred at most; at most 60 s old."""
+        ...
 
 
 class RuleSets(Protocol):
@@ -240,8 +298,21 @@ class Templates(Protocol):
         """Raises RequestSeen."""
         ...
 
-    def change(self, after: Template, mark: Mark | None, posted: tuple[Account, Posting] | None = None) -> None:
-        """Replace version ``after.version - 1``, with the money it moves. Raises RequestSeen, StaleRow."""
+    def listing(self, region: str) -> Listing:
+        """What the region offers, as it is now; version 0 where nothing was ever offered."""
+        ...
+
+    def change(
+        self,
+        after: Template,
+        mark: Mark | None,
+        posted: tuple[Account, Posting] | None = None,
+        listing: Listing | None = None,
+    ) -> None:
+        """Replace version ``after.version - 1``, with the money it moves and the listing that it stands in.
+
+        Raises RequestSeen, StaleRow, ListingFull.
+        """
         ...
 
     def shards(self, template: Template) -> list[Shard]:
@@ -256,8 +327,52 @@ class Templates(Protocol):
         """Open or shut shards; one that a later act has reached already is left alone."""
         ...
 
+    def amend(
+        self, after: Template, terms: Terms, amendment: Amendment, mark: Mark, listing: Listing | None = None
+    ) -> None:
+        """The head with its next terms, the amendment that made them, and the listing that it stands in.
+
+        Raises RequestSeen, StaleRow, ListingFull.
+        """
+        ...
+
+    def amendment(self, template_id: str, number: int) -> Amendment | None: ...
+
+    def amendments(self, template_id: str, limit: int, cursor: str | None) -> Page[Amendment]:
+        """Oldest first."""
+        ...
+
+    def note_progress(self, after: Amendment) -> None:
+        """Replace version ``after.version - 1``. Raises StaleRow."""
+        ...
+
     def release(self, before: Shard, after: Shard) -> None:
         """Raises StaleRow."""
+        ...
+
+
+class Listings(Protocol):
+    """What each region offers."""
+
+    def look(
+        self, regions: Sequence[str], identity_keys: Sequence[str], lists_of: Sequence[str]
+    ) -> tuple[list[Listing], Identified]:
+        """The listings of these regions, in this order, and what a number leads to, as ``People.identify`` tells it
+        with the lists of ``lists_of``: all in one call."""
+        ...
+
+    def page(self, limit: int, cursor: str | None) -> Page[Listing]:
+        """All that offer anything, by region."""
+        ...
+
+    def read(self, region: str) -> Listing: ...
+
+    def templates(self, listing: Listing) -> tuple[list[Template], list[Shard]]:
+        """The heads of its templates and all their shards, as they are now."""
+        ...
+
+    def write(self, after: Listing) -> None:
+        """Replace version ``after.version - 1``. Raises StaleRow, ListingFull."""
         ...
 
 
@@ -322,9 +437,11 @@ class People(Protocol):
         identity_keys: Sequence[str],
         met: int = 0,
         by_proxy: ByProxy | None = None,
+        linked: Sequence[Person] = (),
     ) -> None:
         """One transaction: voucher, shard, person (+ identities when given: the person is new then) (+ the relative).
 
+        ``linked``: records that were merged with this one: they are still as they were read, and have no such voucher.
         Tried once, after a pause where conflicts were ``met`` before: the shard may be another next time.
         Raises VoucherExists, ShardRefused, StaleRow, WriteConflict.
         """
@@ -339,11 +456,19 @@ class People(Protocol):
         """
         ...
 
-    def change(self, after: Person, record: Record, mark: Mark, identity_keys: Sequence[str] = ()) -> None:
-        """One transaction: mark, person, record (+ identities that are new).
+    def heads(self, person_ids: Sequence[str]) -> list[Person]:
+        """The head rows of these, in any order: one call."""
+        ...
+
+    def change(self, changes: Sequence[tuple[Person, Record]], mark: Mark, identity_keys: Sequence[str] = ()) -> None:
+        """One transaction: mark, people, records (+ identities that are new and lead to the first of them).
 
         Raises RequestSeen, IdentityTaken, StaleRow.
         """
+        ...
+
+    def leading_to(self, identity_keys: Sequence[str], person_id: str) -> list[str]:
+        """Those of the identities that exist and lead to this person: one call."""
         ...
 
     def records(self, person_id: str, limit: int, cursor: str | None) -> Page[Record]:
@@ -354,14 +479,52 @@ class People(Protocol):
         """(person, template) of what stands in one lane of a day."""
         ...
 
+    def due_of(self, template_id: str, day: date, lane: int, limit: int, cursor: str | None) -> Page[tuple[str, str]]:
+        """``due``, of one template alone."""
+        ...
+
     def vouchers(self, keys: Sequence[tuple[str, str]]) -> list[Voucher]: ...
 
-    def record_steps(self, steps: Sequence[tuple[Voucher, Voucher]]) -> None:
-        """Many vouchers' steps in one transaction, each shard once. Raises StaleRow."""
+    def holders(self, person_ids: Sequence[str]) -> list[Person]: ...
+
+    def record_steps(
+        self,
+        steps: Sequence[tuple[Voucher, Voucher]],
+        holders: Sequence[Person] = (),
+        heads: Sequence[Template] = (),
+        progress: Amendment | None = None,
+    ) -> None:
+        """Many vouchers' steps in one transaction, each shard once; with the holders that they change, only if these
+        templates are still as they were read, and with what they are for an amendment's job. Raises StaleRow."""
         ...
 
     def from_image(self, image: Mapping[str, Any]) -> Voucher | None:
         """The voucher in a stream record's image; None for rows of another kind."""
+        ...
+
+
+class Merges(Protocol):
+    def read(self, merge_id: str) -> Merge | None: ...
+
+    def page(self, region: str, limit: int, cursor: str | None) -> Page[Merge]:
+        """Those that operators of one region proposed, the oldest first."""
+        ...
+
+    def propose(self, merge: Merge, mark: Mark) -> None:
+        """Raises RequestSeen."""
+        ...
+
+    def carry_out(
+        self,
+        merge: Merge,
+        changes: Sequence[tuple[Person, Record]],
+        identity_keys: Sequence[str],
+        came_from: str,
+        leads_to: str,
+        mark: Mark,
+    ) -> None:
+        """One transaction: mark, the merge's next version, both people with a record each, and the numbers that led to
+        ``came_from`` lead to ``leads_to``. Raises RequestSeen, StaleRow."""
         ...
 
 
@@ -381,6 +544,14 @@ class Continuations(Protocol):
     """How a job that runs out of time asks to be called again."""
 
     def ask(self, sweep: str) -> None: ...
+
+
+class Errands(Protocol):
+    """How the job of an amendment is asked to begin, to go on, to look again."""
+
+    def ask(self, errand: Errand, delay: timedelta) -> None:
+        """Raises Unavailable."""
+        ...
 
 
 class Paces(Protocol):
@@ -409,9 +580,12 @@ class Catalogue:
     programmes: Shelf[Programme]
     courses: Shelf[Course]
     institutions: Shelf[Institution]
-    clients: Shelf[Client]
+    staff: Staff
+    terminals: Shelf[Terminal]
+    clients: Clients
     operators: Shelf[Operator]
     assertion_keys: Shelf[AssertionKey]
+    eligibility_services: Shelf[EligibilityService]
 
 
 @dataclass(frozen=True, slots=True)
@@ -424,7 +598,9 @@ class Keys:
     tokens: Tokens
     sessions: Sessions
     assertions: Assertions
+    card_reads: CardReads
     operator_signatures: OperatorSignatures
+    eligibility_services: EligibilityServices
 
 
 @dataclass(frozen=True)
@@ -441,10 +617,13 @@ class Platform:
     marks: Marks
     accounts: Accounts
     templates: Templates
+    listings: Listings
     people: People
     disclosures: Disclosures
+    merges: Merges
     checkpoints: Checkpoints
     continuations: Continuations
+    errands: Errands
     paces: Paces
 
     @cached_property

@@ -24,6 +24,7 @@ from chalicelib.domain.errors import (
     TemplateStateRefused,
 )
 from chalicelib.domain.fund import Account, Posting, PostingKind, reserve_legs
+from chalicelib.domain.listing import Listing, follow
 from chalicelib.domain.outcomes import Done, Mark, StaleRow, WriteConflict
 from chalicelib.domain.programme import Programme
 from chalicelib.domain.region import within
@@ -152,7 +153,10 @@ def publish_template(
     attempt: Attempt,
     now: datetime,
 ) -> Done[Template]:
-    """Reserve quantity × ceiling and open the shards. Raises TemplateNotFound, TemplateStateRefused, BudgetExceeded."""
+    """Reserve quantity × ceiling and open the shards.
+
+    Raises TemplateNotFound, TemplateStateRefused, BudgetExceeded, ListingFull.
+    """
 
     def change(before: Template) -> tuple[Template, int]:
         return rules.publish(before, now), before.quantity
@@ -301,7 +305,7 @@ def _act(
             if templates.read(template_id) != before:
                 raise StaleRow from None
             raise
-        templates.change(after, Mark(attempt, after, now), posted)
+        templates.change(after, Mark(attempt, after, now), posted, _listing(templates, after, now))
         return after
 
     try:
@@ -312,6 +316,14 @@ def _act(
         raise
     settle(templates, template_id)
     return done
+
+
+def _listing(templates: Templates, after: Template, now: datetime) -> Listing | None:
+    """What the region's listing becomes, where it is another one then. Raises ListingFull."""
+    terms = templates.terms(after.template_id, after.terms_version)
+    if terms.distribution_mode is DistributionMode.DIRECTED:
+        return None
+    return follow(templates.listing(after.region), after, terms, now)
 
 
 def _reserve(
@@ -349,7 +361,7 @@ def _check_draft(
     if not within(draft.region, (programme.region,)):
         raise Invalid(pointer="/programme_id", reason="the programme is not one of this region or of one above it")
     _check_dates(draft, valid_from, valid_until)
-    check_rule(catalogue, draft.eligibility)
+    check_rule(catalogue, draft.region, draft.eligibility)
     today = local_date(now)
     for pointer, last in (("/valid_until", valid_until), ("/claim_until", draft.claim_until)):
         if last < today:

@@ -13,6 +13,7 @@ from chalicelib.domain.person import Person, is_one
 from chalicelib.domain.template import Template, Terms
 from chalicelib.domain.voucher import ENDED, STATE_ZH, State, Voucher
 from chalicelib.services.claiming import code_context
+from chalicelib.services.newest_terms import as_promised, revived
 from chalicelib.services.ports import Chance, Keys, People, Templates
 
 
@@ -103,11 +104,19 @@ def tell_history(people: People, keys: Keys, voucher_id: str, *, actor: Actor, s
 
 
 def show_token(
-    people: People, keys: Keys, chance: Chance, voucher_id: str, *, session: HolderSession, actor: Actor, now: datetime
+    templates: Templates,
+    people: People,
+    keys: Keys,
+    chance: Chance,
+    voucher_id: str,
+    *,
+    session: HolderSession,
+    actor: Actor,
+    now: datetime,
 ) -> ShownToken:
     """A fresh QR token of 60 s. Raises VoucherNotFound, VoucherEnded, Expired."""
     found, _ = _visible(people, keys, voucher_id, actor, session)
-    state = voucher.effective_state(found, now)
+    state = voucher.effective_state(revived(templates, found, now), now)
     if state is State.EXPIRED:
         raise Expired(valid_until=found.valid_until.isoformat())
     if state in ENDED:
@@ -159,5 +168,6 @@ def _card(templates: Templates, one: Voucher, holder: Person, now: datetime, cod
     template = templates.get(one.template_id)
     if template is None:
         raise VoucherNotFound()
+    one = as_promised(templates, template, one)
     terms = templates.terms(one.template_id, one.terms_version)
     return Card(one, voucher.effective_state(one, now), terms, template, holder.masked_name, code)

@@ -5,16 +5,16 @@ from datetime import datetime
 
 from chalicelib.domain import voucher as steps
 from chalicelib.domain.access import Actor
-from chalicelib.domain.calendar import local_date
-from chalicelib.domain.errors import DomainError, OutOfScope, Unavailable
-from chalicelib.domain.institution import must_be_admitted
-from chalicelib.domain.person import must_not_be_flagged
-from chalicelib.domain.template import Terms, check_place
+from chalicelib.domain.errors import CapReached, DomainError, OutOfScope
+from chalicelib.domain.institution import must_redeem
+from chalicelib.domain.template import Terms
 from chalicelib.domain.voucher import State, Voucher
 from chalicelib.services.cataloguing import find_course, find_institution
 from chalicelib.services.identifying import Presented, find_presented
+from chalicelib.services.linking import linked_with
 from chalicelib.services.ports import Catalogue, Keys, People, Templates
-from chalicelib.services.redeeming import count_by_course
+from chalicelib.services.redeeming import count_by_course, judge_use
+from chalicelib.services.staffing import stand_at_the_desk
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,32 +38,31 @@ def verify_voucher(
     *,
     institution_id: str,
     course_id: str | None,
+    staff_assertion: str | None = None,
     actor: Actor,
     now: datetime,
 ) -> Verification:
-    """Judge a token or code as redeeming would.
+    """Judge what is presented as redeeming would. ``staff_assertion``: who scans, where a channel asks.
 
     A voucher that is not usable is an answer, not an error. Raises TokenNotAccepted, CodeNotAccepted,
-    AssertionNotAccepted, VoucherNotFound, InstitutionNotFound, InstitutionNotAdmitted, CourseNotFound, OutOfScope.
+    AssertionNotAccepted, CardReadNotAccepted, VoucherNotFound, InstitutionNotFound, InstitutionNotAdmitted,
+    CourseNotFound, OutOfScope, StaffUnknown, StaffDisabled.
     """
-    if institution_id not in actor.client.institutions:
+    desk = stand_at_the_desk(catalogue, keys, staff_assertion, actor=actor, now=now)
+    desk.judge_age(now)
+    if institution_id not in desk.actor.institutions:
         raise OutOfScope()
-    must_be_admitted(find_institution(catalogue, institution_id))
+    must_redeem(find_institution(catalogue, institution_id))
     course = find_course(catalogue, course_id) if course_id else None
-    shown = find_presented(people, keys, presented, actor=actor, now=now)
+    shown = find_presented(catalogue, people, keys, presented, institution_id=institution_id, actor=desk.actor, now=now)
     shown.judge_age(now)
-    terms = templates.terms(shown.voucher.template_id, shown.voucher.terms_version)
-    refusal: DomainError | None = None
-    try:
-        steps.must_be_usable(shown.voucher, now)
-        must_not_be_flagged([shown.holder], shown.voucher.region, local_date(now))
-        shown.judge_bound()
-        if course:
-            check_place(terms, course, institution_id)
-            count_by_course(catalogue, shown.voucher, shown.holder, course, now)
-    except Unavailable:  # nothing was judged: it is no refusal of the voucher
-        raise
-    except DomainError as refused:
-        refusal = refused
-    state = steps.effective_state(shown.voucher, now)
-    return Verification(refusal is None, refusal, shown.voucher, state, terms, shown.holder.masked_name)
+    linked = linked_with(people, shown.holder)
+    voucher, refusal = judge_use(templates, shown, linked, course, institution_id, now)
+    if course and refusal is None:
+        try:
+            count_by_course(catalogue, voucher, shown.holder, course, now, linked)
+        except CapReached as refused:
+            refusal = refused
+    terms = templates.terms(voucher.template_id, voucher.terms_version)
+    state = steps.effective_state(voucher, now)
+    return Verification(refusal is None, refusal, voucher, state, terms, shown.holder.masked_name)

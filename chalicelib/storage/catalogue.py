@@ -1,16 +1,18 @@
 """The catalogue's shelves: one class for every noun that is read and written whole, and the rule sets."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Generic, TypeVar
 
-from chalicelib.domain.access import AssertionKey, Client, Operator
+from chalicelib.domain.access import MOST_REGIONS, AssertionKey, Client, Operator
+from chalicelib.domain.eligibility_service import EligibilityService
 from chalicelib.domain.errors import AlreadyExists, ConcurrentChange
 from chalicelib.domain.identifiers import region_ancestors
 from chalicelib.domain.institution import Institution
 from chalicelib.domain.outcomes import Mark, Page
 from chalicelib.domain.programme import Course, Programme
 from chalicelib.domain.region import Region, Rules, RuleSet, resolve
+from chalicelib.domain.terminal import Terminal
 from chalicelib.storage import keys
 from chalicelib.storage.fresh import Fresh
 from chalicelib.storage.marks import put_mark
@@ -22,7 +24,10 @@ N = TypeVar("N")
 
 
 class NounShelf(Generic[N]):
-    """Rows ``<NOUN>#<id>`` with their listing ``<NOUN>#<parent>``."""
+    """Rows ``<NOUN>#<id>`` with their listing ``<NOUN>#<parent>``.
+
+    ``sparse``: most ids have no such noun, so that there is none is remembered too.
+    """
 
     def __init__(
         self,
@@ -32,13 +37,17 @@ class NounShelf(Generic[N]):
         id_of: Callable[[N], str],
         listing_of: Callable[[N], str],
         version_of: Callable[[N], int],
+        *,
+        sparse: bool = False,
     ) -> None:
         self._tables, self._kind, self._noun = tables, kind, noun
         self._id_of, self._listing_of, self._version_of = id_of, listing_of, version_of
-        self._fresh: Fresh[str, N] = Fresh()
+        self._sparse = sparse
+        self._fresh: Fresh[str, tuple[N | None]] = Fresh()
 
     def get(self, key: str) -> N | None:
-        return self._fresh.get(key, lambda: self.read(key))
+        found = self._fresh.get(key, lambda: self._look(key))
+        return found[0] if found else None
 
     def read(self, key: str) -> N | None:
         item = self._tables.get(ListedRow, f"{self._noun}#{key}", keys.HEAD)
@@ -50,18 +59,28 @@ class NounShelf(Generic[N]):
             put_mark(tx, mark)
         exists = AlreadyExists(what=self._id_of(noun))
         tx.put(self._row(noun), ListedRow.subject.does_not_exist(), always(exists))
+        self._put_more(tx, noun)
         tx.commit()
+        self._fresh.forget(self._id_of(noun))
 
     def change(self, after: N, mark: Mark) -> None:
         tx = Transaction(self._tables)
         put_mark(tx, mark)
         tx.put(self._row(after), ListedRow.version == self._version_of(after) - 1, always(ConcurrentChange()))
+        self._put_more(tx, after)
         tx.commit()
         self._fresh.forget(self._id_of(after))
 
+    def _put_more(self, tx: Transaction, noun: N) -> None:
+        """Whatever else is written with the noun: nothing."""
+
     def page(self, listing: str, limit: int, cursor: str | None) -> Page[N]:
-        found = self._tables.listed(ListedRow, f"{self._noun}#{listing}", limit, cursor)
+        found = self._tables.listed(ListedRow, f"{self._noun}#{listing}", limit, cursor, item=keys.HEAD)
         return Page(tuple(from_body(self._kind, text(item, "body")) for item in found.items), found.cursor)
+
+    def _look(self, key: str) -> tuple[N | None] | None:
+        found = self.read(key)
+        return None if found is None and not self._sparse else (found,)
 
     def _row(self, noun: N) -> ListedRow:
         return ListedRow(
@@ -72,6 +91,39 @@ class NounShelf(Generic[N]):
             list_key=f"{self._noun}#{self._listing_of(noun)}",
             list_order=self._id_of(noun),
         )
+
+
+class ClientShelf(NounShelf[Client]):
+    """Clients stand in the listings of all their regions: the head row in the first one's, and for each other region a
+    row that only leads to it. A client's regions never change, so those rows do not either."""
+
+    def __init__(self, tables: Tables) -> None:
+        super().__init__(tables, Client, "CLIENT", lambda c: c.app_key, lambda c: c.regions[0], lambda c: c.version)
+        self._of_region: Fresh[str, tuple[Client, ...]] = Fresh()
+
+    def change(self, after: Client, mark: Mark) -> None:
+        super().change(after, mark)
+        self._of_region.clear()
+
+    def add(self, noun: Client, mark: Mark | None) -> None:
+        super().add(noun, mark)
+        self._of_region.clear()
+
+    def listed(self, region: str) -> Sequence[Client]:
+        return self._of_region.get(region, lambda: self.page(region, 100, None).items) or ()
+
+    def _put_more(self, tx: Transaction, noun: Client) -> None:
+        # With every change again: clients of before had no such rows.
+        for region in noun.regions[1:MOST_REGIONS]:
+            row = ListedRow(
+                f"CLIENT#{noun.app_key}",
+                keys.scope_item(region),
+                version=1,
+                list_key=f"CLIENT#{region}",
+                list_order=noun.app_key,
+            )
+            anyway = ListedRow.subject.does_not_exist() | ListedRow.subject.exists()
+            tx.put(row, anyway, always(ConcurrentChange()))
 
 
 class RuleSetStore:
@@ -151,13 +203,22 @@ def institutions(tables: Tables) -> NounShelf[Institution]:
     )
 
 
-def clients(tables: Tables) -> NounShelf[Client]:
-    return NounShelf(tables, Client, "CLIENT", lambda c: c.app_key, lambda c: c.regions[0], lambda c: c.version)
-
-
 def operators(tables: Tables) -> NounShelf[Operator]:
     return NounShelf(tables, Operator, "OPERATOR", lambda o: o.operator_id, lambda o: o.region, lambda o: o.version)
 
 
+def terminals(tables: Tables) -> NounShelf[Terminal]:
+    return NounShelf(
+        tables, Terminal, "TERMINAL", lambda t: t.terminal_id, lambda t: t.institution_id, lambda t: t.version
+    )
+
+
 def assertion_keys(tables: Tables) -> NounShelf[AssertionKey]:
     return NounShelf(tables, AssertionKey, "ASSERTION_KEY", lambda k: k.kid, lambda _: "all", lambda k: k.version)
+
+
+def eligibility_services(tables: Tables) -> NounShelf[EligibilityService]:
+    return NounShelf(
+        tables, EligibilityService, "ELIGIBILITY_SERVICE", lambda s: s.region, lambda _: "all", lambda s: s.version,
+        sparse=True,
+    )  # fmt: skip

@@ -10,6 +10,7 @@ PERSON = "0#PERSON"
 IDENTITY = "0#IDENTITY"
 SHARD = "0#SHARD"
 VOUCHERS = "1#VOUCHER#"
+AMENDMENTS = "AMENDMENT#"
 LISTS = "1#LISTED#"
 RELATIONS = "7#RELATION#"
 RECORDS = "7#RECORD#"
@@ -27,6 +28,11 @@ def listed_item(region: str) -> str:
     return f"{LISTS}{region}"
 
 
+def staff_item(institution_id: str) -> str:
+    """In the partition of a number: whom it leads to at the institution."""
+    return f"STAFF#{institution_id}"
+
+
 def record_item(number: int) -> str:
     return f"{RECORDS}{number:09d}"
 
@@ -39,12 +45,24 @@ def shard(template_id: str, number: int) -> str:
     return f"TEMPLATE#{template_id}#SHARD#{number:03d}"
 
 
+def listing(region: str) -> str:
+    return f"LISTING#{region}"
+
+
 def terms_item(version: int) -> str:
     return f"TERMS#{version:06d}"
 
 
+def amendment_item(number: int) -> str:
+    return f"{AMENDMENTS}{number:06d}"
+
+
 def rules_item(version: int) -> str:
     return f"RULES#{version:06d}"
+
+
+def scope_item(region: str) -> str:
+    return f"SCOPE#{region}"
 
 
 def account(account_id: str) -> str:
@@ -57,6 +75,10 @@ def posting_item(number: int) -> str:
 
 def disclosure(disclosure_id: str) -> str:
     return f"DISCLOSURE#{disclosure_id}"
+
+
+def merge(merge_id: str) -> str:
+    return f"MERGE#{merge_id}"
 
 
 def mark(request: str) -> str:

@@ -5,18 +5,19 @@ from datetime import date
 from itertools import groupby
 from typing import Any
 
+from chalicelib.domain.amendment import Amendment
 from chalicelib.domain.eligibility import Enlisted
 from chalicelib.domain.outcomes import Identified, IdentityTaken, Mark, Page, ShardRefused, StaleRow, VoucherExists
 from chalicelib.domain.person import Person
 from chalicelib.domain.proxy import ByProxy, Relation
 from chalicelib.domain.record import Record
-from chalicelib.domain.template import movement, total
+from chalicelib.domain.template import Template, movement, total
 from chalicelib.domain.voucher import Voucher
 from chalicelib.storage import keys
 from chalicelib.storage.marks import put_mark
 from chalicelib.storage.rows import Item, PeopleRow, ShardRow, from_body, text, to_body
 from chalicelib.storage.tables import Tables
-from chalicelib.storage.templates import move, to_shard
+from chalicelib.storage.templates import check_head, move, put_progress, to_shard
 from chalicelib.storage.transaction import Transaction, always
 
 
@@ -30,17 +31,9 @@ class PeopleStore:
     def identify(
         self, identity_keys: Sequence[str], regions: Sequence[str], proxy_keys: Sequence[str] = ()
     ) -> Identified:
-        items = [keys.IDENTITY, *(keys.listed_item(region) for region in regions)]
-        wanted = [(key, item) for key in identity_keys for item in items]
+        wanted = keys_to_identify(identity_keys, regions)
         rows = self._tables.batch_get(PeopleRow, [*wanted, *((key, keys.IDENTITY) for key in proxy_keys)])
-        found = {text(row, "person"): text(row, "person_id") for row in rows if text(row, "item") == keys.IDENTITY}
-        # One stands under every pepper; a container that did not know the newest one may have left it behind.
-        lists: dict[str, Enlisted] = {}
-        for row in sorted((row for row in rows if text(row, "item") != keys.IDENTITY), key=_version_of):
-            lists[text(row, "item")] = from_body(Enlisted, text(row, "body"))
-        person_id = next((found[key] for key in identity_keys if key in found), None)
-        proxy_id = next((found[key] for key in proxy_keys if key in found), None)
-        return Identified(person_id, tuple(lists.values()), proxy_id)
+        return identified(identity_keys, rows, proxy_keys)
 
     def enlisted(self, identity_keys: Sequence[str], region: str) -> Enlisted | None:
         return next(iter(self.identify(identity_keys, [region]).lists), None)
@@ -70,7 +63,9 @@ class PeopleStore:
     ) -> tuple[Person | None, Voucher | None, Person | None]:
         item = keys.voucher_item(template_id)
         wanted = [(person_id, keys.PERSON), (person_id, item), (proxy_id, keys.PERSON)]
-        rows = self._tables.batch_get(PeopleRow, [(person, item) for person, item in wanted if person is not None])
+        # Both numbers may be one person's: DynamoDB refuses a key that is asked for twice.
+        keys_of = dict.fromkeys((person, item) for person, item in wanted if person is not None)
+        rows = self._tables.batch_get(PeopleRow, list(keys_of))
         there = {(text(row, "person"), text(row, "item")): text(row, "body") for row in rows}
         bodies = [there.get((person or "", item)) for person, item in wanted]
         person, voucher, proxy = bodies
@@ -96,6 +91,10 @@ class PeopleStore:
         for row in _relation_rows(ended):
             tx.put(row, PeopleRow.version == ended.version - 1, always(StaleRow()))
         tx.commit()
+
+    def heads(self, person_ids: Sequence[str]) -> list[Person]:
+        rows = self._tables.batch_get(PeopleRow, [(person_id, keys.PERSON) for person_id in person_ids])
+        return [from_body(Person, text(item, "body")) for item in rows]
 
     def voucher(self, person_id: str, template_id: str) -> Voucher | None:
         item = self._tables.get(PeopleRow, person_id, keys.voucher_item(template_id))
@@ -133,8 +132,13 @@ class PeopleStore:
         identity_keys: Sequence[str],
         met: int = 0,
         by_proxy: ByProxy | None = None,
+        linked: Sequence[Person] = (),
     ) -> None:
         tx = Transaction(self._tables)
+        _check_unchanged(tx, linked)
+        for one in linked:
+            row = PeopleRow(one.person_id, keys.voucher_item(voucher.template_id))
+            tx.check(row, PeopleRow.person.does_not_exist(), always(VoucherExists()))
         tx.put(_voucher_row(voucher), PeopleRow.person.does_not_exist(), always(VoucherExists()))
         _put_person(tx, person, identity_keys)
         if by_proxy is not None:
@@ -153,30 +157,44 @@ class PeopleStore:
         self, before: Voucher, after: Voucher, person: Person | None = None, unchanged: Sequence[Person] = ()
     ) -> None:
         tx = Transaction(self._tables)
-        for one in unchanged:
-            row = PeopleRow(one.person_id, keys.PERSON)
-            tx.check(row, PeopleRow.version == one.version, always(StaleRow()))
+        _check_unchanged(tx, unchanged)
         tx.put(_voucher_row(after), PeopleRow.version == before.version, always(StaleRow()))
         if person is not None:
             tx.put(_person_row(person), PeopleRow.version == person.version - 1, always(StaleRow()))
         self._move_shards(tx, [(before, after)])
         tx.commit()
 
-    def record_steps(self, steps: Sequence[tuple[Voucher, Voucher]]) -> None:
+    def record_steps(
+        self,
+        steps: Sequence[tuple[Voucher, Voucher]],
+        holders: Sequence[Person] = (),
+        heads: Sequence[Template] = (),
+        progress: Amendment | None = None,
+    ) -> None:
         tx = Transaction(self._tables)
         for before, after in steps:
             tx.put(_voucher_row(after), PeopleRow.version == before.version, always(StaleRow()))
+        for person in holders:
+            tx.put(_person_row(person), PeopleRow.version == person.version - 1, always(StaleRow()))
+        for head in heads:
+            check_head(tx, head)
+        if progress is not None:
+            put_progress(tx, progress)
         self._move_shards(tx, steps)
         tx.commit()
 
-    def change(self, after: Person, record: Record, mark: Mark, identity_keys: Sequence[str] = ()) -> None:
+    def change(self, changes: Sequence[tuple[Person, Record]], mark: Mark, identity_keys: Sequence[str] = ()) -> None:
         tx = Transaction(self._tables)
         put_mark(tx, mark)
         for identity_key in identity_keys:
-            identity = PeopleRow(identity_key, keys.IDENTITY, version=1, person_id=after.person_id)
+            identity = PeopleRow(identity_key, keys.IDENTITY, version=1, person_id=changes[0][0].person_id)
             tx.put(identity, PeopleRow.person.does_not_exist(), always(IdentityTaken()))
-        _put_change(tx, after, record)
+        put_changes(tx, changes)
         tx.commit()
+
+    def leading_to(self, identity_keys: Sequence[str], person_id: str) -> list[str]:
+        rows = self._tables.batch_get(PeopleRow, [(key, keys.IDENTITY) for key in identity_keys])
+        return [text(row, "person") for row in rows if text(row, "person_id") == person_id]
 
     def records(self, person_id: str, limit: int, cursor: str | None) -> Page[Record]:
         condition = PeopleRow.item.startswith(keys.RECORDS)
@@ -187,6 +205,17 @@ class PeopleStore:
         found = self._tables.query(PeopleRow, keys.due(day, lane), limit=limit, cursor=cursor, index="by_due")
         return Page(tuple((text(item, "person"), _template_of(item)) for item in found.items), found.cursor)
 
+    def due_of(self, template_id: str, day: date, lane: int, limit: int, cursor: str | None) -> Page[tuple[str, str]]:
+        condition = PeopleRow.due_order.startswith(f"{template_id}#")
+        found = self._tables.query(
+            PeopleRow, keys.due(day, lane), condition, limit=limit, cursor=cursor, index="by_due"
+        )
+        return Page(tuple((text(item, "person"), _template_of(item)) for item in found.items), found.cursor)
+
+    def holders(self, person_ids: Sequence[str]) -> list[Person]:
+        rows = self._tables.batch_get(PeopleRow, [(person_id, keys.PERSON) for person_id in person_ids])
+        return [from_body(Person, text(item, "body")) for item in rows]
+
     def from_image(self, image: Mapping[str, Any]) -> Voucher | None:
         if not image["item"]["S"].startswith(keys.VOUCHERS):
             return None
@@ -196,17 +225,43 @@ class PeopleStore:
         def shard(step: tuple[Voucher, Voucher]) -> tuple[str, int]:
             return step[0].template_id, step[0].shard
 
-        for (template_id, number), moved in groupby(sorted(steps, key=shard), key=shard):
+        moving = [step for step in steps if step[0].state is not step[1].state]
+        for (template_id, number), moved in groupby(sorted(moving, key=shard), key=shard):
             sum_ = total(movement(before.state, after.state, before.ceiling_fen) for before, after in moved)
             row = ShardRow(keys.shard(template_id, number), keys.SHARD)
             missing = AssertionError(f"shard {number} of template {template_id} is gone")
             tx.update(row, move(sum_), ShardRow.subject.exists(), always(missing))
 
 
-def _put_change(tx: Transaction, after: Person, record: Record) -> None:
-    tx.put(_person_row(after), PeopleRow.version == after.version - 1, always(StaleRow()))
-    row = PeopleRow(record.person_id, keys.record_item(record.number), version=1, body=to_body(record))
-    tx.put(row, PeopleRow.person.does_not_exist(), always(StaleRow()))
+def keys_to_identify(identity_keys: Sequence[str], regions: Sequence[str]) -> list[tuple[str, str]]:
+    """Of the rows that tell whom a number leads to, and what these regions' lists say of it."""
+    items = [keys.IDENTITY, *(keys.listed_item(region) for region in regions)]
+    return [(key, item) for key in identity_keys for item in items]
+
+
+def identified(identity_keys: Sequence[str], rows: Sequence[Item], proxy_keys: Sequence[str] = ()) -> Identified:
+    """What those rows tell."""
+    found = {text(row, "person"): text(row, "person_id") for row in rows if text(row, "item") == keys.IDENTITY}
+    # One stands under every pepper; a container that did not know the newest one may have left it behind.
+    lists: dict[str, Enlisted] = {}
+    for row in sorted((row for row in rows if text(row, "item") != keys.IDENTITY), key=_version_of):
+        lists[text(row, "item")] = from_body(Enlisted, text(row, "body"))
+    person_id = next((found[key] for key in identity_keys if key in found), None)
+    proxy_id = next((found[key] for key in proxy_keys if key in found), None)
+    return Identified(person_id, tuple(lists.values()), proxy_id)
+
+
+def put_changes(tx: Transaction, changes: Sequence[tuple[Person, Record]]) -> None:
+    """Add people as they are from now on, each with its record, to a transaction."""
+    for after, record in changes:
+        tx.put(_person_row(after), PeopleRow.version == after.version - 1, always(StaleRow()))
+        row = PeopleRow(record.person_id, keys.record_item(record.number), version=1, body=to_body(record))
+        tx.put(row, PeopleRow.person.does_not_exist(), always(StaleRow()))
+
+
+def _check_unchanged(tx: Transaction, people: Sequence[Person]) -> None:
+    for one in people:
+        tx.check(PeopleRow(one.person_id, keys.PERSON), PeopleRow.version == one.version, always(StaleRow()))
 
 
 def _put_person(tx: Transaction, person: Person, identity_keys: Sequence[str]) -> None:

@@ -5,14 +5,17 @@ from typing import Any
 
 from pynamodb.expressions.update import Action
 
+from chalicelib.domain.amendment import Amendment
 from chalicelib.domain.calendar import to_text
 from chalicelib.domain.fund import Account, Posting
+from chalicelib.domain.listing import Listing
 from chalicelib.domain.outcomes import Mark, Page, StaleRow
 from chalicelib.domain.template import Movement, Shard, Template, TemplateState, Terms
 from chalicelib.domain.voucher import State
 from chalicelib.storage import keys
 from chalicelib.storage.accounts import post_to_account
 from chalicelib.storage.fresh import Fresh
+from chalicelib.storage.listing_rows import put_listing, read_listing
 from chalicelib.storage.marks import put_mark
 from chalicelib.storage.rows import Item, ListedRow, ShardRow, from_body, number, text, to_body
 from chalicelib.storage.tables import Tables
@@ -72,13 +75,24 @@ class TemplateStore:
         tx.put(row, absent, always(StaleRow()))
         tx.commit()
 
-    def change(self, after: Template, mark: Mark | None, posted: tuple[Account, Posting] | None = None) -> None:
+    def listing(self, region: str) -> Listing:
+        return read_listing(self._tables, region)
+
+    def change(
+        self,
+        after: Template,
+        mark: Mark | None,
+        posted: tuple[Account, Posting] | None = None,
+        listing: Listing | None = None,
+    ) -> None:
         tx = Transaction(self._tables)
         if mark:
             put_mark(tx, mark)
         self._replace(tx, after)
         if posted:
             post_to_account(tx, *posted)
+        if listing:
+            put_listing(tx, listing)
         tx.commit()
         self._fresh.forget(after.template_id)
 
@@ -121,6 +135,36 @@ class TemplateStore:
             except StaleRow:
                 continue  # it is there already, or further
 
+    def amend(
+        self, after: Template, terms: Terms, amendment: Amendment, mark: Mark, listing: Listing | None = None
+    ) -> None:
+        tx = Transaction(self._tables)
+        put_mark(tx, mark)
+        self._replace(tx, after)
+        absent = ListedRow.subject.does_not_exist()
+        subject = keys.template(after.template_id)
+        row = ListedRow(subject, keys.terms_item(terms.version), version=1, body=to_body(terms))
+        tx.put(row, absent, always(StaleRow()))
+        tx.put(_amendment_row(amendment), absent, always(StaleRow()))
+        if listing:
+            put_listing(tx, listing)
+        tx.commit()
+        self._fresh.forget(after.template_id)
+
+    def amendment(self, template_id: str, number: int) -> Amendment | None:
+        item = self._tables.get(ListedRow, keys.template(template_id), keys.amendment_item(number))
+        return from_body(Amendment, text(item, "body")) if item else None
+
+    def amendments(self, template_id: str, limit: int, cursor: str | None) -> Page[Amendment]:
+        condition = ListedRow.item.startswith(keys.AMENDMENTS)
+        found = self._tables.query(ListedRow, keys.template(template_id), condition, limit=limit, cursor=cursor)
+        return Page(tuple(from_body(Amendment, text(item, "body")) for item in found.items), found.cursor)
+
+    def note_progress(self, after: Amendment) -> None:
+        tx = Transaction(self._tables)
+        put_progress(tx, after)
+        tx.commit()
+
     def release(self, before: Shard, after: Shard) -> None:
         tx = Transaction(self._tables)
         tx.put(_shard_row(after), ShardRow.version == before.version, always(StaleRow()))
@@ -147,6 +191,22 @@ def _template_row(template: Template) -> ListedRow:
         list_key=keys.template(template.region),
         list_order=f"{to_text(template.made_at)}#{template.template_id}",
     )
+
+
+def _amendment_row(amendment: Amendment) -> ListedRow:
+    subject, item = keys.template(amendment.template_id), keys.amendment_item(amendment.number)
+    return ListedRow(subject, item, version=amendment.version, body=to_body(amendment))
+
+
+def put_progress(tx: Transaction, after: Amendment) -> None:
+    """Add what an amendment's job has done to the transaction that does it."""
+    tx.put(_amendment_row(after), ListedRow.version == after.version - 1, always(StaleRow()))
+
+
+def check_head(tx: Transaction, head: Template) -> None:
+    """The template must still be as it was read: what was judged by its terms holds only then."""
+    row = ListedRow(keys.template(head.template_id), keys.HEAD)
+    tx.check(row, ListedRow.version == head.version, always(StaleRow()))
 
 
 def _shard_row(shard: Shard) -> ShardRow:

@@ -22,6 +22,7 @@ from chalicelib.domain.outcomes import Mark, Page
 from chalicelib.domain.pace import Pace
 from chalicelib.domain.region import Region, Rules
 from chalicelib.integrations.assertions import SignedAssertions
+from chalicelib.integrations.card_reads import SignedCardReads
 from chalicelib.integrations.chance import SeededChance
 from chalicelib.integrations.clock import FixedClock
 from chalicelib.integrations.essc_platform import OperatorKey
@@ -67,6 +68,9 @@ class MemoryShelf(Generic[T]):
     def change(self, after: T, mark: Mark) -> None:
         self._marks.keep(mark)
         self.put(after)
+
+    def listed(self, region: str) -> list[T]:
+        return list(self.rows.values())
 
     def page(self, listing: str, limit: int, cursor: str | None) -> Page[T]:
         keys = sorted(key for key in self.rows if cursor is None or key > cursor)
@@ -198,8 +202,10 @@ def desk() -> Iterator[Desk]:
         voucher_ids=SivVoucherIds(ring),
         tokens=SignedTokens(ring),
         sessions=SealedSessions(ring),
+        card_reads=SignedCardReads(lambda _: None),
         assertions=SignedAssertions(lambda _: None),
         operator_signatures=JwsOperatorSignatures(),
+        eligibility_services=cast(Any, None),
     )
 
     def a_shelf(id_name: str) -> MemoryShelf[Any]:
@@ -217,6 +223,9 @@ def desk() -> Iterator[Desk]:
         clients=a_shelf("app_key"),
         operators=a_shelf("operator_id"),
         assertion_keys=a_shelf("kid"),
+        staff=cast(Any, a_shelf("staff_id")),
+        terminals=a_shelf("terminal_id"),
+        eligibility_services=a_shelf("region"),
     )
     nothing = cast(Any, None)
     wiring.use(
@@ -228,10 +237,13 @@ def desk() -> Iterator[Desk]:
             marks=marks,
             accounts=nothing,
             templates=cast(Any, NoTemplates()),
+            listings=nothing,
             people=nothing,
             disclosures=nothing,
+            merges=nothing,
             checkpoints=nothing,
             continuations=nothing,
+            errands=nothing,
             paces=MemoryPaces(),
         )
     )

@@ -151,10 +151,12 @@ def test_operations_are_served_once_and_changes_are_posts() -> None:
 
     assert len(labels) == len(set(labels))
     assert {one.label for one in OPERATIONS if one.method == "POST" and not one.changes} == {
+        "POST /v1/claimable",
         "POST /v1/people/search",
         "POST /v1/sessions",
         "POST /v1/verifications",
         "POST /v1/regions/{code}/eligible-people/search",
+        "POST /v1/regions/{code}/eligibility-service/trial",
         "POST /v1/regions/{code}/rules/preview",
     }
     assert {one.label for one in OPERATIONS if one.act is None} == {

@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import pytest
@@ -25,8 +25,9 @@ from chalicelib.api.answers import OPERATIONS
 from chalicelib.domain.access import Client, Operator, Role, Secret
 from chalicelib.domain.identifiers import mask_mobile, mask_name
 from chalicelib.integrations.chance import SeededChance
-from chalicelib.integrations.essc_platform import OperatorKey
+from chalicelib.integrations.essc_platform import DemoTerminal, OperatorKey
 from chalicelib.services.granting_access import secret_context
+from tests import eligibility
 from tests.engines import Engine, create_tables, delete_tables
 from tests.world import CITY, INSTITUTION_ID, World, a_person, a_world
 
@@ -222,6 +223,18 @@ def test_the_road(callers: Callers) -> None:
     assert bureau.post(f"/v1/regions/{CITY}/eligible-people/removal", gone)["groups"] == {}
     assert bureau.post(search, {"id_number": veteran.id_number}, key=None, status=404)["code"] == "not_enlisted"
 
+    service = f"/v1/regions/{CITY}/eligibility-service"
+    assert bureau.get(service, 404)["code"] == "eligibility_service_not_found"
+    decided = bureau.post(service, {"url": eligibility.URL, "remember_seconds": 0})
+    eligibility.sample_server().trust(decided["key_id"], decided["secret"])
+    assert bureau.get(service)["secrets"][0]["key_id"] == decided["key_id"]
+    nobody = a_person(4)
+    tried = {"name": nobody.name, "id_type": nobody.id_type, "id_number": nobody.id_number}
+    assert bureau.post(f"{service}/trial", tried, key=None)["eligible"]
+    assert bureau.post(f"{service}/rotation", {"starts_in_seconds": 3600})["key_id"] != decided["key_id"]
+    assert bureau.post(f"{service}/disable")["disabled_at"]
+    assert bureau.post(f"{service}/rotation", status=409, body={})["code"] == "eligibility_service_disabled"
+
     programme = {
         "region": CITY,
         "name_zh": "电工",
@@ -248,8 +261,20 @@ def test_the_road(callers: Callers) -> None:
         one["institution_id"] for one in bureau.get(f"/v1/institutions?region={CITY}")["items"]
     ]
     assert bureau.get("/v1/institutions/91110000600037341L")["coordinates"] == school["coordinates"]
-    assert bureau.post("/v1/institutions/91110000600037341L/suspend")["admission"] == "suspended"
-    assert bureau.post("/v1/institutions/91110000600037341L/readmit")["admission"] == "admitted"
+    steps = "/v1/institutions/91110000600037341L"
+    why = {"reason": "年度评估"}
+    assert bureau.post(f"{steps}/suspend")["admission"] == "suspended"
+    assert bureau.post(f"{steps}/readmit")["admission"] == "admitted"
+    assert bureau.post(f"{steps}/withdraw", why)["admission"] == "withdrawn"
+    assert bureau.post(f"{steps}/readmit", status=409)["code"] == "admission_step"
+    assert bureau.post(f"{steps}/reapply", {"reason": "整改完成"})["admission"] == "candidate"
+    assert [act["reason"] for act in bureau.post(f"{steps}/admit", why)["acts"]] == [
+        None,
+        None,
+        "年度评估",
+        "整改完成",
+        "年度评估",
+    ]
     swapped = school | {"coordinates": {"latitude": "114.057865", "longitude": "22.543096", "datum": "wgs84"}}
     assert bureau.post("/v1/institutions", swapped, status=400)["errors"][0]["pointer"] == "/coordinates"
 
@@ -265,6 +290,23 @@ def test_the_road(callers: Callers) -> None:
     assert course_id in [
         one["course_id"] for one in bureau.get(f"/v1/courses?institution_id={INSTITUTION_ID}")["items"]
     ]
+
+    # --- staff and terminals ---
+    staff = f"/v1/institutions/{INSTITUTION_ID}/staff"
+    scanner = a_person(4)
+    member = {"name": scanner.name, "id_type": scanner.id_type, "id_number": scanner.id_number}
+    staff_id = desk.post(staff, member, status=201)["staff_id"]
+    assert bureau.post(staff, member, status=409)["facts"] == {"what": staff_id}
+    assert [one["staff_id"] for one in desk.get(staff)["items"]] == [staff_id]
+    assert bureau.get(f"{staff}/{staff_id}")["name"] == mask_name(scanner.name)
+    assert desk.post(f"{staff}/{staff_id}/disable")["disabled_at"]
+    assert desk.post(f"{staff}/{staff_id}/enable")["disabled_at"] is None
+    terminals = f"/v1/institutions/{INSTITUTION_ID}/terminals"
+    card_terminal = DemoTerminal(b"t" * 32)
+    installed = {"name": "一号窗口", "public_key": card_terminal.public_key}
+    assert desk.post(terminals, installed, status=403)["code"] == "forbidden"
+    terminal_id = bureau.post(terminals, installed, status=201)["terminal_id"]
+    assert [one["terminal_id"] for one in desk.get(terminals)["items"]] == [terminal_id]
 
     # --- access ---
     granted = bureau.post("/v1/clients", {"name": "渠道", "role": "channel", "regions": [CITY]}, status=201)
@@ -306,10 +348,21 @@ def test_the_road(callers: Callers) -> None:
     assert bureau.post(f"/v1/templates/{template_id}/suspend")["state"] == "suspended"
     assert bureau.post(f"/v1/templates/{template_id}/resume")["state"] == "published"
     assert bureau.post(f"/v1/templates/{template_id}/additions", {"quantity": 10})["quantity"] == 60
+    longer = {"valid_until": "2021-07-31", "reason": "台风停课，有效期顺延"}
+    amended = bureau.post(f"/v1/templates/{template_id}/amendments", longer, status=201)
+    assert (amended["number"], amended["terms_version"], amended["moved"]) == (1, 2, 0)
+    shorter = bureau.post(f"/v1/templates/{template_id}/amendments", longer | {"valid_until": "2021-07-01"}, status=409)
+    assert shorter["code"] == "not_in_favour"
+    assert bureau.get(f"/v1/templates/{template_id}/amendments")["items"] == [amended]
+    assert bureau.get(f"/v1/templates/{template_id}/amendments/1") == amended
+    assert bureau.get(f"/v1/templates/{template_id}")["terms"]["valid_until"] == "2021-07-31"
     stock = bureau.get(f"/v1/templates/{template_id}")["stock"]
     assert (stock["remaining"], stock["reserved_fen"]) == (60, 60 * 80_000)
     assert channel.get(f"/v1/templates/{template_id}")["stock"] is None
-    assert channel.get(f"/v1/templates?region={CITY}")["items"][0]["terms"]["face_value_fen"] == 80_000
+    assert bureau.get(f"/v1/templates?region={CITY}")["items"][0]["account_id"] == account_id
+    (offer,) = channel.get(f"/v1/templates?region={CITY}")["items"]
+    assert (offer["left"], offer["terms"]["face_value_fen"]) == ("few", 80_000)
+    assert not {"account_id", "quantity", "stock"} & offer.keys()
     assert sum(one["remaining"] for one in bureau.get(f"/v1/templates/{template_id}/shards")["items"]) == 60
     kinds = [one["kind"] for one in bureau.get(f"/v1/accounts/{account_id}/postings")["items"]]
     assert kinds == ["budget", "budget", "reserve", "reserve"]
@@ -324,12 +377,18 @@ def test_the_road(callers: Callers) -> None:
             worker, app_key=caller.app_key, purpose=purpose, subject=subject, jti="j-1234567", now=world.now
         )
 
+    look = {"region": CITY, "assertion": assertion("claimable", CITY)}
+    (offer,) = channel.post("/v1/claimable", look, key=None)["items"]
+    assert (offer["template"]["template_id"], offer["claimable"], offer["refusal"]) == (template_id, True, None)
     asked = {"template_id": template_id, "assertion": assertion("claim", template_id), "entrance": "card"}
     claimed = channel.post("/v1/claims", asked, status=201, key="claim-1")
     assert channel.post("/v1/claims", asked, status=201, key="claim-1") == claimed
     assert channel.post("/v1/claims", asked, status=409)["code"] == "already_claimed"
     voucher_id = claimed["voucher_id"]
     assert (claimed["step"], claimed["state"], claimed["version"]) == ("claim", "claimed", 1)
+    (offer,) = channel.post("/v1/claimable", look, key=None)["items"]
+    assert (offer["claimable"], offer["refusal"]["code"]) == (False, "already_claimed")
+    assert offer["refusal"]["facts"]["voucher_id"] == voucher_id
 
     # --- the holder ---
     opened = channel.post("/v1/sessions", {"assertion": assertion("session")}, key=None)
@@ -361,16 +420,57 @@ def test_the_road(callers: Callers) -> None:
     online = place | {"assertion": assertion("redeem", template_id, caller=desk), "template_id": template_id}
     assert desk.post("/v1/redemptions", online, status=201)["facts"]["proof"] == "assertion"
     assert desk.post(f"/v1/vouchers/{voucher_id}/reversal", {"reason": "扫错了"})["version"] == 5
+
+    # --- somebody of its staff, through the channel; and a card on its terminal ---
+    def scans() -> str:
+        return world.essc.assertion(
+            scanner,
+            app_key=channel.app_key,
+            purpose="staff",
+            subject=INSTITUTION_ID,
+            jti="j-scan-12345",
+            now=world.now,
+        )
+
+    token = holder.get(f"/v1/vouchers/{voucher_id}/qr?format=token")["token"]
+    channel.post("/v1/redemptions", place | {"token": token}, status=403)
+    scanned = place | {"token": token, "staff_assertion": scans()}
+    assert channel.post("/v1/verifications", scanned, key=None)["usable"] is True
+    assert channel.post("/v1/redemptions", scanned, status=201)["facts"]["proof"] == "token"
+    mistake = {"reason": "扫错了", "staff_assertion": scans()}
+    assert channel.post(f"/v1/vouchers/{voucher_id}/reversal", mistake)["version"] == 7
+
+    def on_the_terminal(purpose: str) -> str:
+        return card_terminal.card_read(
+            terminal_id,
+            worker,
+            card_number="A1234567X",
+            app_key=desk.app_key,
+            purpose=purpose,
+            subject=template_id,
+            jti="j-card-12345",
+            now=world.now,
+        )
+
+    by_card = {"template_id": template_id, "card_read": on_the_terminal("redeem")}
+    assert desk.post("/v1/verifications", place | by_card, key=None)["usable"] is True
+    used = desk.post("/v1/redemptions", place | by_card, status=201)["facts"]
+    assert (used["proof"], used["terminal"]) == ("card", terminal_id)
+    assert desk.post(f"/v1/vouchers/{voucher_id}/reversal", {"reason": "扫错了"})["version"] == 9
+    claim_by_card = {"template_id": template_id, "card_read": on_the_terminal("claim")}
+    assert desk.post("/v1/claims", claim_by_card, status=409)["code"] == "already_claimed"
+    assert bureau.post(f"{terminals}/{terminal_id}/disable")["disabled_at"]
+    assert desk.post("/v1/claims", claim_by_card, status=401)["code"] == "card_read_not_accepted"
+    entries = holder.get(f"/v1/vouchers/{voucher_id}/history")["entries"]
+    operators = [json.loads(one["text"])["operator"] for one in entries]
+    assert operators[5:7] == [staff_id, staff_id]
     returned = holder.post(f"/v1/vouchers/{voucher_id}/return", {}, key="return-1")
     assert returned == holder.post(f"/v1/vouchers/{voucher_id}/return", key="return-1")
     assert returned["state"] == "returned"
     story = holder.get(f"/v1/vouchers/{voucher_id}/history")
     assert [entry["step"] for entry in story["entries"]] == [
         "claim",
-        "redeem",
-        "reverse",
-        "redeem",
-        "reverse",
+        *("redeem", "reverse") * 4,
         "give_back",
     ]
     assert holder.get(f"/v1/vouchers/{voucher_id}")["code"] is None
@@ -451,6 +551,40 @@ def test_the_road(callers: Callers) -> None:
         "correction",
         "number",
     ]
+
+    # --- two records of one person ---
+    worker = a_person(5_003)
+    asked = {"template_id": template_id, "assertion": assertion("claim", template_id)}
+    twin_voucher = channel.post("/v1/claims", asked, status=201)["voucher_id"]
+    twin = bureau.post("/v1/people/search", {"voucher_id": twin_voucher}, key=None)["person_id"]
+    taken = {"id_type": worker.id_type, "id_number": worker.id_number, "reason": "曾用号码"}
+    refused = bureau.post(f"/v1/people/{person_id}/numbers", taken, status=409)
+    assert (refused["code"], refused["facts"]) == ("number_taken", {"person_id": twin})
+    merge = {"survivor": person_id, "other": twin, "reason": "同一人两个号码"}
+    assert bureau.post("/v1/merges", merge, status=409)["code"] == "both_hold"
+    bureau.post(f"/v1/vouchers/{twin_voucher}/revocation", {"reason": "重复领取"})
+    merge_id = bureau.post("/v1/merges", merge, status=201)["merge_id"]
+    assert bureau.post(f"/v1/merges/{merge_id}/confirm", status=403)["code"] == "same_operator"
+    checks = OperatorKey(b"r" * 32)
+    reviewer = {"name": "李四", "public_key": checks.public_key, "region": CITY, "duties": ["reviewer"]}
+    reviewer_id = bureau.post("/v1/operators", reviewer, status=201)["operator_id"]
+    checker = replace(bureau, operator_id=reviewer_id, key=checks)
+    assert checker.post("/v1/programmes", programme, status=403)["code"] == "duty_required"
+    assert checker.post(f"/v1/merges/{merge_id}/confirm", status=404)["code"] == "merge_not_found"  # of the nation
+    reviewer |= {"public_key": OperatorKey(b"s" * 32).public_key, "region": "000000"}
+    reviewer_id = bureau.post("/v1/operators", reviewer, status=201)["operator_id"]
+    checker = replace(bureau, operator_id=reviewer_id, key=OperatorKey(b"s" * 32))
+    assert checker.post(f"/v1/merges/{merge_id}/confirm")["state"] == "confirmed"
+    assert bureau.get(f"/v1/merges/{merge_id}")["both_have"] == [template_id]
+    assert [one["merge_id"] for one in bureau.get("/v1/merges?region=000000")["items"]] == [merge_id]
+    assert bureau.post("/v1/people/search", taken | {"reason": ""}, status=400, key=None)
+    number = {"id_type": worker.id_type, "id_number": worker.id_number}
+    found = bureau.post("/v1/people/search", number, key=None)
+    assert (found["person_id"], found["also"], found["vouchers"]) == (person_id, [twin], 2)
+    assert bureau.post(f"/v1/people/{twin}/flags", flag, status=409)["code"] == "record_merged"
+    assert bureau.post("/v1/merges", merge, status=409)["code"] == "records_linked"
+    assert bureau.post(f"/v1/merges/{merge_id}/confirm", status=409)["code"] == "merge_state"
+    assert bureau.post(f"/v1/merges/{merge_id}/undo", {"reason": "不是同一人"})["state"] == "undone"
 
     # --- what was said ---
     assert {one.label for one in OPERATIONS} - world.examples.keys() == {"GET /v1/openapi.json"}

@@ -11,10 +11,13 @@ from bench.handler import Context, recorded
 from bench.steps import READING, is_lease
 from bench.town import Event, Town, a_town
 from chalicelib import wiring
-from chalicelib.domain.eligibility import AllOf, Declared, Listed
+from chalicelib.domain.eligibility import AllOf, Asked, Declared, Listed
 from chalicelib.domain.region import Cap, CapBy, Window
+from chalicelib.integrations.essc_platform import DemoTerminal
+from chalicelib.services import installing_terminals, staffing
+from chalicelib.services.staffing import StaffDraft
 from tests.engines import Engine, create_tables, delete_tables
-from tests.world import a_person
+from tests.world import INSTITUTION_ID, a_person
 
 Count = Callable[[Event], dict[str, int]]
 
@@ -75,6 +78,62 @@ def test_given_a_warm_container_when_somebody_walks_the_road_then_no_step_asks_m
     assert count(town.give_back(other, _voucher_of(town, other, first))) == {"read": 1, "write": 1}
 
 
+def test_given_staff_in_a_channel_or_a_card_when_a_container_has_met_them_then_no_step_asks_more_often(
+    town: Town, count: Count
+) -> None:
+    first, second, third = town.template(), town.template(), town.template()
+    world, p, member, newcomer = town.world, town.world.platform, a_person(), a_person()
+    for one in (member, newcomer):
+        draft = StaffDraft(one.name, one.id_type, one.id_number)
+        staffing.register_staff(p.catalogue, p.marks, p.keys, p.chance, INSTITUTION_ID, draft, **world.by(world.bureau))
+    device = DemoTerminal(b"t" * 32)
+    terminal_id = installing_terminals.install_terminal(
+        p.catalogue, p.marks, p.chance, INSTITUTION_ID, "一号窗口", device.public_key, **world.by(world.bureau)
+    ).answer.terminal_id
+    known, other = a_person(), a_person()
+    for template in (first, second):
+        count(town.claim(known, template))
+        count(town.claim(other, template))
+
+    def by_staff(scanner: Any, person: Any, template: Any) -> Event:
+        jws = world.assertion(scanner, "staff", INSTITUTION_ID, actor=town.channel)
+        place = {"institution_id": INSTITUTION_ID, "course_id": world.course.course_id}
+        body = {**place, "token": town.token(person, _voucher_of(town, person, template)), "staff_assertion": jws}
+        return town.event(town.channel, "POST", "/v1/redemptions", body)
+
+    def card_read(purpose: str, template: Any) -> dict[str, str]:
+        jws = device.card_read(
+            terminal_id,
+            known,
+            card_number="Q8314472X",
+            app_key=town.desk.app_key,
+            purpose=purpose,
+            subject=template.template_id,
+            jti="card-1234",
+            now=world.now,
+        )
+        return {"card_read": jws, "template_id": template.template_id}
+
+    count(town.claim(a_person(), third))
+    count(by_staff(member, other, first))  # the course and the institution are remembered since
+    assert count(by_staff(newcomer, known, first)) == {"read": 3, "write": 1}  # whom the container has not met
+    assert count(by_staff(newcomer, other, second)) == {"read": 1, "write": 1}
+    count(town.verify(**card_read("redeem", second)))
+    assert count(town.redeem(**card_read("redeem", second))) == {"read": 2, "write": 1}
+    assert count(town.event(town.desk, "POST", "/v1/claims", card_read("claim", third))) == {"read": 2, "write": 1}
+
+
+def test_given_offers_when_somebody_looks_then_it_is_one_read_and_one_more_for_who_is_known(
+    town: Town, count: Count
+) -> None:
+    template, known = town.template(), a_person()
+    count(town.claim(known, template))
+    count(town.claimable(a_person()))
+
+    assert count(town.claimable(a_person())) == {"read": 1}
+    assert count(town.claimable(known)) == {"read": 2}
+
+
 def test_given_one_at_a_time_when_something_is_found_held_then_it_is_one_read_more(town: Town, count: Count) -> None:
     first, second, person = town.template(), town.template(), a_person()
     count(town.claim(person, first))
@@ -114,3 +173,13 @@ def _voucher_of(town: Town, person: Any, template: Any) -> str:
     person_id = p.people.find(p.keys.identities.keys(person.id_type, person.id_number))
     assert person_id is not None
     return str(p.keys.voucher_ids.encode(person_id, template.template_id))
+
+
+def test_given_a_template_that_asks_the_region_s_service_when_somebody_claims_then_the_tables_are_asked_no_more_often(
+    town: Town, count: Count
+) -> None:
+    town.world.decide_service()
+    template, person = town.template(eligibility=Asked()), a_person()
+    count(town.claim(a_person(), template))
+
+    assert count(town.claim(person, template)) == {"read": 1, "write": 1}

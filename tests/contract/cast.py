@@ -7,7 +7,7 @@ drained by the contract test is nobody's but the request's.
 import itertools
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +21,7 @@ from chalicelib.domain import calendar
 from chalicelib.domain.identifiers import InvalidIdentifier, parse_uscc
 from tools.api_client import ApiClient, Operator
 from tools.demo_stage import DemoStage, new_operator_key
+from tools.eligibility_server import EligibilityServer
 from tools.people import invented_person
 
 PROVINCE, CITY = "440000", "440100"
@@ -81,8 +82,8 @@ class Good:
 class Cast:
     """The ministry's bureau, a channel and an institution's desk, and what they make for each request."""
 
-    def __init__(self, stage: DemoStage, ministry: ApiClient) -> None:
-        self.stage, self.bureau = stage, ministry
+    def __init__(self, stage: DemoStage, ministry: ApiClient, eligibility: EligibilityServer) -> None:
+        self.stage, self.bureau, self.eligibility = stage, ministry, eligibility
         self._numbers = itertools.count(1)
         self.today = calendar.local_date(ministry.now())
         ministry.do("/v1/assertion-keys", {"kid": stage.essc.kid, "public_key": stage.essc.public_key})
@@ -92,6 +93,7 @@ class Cast:
         self.course_id = self.made("/v1/courses", "course_id")
         self.channel = self._admitted("channel", "000000")
         self.desk = self._admitted("institution", CITY, self.institution_id)
+        self.checker = self._another_operator(ministry)
         self.account_id = self.an_account()
         self.template_id = self.a_template("publish")
 
@@ -118,12 +120,18 @@ class Cast:
             self.bureau.do(f"/v1/templates/{template_id}/{step}", {})
         return template_id
 
-    def a_voucher(self) -> tuple[str, str]:
+    def an_amended_template(self) -> str:
+        asked = _amendment(self)
+        template_id = asked.path["template_id"]
+        self.bureau.do(f"/v1/templates/{template_id}/amendments", asked.body or {})
+        return template_id
+
+    def a_voucher(self, template_id: str = "") -> tuple[str, str]:
         """(its id, its holder's session in the channel) of a voucher just claimed by somebody new."""
-        person = invented_person(next(self._numbers))
+        person, template_id = invented_person(next(self._numbers)), template_id or self.template_id
         claim = {
-            "template_id": self.template_id,
-            "assertion": self.stage.assertion(self.channel, person, "claim", self.template_id),
+            "template_id": template_id,
+            "assertion": self.stage.assertion(self.channel, person, "claim", template_id),
         }
         voucher_id = str(self.channel.do("/v1/claims", claim)["voucher_id"])
         return voucher_id, self.stage.session(self.channel, person)
@@ -137,11 +145,24 @@ class Cast:
         body = self.good("POST /v1/redemptions").body or {}
         return str(self.desk.do("/v1/redemptions", body)["voucher_id"])
 
-    def a_known_person(self) -> str:
+    def a_merge(self, *steps: str) -> str:
+        merge_id = self.made("/v1/merges", "merge_id")
+        for step in steps:
+            self.checker.do(f"/v1/merges/{merge_id}/{step}", {})
+        return merge_id
+
+    def a_known_person(self, template_id: str = "") -> str:
         """The id of somebody who has just claimed."""
-        body = {"voucher_id": self.a_voucher()[0]}
+        body = {"voucher_id": self.a_voucher(template_id)[0]}
         answer = self.bureau.call("POST", "/v1/people/search", body=body)
         return str(self.bureau.must(answer, "POST", "/v1/people/search")["person_id"])
+
+    def decide_service(self, region: str) -> None:
+        """The region asks the stack's sample service."""
+        body = {"url": self.eligibility.url}
+        decided = self.bureau.do(f"/v1/regions/{region}/eligibility-service", body)
+        if decided["secret"]:
+            self.eligibility.trust(decided["key_id"], decided["secret"])
 
     @property
     def number(self) -> int:
@@ -161,6 +182,11 @@ class Cast:
             operator = Operator(self.bureau.do("/v1/operators", person)["operator_id"], seed)
         granted = self.bureau.do("/v1/clients", body)
         return self.stage.admit(role, granted["client"]["app_key"], granted["secret"], operator)
+
+    def _another_operator(self, client: ApiClient) -> ApiClient:
+        seed, public_key = new_operator_key()
+        person = {"name": "复核员", "public_key": public_key, "region": "000000", "duties": ["reviewer"]}
+        return replace(client, operator=Operator(self.bureau.do("/v1/operators", person)["operator_id"], seed))
 
 
 def a_credit_code(number: int) -> str:
@@ -231,6 +257,28 @@ def _look_up(cast: Cast) -> Good:
     return Good(cast.bureau, {"code": CITY}, body={"id_number": _listed(cast)})
 
 
+def _service(cast: Cast) -> Good:
+    return Good(cast.bureau, {"code": "440103"}, body={"url": cast.eligibility.url, "remember_seconds": 60})
+
+
+def _of_service(**body: Any) -> Callable[[Cast], Good]:
+    """About the service of a county that has one in use."""
+
+    def good(cast: Cast) -> Good:
+        code = f"4401{(4, 5, 6, 11, 12, 13, 14, 15, 17)[cast.number % 9]:02}"
+        cast.decide_service(code)
+        return Good(cast.bureau, {"code": code}, body=body or None)
+
+    return good
+
+
+def _trial(cast: Cast) -> Good:
+    cast.decide_service("440118")  # which nobody else moves
+    person = invented_person(cast.number)
+    body = {"name": person.name, "id_type": person.id_type, "id_number": person.id_number}
+    return Good(cast.bureau, {"code": "440118"}, body=body)
+
+
 def _programme(cast: Cast) -> Good:
     body = {
         "region": PROVINCE,
@@ -254,6 +302,41 @@ def _institution(cast: Cast) -> Good:
         "coordinates": {"latitude": "23.129110", "longitude": "113.264385", "datum": "gcj02"},
     }
     return Good(cast.bureau, body=body)
+
+
+def _admission(*before: str, candidate: bool = False) -> Callable[[Cast], Good]:
+    """A step on the admission of an institution that took these before."""
+
+    def good(cast: Cast) -> Good:
+        body = {**(_institution(cast).body or {}), "admission": "candidate" if candidate else "admitted"}
+        institution_id = cast.bureau.do("/v1/institutions", body)["institution_id"]
+        for step in before:
+            cast.bureau.do(f"/v1/institutions/{institution_id}/{step}", {"reason": "年度评估"})
+        return Good(cast.bureau, {"institution_id": institution_id}, body={"reason": "年度评估"})
+
+    return good
+
+
+def _staff(cast: Cast) -> Good:
+    person = invented_person(cast.number)
+    body = {"name": person.name, "id_type": person.id_type, "id_number": person.id_number, "mobile": person.mobile}
+    return Good(cast.bureau, {"institution_id": cast.institution_id}, body=body)
+
+
+def _member(cast: Cast) -> Good:
+    staff_id = cast.bureau.do(f"/v1/institutions/{cast.institution_id}/staff", _staff(cast).body or {})["staff_id"]
+    return Good(cast.bureau, {"institution_id": cast.institution_id, "staff_id": str(staff_id)})
+
+
+def _terminal(cast: Cast) -> Good:
+    _, public_key = new_operator_key()
+    path = {"institution_id": cast.institution_id}
+    return Good(cast.bureau, path, body={"name": "一号窗口", "public_key": public_key})
+
+
+def _installed(cast: Cast) -> Good:
+    made = cast.bureau.do(f"/v1/institutions/{cast.institution_id}/terminals", _terminal(cast).body or {})
+    return Good(cast.bureau, {"institution_id": cast.institution_id, "terminal_id": str(made["terminal_id"])})
 
 
 def _course(cast: Cast) -> Good:
@@ -302,6 +385,11 @@ def _template(cast: Cast) -> Good:
     return Good(cast.bureau, body=body)
 
 
+def _amendment(cast: Cast) -> Good:
+    path = {"template_id": cast.a_template("publish")}
+    return Good(cast.bureau, path, body={**cast.days(valid_until=90, claim_until=40), "reason": "台风"})
+
+
 def _claim(cast: Cast) -> Good:
     person, template_id = invented_person(cast.number), cast.template_id
     assertion = cast.stage.assertion(cast.channel, person, "claim", template_id)
@@ -329,6 +417,12 @@ def _end_relation(cast: Cast) -> Good:
     return Good(cast.channel, {"relation_id": relation_id}, session=session)
 
 
+def _claimable(cast: Cast) -> Good:
+    region, person = cast.account_id.partition("-")[0], invented_person(cast.number)
+    assertion = cast.stage.assertion(cast.channel, person, "claimable", region)
+    return Good(cast.channel, body={"region": region, "assertion": assertion, "limit": 20})
+
+
 def _session(cast: Cast) -> Good:
     person = invented_person(cast.number)
     cast.channel.do(
@@ -344,6 +438,12 @@ def _session(cast: Cast) -> Good:
 def _desk(cast: Cast) -> Good:
     place = {"institution_id": cast.institution_id, "course_id": cast.course_id}
     return Good(cast.desk, body={"token": cast.a_token(), **place})
+
+
+def _merge(cast: Cast) -> Good:
+    template_id = cast.a_template("publish")  # two vouchers of one template would be one too many
+    body = {"survivor": cast.a_known_person(), "other": cast.a_known_person(template_id), "reason": "同一人"}
+    return Good(cast.bureau, body=body)
 
 
 def _number(cast: Cast) -> Good:
@@ -372,14 +472,30 @@ GOOD: Mapping[str, Callable[[Cast], Good]] = {
     "POST /v1/regions/{code}/eligible-people/search": _look_up,
     "GET /v1/relations": _relations,
     "POST /v1/relations/{relation_id}/revocation": _end_relation,
+    "POST /v1/regions/{code}/eligibility-service": _service,
+    "GET /v1/regions/{code}/eligibility-service": _of_service(),
+    "POST /v1/regions/{code}/eligibility-service/rotation": _of_service(starts_in_seconds=3600),
+    "POST /v1/regions/{code}/eligibility-service/disable": _of_service(),
+    "POST /v1/regions/{code}/eligibility-service/trial": _trial,
     "GET /v1/programmes": _list(region=PROVINCE),
     "POST /v1/programmes": _programme,
     "GET /v1/programmes/{programme_id}": _ask("programme_id", lambda cast: cast.programme_id),
     "GET /v1/institutions": _list(region=CITY),
     "POST /v1/institutions": _institution,
     "GET /v1/institutions/{institution_id}": _ask("institution_id", lambda cast: cast.institution_id),
-    "POST /v1/institutions/{institution_id}/suspend": _ask("institution_id", Cast.an_institution),
-    "POST /v1/institutions/{institution_id}/readmit": _ask("institution_id", Cast.an_institution),
+    "POST /v1/institutions/{institution_id}/admit": _admission(candidate=True),
+    "POST /v1/institutions/{institution_id}/suspend": _admission(),
+    "POST /v1/institutions/{institution_id}/readmit": _admission("suspend"),
+    "POST /v1/institutions/{institution_id}/withdraw": _admission(),
+    "POST /v1/institutions/{institution_id}/reapply": _admission("withdraw"),
+    "GET /v1/institutions/{institution_id}/staff": _ask("institution_id", lambda cast: cast.institution_id),
+    "POST /v1/institutions/{institution_id}/staff": _staff,
+    "GET /v1/institutions/{institution_id}/staff/{staff_id}": _member,
+    "POST /v1/institutions/{institution_id}/staff/{staff_id}/disable": _member,
+    "POST /v1/institutions/{institution_id}/staff/{staff_id}/enable": _member,
+    "GET /v1/institutions/{institution_id}/terminals": _ask("institution_id", lambda cast: cast.institution_id),
+    "POST /v1/institutions/{institution_id}/terminals": _terminal,
+    "POST /v1/institutions/{institution_id}/terminals/{terminal_id}/disable": _installed,
     "GET /v1/courses": lambda cast: Good(cast.bureau, query={"institution_id": cast.institution_id}),
     "POST /v1/courses": _course,
     "GET /v1/courses/{course_id}": _ask("course_id", lambda cast: cast.course_id),
@@ -414,7 +530,13 @@ GOOD: Mapping[str, Callable[[Cast], Good]] = {
     "POST /v1/templates/{template_id}/additions": _ask(
         "template_id", lambda cast: cast.a_template("publish"), quantity=10
     ),
+    "POST /v1/templates/{template_id}/amendments": _amendment,
+    "GET /v1/templates/{template_id}/amendments": _ask("template_id", lambda cast: cast.an_amended_template()),
+    "GET /v1/templates/{template_id}/amendments/{number}": lambda cast: Good(
+        cast.bureau, {"template_id": cast.an_amended_template(), "number": "1"}
+    ),
     "POST /v1/claims": _claim,
+    "POST /v1/claimable": _claimable,
     "POST /v1/sessions": _session,
     "GET /v1/wallet": _wallet,
     "GET /v1/vouchers/{voucher_id}": _hold,
@@ -427,6 +549,13 @@ GOOD: Mapping[str, Callable[[Cast], Good]] = {
     "POST /v1/vouchers/{voucher_id}/revocation": _ask(
         "voucher_id", lambda cast: cast.a_voucher()[0], reason="资格有误"
     ),
+    "POST /v1/merges": _merge,
+    "POST /v1/merges/{merge_id}/confirm": lambda cast: Good(cast.checker, {"merge_id": cast.a_merge()}),
+    "POST /v1/merges/{merge_id}/undo": lambda cast: Good(
+        cast.checker, {"merge_id": cast.a_merge("confirm")}, body={"reason": "不是同一人"}
+    ),
+    "GET /v1/merges": _list(region="000000"),
+    "GET /v1/merges/{merge_id}": _ask("merge_id", Cast.a_merge),
     "POST /v1/people/search": lambda cast: Good(cast.bureau, body={"voucher_id": cast.a_voucher()[0]}),
     "POST /v1/people/{person_id}/disclosure": _ask("person_id", Cast.a_known_person, reason="核对花名册"),
     "POST /v1/people/{person_id}/corrections": _ask(

@@ -24,7 +24,7 @@ def stack() -> Iterator[LocalStack]:
 @pytest.fixture(scope="package")
 def cast(stack: LocalStack) -> Iterator[Cast]:
     with mock.patch.dict(os.environ):
-        yield Cast(*raise_curtain(stack, Console(file=io.StringIO())))
+        yield Cast(*raise_curtain(stack, Console(file=io.StringIO())), stack.eligibility)
 
 
 @pytest.fixture(scope="package")

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from pynamodb.models import Model
 
-from chalicelib.services import expiring, publishing
+from chalicelib.services import amending, expiring, publishing
 from chalicelib.storage import keys, rows, transaction
 from tools.reference_docs import DOCS, ROOT
 
@@ -104,11 +104,16 @@ def test_given_key_functions_when_called_with_the_document_s_examples_then_they_
         keys.relation_item("R6WAAEM3NRIA2C6V"),
         keys.template(template),
         keys.shard(template, 3),
+        keys.listing("440300"),
+        keys.scope_item("440100"),
         keys.terms_item(1),
+        keys.amendment_item(1),
         keys.rules_item(2),
         keys.account("440300-2022"),
         keys.posting_item(2),
         keys.record_item(12),
+        keys.merge("3X5QK7VXUNQNKZUA"),
+        keys.staff_item("91350100M000100Y43"),
         keys.disclosure("QX4ZCTVXUNQNKZUA"),
         keys.mark("076e2a99440f3424d46415a43faa45d2"),
         keys.due(date(2021, 7, 1), 17),
@@ -149,6 +154,7 @@ def test_given_limits_when_the_document_tells_them_then_they_are_those_of_the_co
     told = re.sub(r"\s+", " ", TEXT)
 
     assert f"a chunk of {expiring.CHUNK}" in told
+    assert f"amendments in chunks of {amending.CHUNK} v" in told
     assert f"chunks of {expiring.CHUNK} vouchers; {publishing.NEW_SHARDS_AT_ONCE} new shards" in told
     assert (
         f"new shards ({publishing.NEW_SHARDS_AT_ONCE} at most) or busy ones ({publishing.BUSY_SHARDS_AT_ONCE} at most)"

@@ -14,8 +14,10 @@ from chalicelib.domain import voucher as voucher_rules
 from chalicelib.domain.attempt import attempt_of
 from chalicelib.domain.disclosure import Disclosure
 from chalicelib.domain.errors import SoldOut
+from chalicelib.domain.merge import Merge
 from chalicelib.domain.outcomes import Mark
 from chalicelib.domain.person import Profile
+from chalicelib.domain.record import Record, RecordKind
 from chalicelib.domain.template import Template
 from chalicelib.integrations.chance import SystemChance
 from chalicelib.services import changing_vouchers, claiming, publishing, showing
@@ -61,14 +63,14 @@ def shape(partition: str, sort: str) -> tuple[str, ...]:
 _WORDS = {
     "IDENTITY", "PERSON", "VOUCHER", "REGION", "RULES", "PROGRAMME", "COURSE", "INSTITUTION", "CLIENT", "OPERATOR",
     "ASSERTION_KEY", "TEMPLATE", "TERMS", "SHARD", "ACCOUNT", "POSTING", "MARK", "SWEEP", "PACE", "CLOCK", "HEAD",
-    "LISTED", "DISCLOSURE", "RELATION",
+    "LISTED", "DISCLOSURE", "RELATION", "RECORD", "MERGE", "LISTING", "SCOPE", "AMENDMENT",
 }  # fmt: skip
 
 
 def a_told_world(world: World) -> World:
     """A world in which every kind of row that we write was written."""
     p = world.platform
-    p.catalogue.clients.add(world.channel.client, None)
+    p.catalogue.clients.add(replace(world.channel.client, regions=("440300", "440100")), None)
     assert world.bureau.operator is not None
     p.catalogue.operators.add(world.bureau.operator, None)
     world.rules(one_at_a_time=False)
@@ -77,15 +79,23 @@ def a_told_world(world: World) -> World:
     first, second, _ = (world.claim(person, template).answer.voucher_id for person in people)
     world.redeem(Presented(token=world.token(people[0], first)))
     world.give_back(people[1], second)
+    merge = Merge("M" * 16, "P" * 26, "Q" * 26, "440300", "同一人", (), "OPERATOR", world.now)
+    p.merges.propose(merge, Mark(attempt_of("APP", "test", "merge", b"{}"), None, world.now))
+    holder = p.people.heads([world.session(people[0]).person_id])[0]
+    record = Record(holder.person_id, holder.version + 1, RecordKind.FLAG_SET, "APP", "OPERATOR", "核对", world.now)
+    changed = replace(holder, version=holder.version + 1)
+    p.people.change([(changed, record)], Mark(attempt_of("APP", "test", "flag", b"{}"), None, world.now))
     p.disclosures.add(
         Disclosure("D" * 16, "P" * 26, "440300", "APP", "OPERATOR", "核对", world.now),
         Mark(attempt_of("APP", "test", "disclose", b"{}"), None, world.now),
     )
+    world.amend(template, valid_until=date(2021, 7, 31))
     world.clock.set(local("2021-06-30T16:05:00Z"))
     world.expire()
     world.enlist(people[0], "veteran")
     last = date(2021, 12, 31)
     claim_for(world, a_person(), people[0], world.publish(5, claim_until=last, valid_until=last))
+    world.decide_service()
     for _ in range(6):
         p.paces.take(world.channel.app_key, 100, world.now)
     MovedClock(tables_of(world)).move(timedelta(hours=1))
@@ -129,7 +139,9 @@ def steps_of(world: World) -> Iterator[tuple[str, Callable[[], object]]]:
         return person, world.claim(person, template).answer.voucher_id
 
     def show() -> object:
-        return showing.show_token(p.people, p.keys, p.chance, voucher, session=session, actor=channel, now=world.now)
+        return showing.show_token(
+            p.templates, p.people, p.keys, p.chance, voucher, session=session, actor=channel, now=world.now
+        )
 
     yield "claim, person's first", lambda: world.claim(a_person(), template)
     yield "claim, known person", lambda: world.claim(known, template)
@@ -155,7 +167,15 @@ def steps_of(world: World) -> Iterator[tuple[str, Callable[[], object]]]:
     yield (
         "give back",
         lambda: changing_vouchers.give_back(
-            p.catalogue, p.people, p.keys, returned, session=theirs, actor=channel, attempt=attempt, now=world.now
+            p.catalogue,
+            p.templates,
+            p.people,
+            p.keys,
+            returned,
+            session=theirs,
+            actor=channel,
+            attempt=attempt,
+            now=world.now,
         ),
     )
     due = [another() for _ in range(3)]
@@ -191,8 +211,8 @@ def test_given_an_act_on_a_template_when_carried_out_then_its_transaction_has_th
     assert items_of(lambda: world.draft(20)) == rows["a template is drafted"].count(",") + 1 == 3
     draft = world.draft(20)
     acts: list[tuple[str, Callable[[], object]]] = [
-        ("publish, add more", lambda: world.act(publishing.publish_template, draft)),
-        ("publish, add more", lambda: world.act(publishing.add_quantity, template, 5)),
+        ("publish", lambda: world.act(publishing.publish_template, draft)),
+        ("add more", lambda: world.act(publishing.add_quantity, template, 5)),
         ("suspend, resume, close", lambda: world.act(publishing.suspend_template, template)),
         ("suspend, resume, close", lambda: world.act(publishing.resume_template, template)),
         ("suspend, resume, close", lambda: world.act(publishing.close_template, template)),
@@ -213,6 +233,7 @@ class FirstToLast(SystemChance):
 
 HANDS = f"where the region allows one at a time, or `held` counts a multiple of {claiming.FULL_HANDS}"
 """The row on the look at what is held."""
+LAPSED = "and one of them has lapsed, and no sweep has come to it yet"
 
 
 def told_of_claims() -> dict[str, int]:
@@ -287,7 +308,12 @@ def test_given_one_at_a_time_when_claimed_by_one_whose_voucher_ended_then_there_
     world.rules(one_at_a_time=True)
     soon, later = world.publish(claim_until=date(2021, 5, 2), valid_until=date(2021, 5, 2)), world.publish()
     world.claim(person, soon)
+    lapsed = a_person()
+    world.claim(lapsed, soon)
     world.clock.set(local("2021-05-03T04:00:00Z"))
     world.claim(a_person(), later)
 
-    assert len(trips_of(lambda: world.claim(person, later))) == told_of_claims()[HANDS]
+    told = told_of_claims()
+    assert len(trips_of(lambda: world.claim(lapsed, later))) == told[LAPSED]
+    world.expire()
+    assert len(trips_of(lambda: world.claim(person, later))) == told[HANDS]

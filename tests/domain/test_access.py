@@ -50,6 +50,11 @@ MAY = {
     Act.SEE_IDENTITY: ". . x x x x x",
     Act.READ_DISCLOSURES: ". . x x x x x",
     Act.CORRECT_PEOPLE: ". . x x x x .",
+    Act.MERGE_PEOPLE: ". . x x x x .",
+    Act.CLAIM: "x x . . . . .",
+    Act.MANAGE_STAFF: ". x x x x x .",
+    Act.READ_STAFF: ". x x x x x x",
+    Act.MANAGE_TERMINALS: ". . x x x x .",
 }
 # What an operator with one duty alone may do, in the order: clerk, reviewer, payer, finance, auditor, administrator.
 # Source: domain.md §2 (every act names its operator; auditors read everything and change nothing).
@@ -64,6 +69,9 @@ CHARGED = {
     Act.SEE_IDENTITY: "x x . . x .",
     Act.READ_DISCLOSURES: ". . . . x x",
     Act.CORRECT_PEOPLE: "x x . . . .",
+    Act.MERGE_PEOPLE: "x x . . . .",
+    Act.MANAGE_STAFF: "x . . . . x",
+    Act.MANAGE_TERMINALS: "x . . . . x",
 }
 SIGNED = CHARGED.keys()
 CHANGES_NOTHING = {Act.READ_PEOPLE, Act.SEE_IDENTITY, Act.READ_DISCLOSURES}

@@ -1,16 +1,27 @@
 """Regions, rule sets, programmes, courses, institutions: what they promise and what they default to."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.errors import InstitutionNotAdmitted
+from chalicelib.domain.errors import AdmissionStepRefused, InstitutionNotAdmitted
 from chalicelib.domain.identifiers import region_ancestors
-from chalicelib.domain.institution import Admission, Institution, Kind, must_be_admitted
+from chalicelib.domain.institution import (
+    MEANS,
+    MOST_ACTS,
+    STEPS,
+    Admission,
+    AdmissionStep,
+    Institution,
+    Kind,
+    must_redeem,
+    must_teach,
+    take_step,
+)
 from chalicelib.domain.programme import Course, Programme
 from chalicelib.domain.region import DECIDABLE, Cap, CapBy, Rules, RuleSet, Window, differences, resolve, within
 from chalicelib.domain.voucher import Voucher
@@ -101,18 +112,79 @@ class TestRuleSets:
             setattr(rules, field, None)
 
 
+NOW = datetime(2021, 5, 1, 4, 0, tzinfo=UTC)
+
+
 class TestInstitutions:
     INSTITUTION = Institution(
         INSTITUTION, CITY, "深圳技师学院", "Technician College", Kind.SCHOOL, "22.5", "114.0", "wgs84"
     )
 
     def test_given_a_new_institution_when_it_trains_then_it_is_admitted(self) -> None:
-        must_be_admitted(self.INSTITUTION)
+        must_redeem(self.INSTITUTION)
+        must_teach(self.INSTITUTION)
 
-    @pytest.mark.parametrize("admission", [one for one in Admission if one is not Admission.ADMITTED])
-    def test_given_any_other_admission_when_it_trains_then_it_is_refused(self, admission: Admission) -> None:
-        with pytest.raises(InstitutionNotAdmitted):
-            must_be_admitted(replace(self.INSTITUTION, admission=admission))
+    # Source: domain.md §1 (准入、暂停、退出机制).
+    @pytest.mark.parametrize(
+        ("admission", "redeems", "teaches"),
+        [
+            (Admission.CANDIDATE, False, True),
+            (Admission.ADMITTED, True, True),
+            (Admission.SUSPENDED, False, False),
+            (Admission.WITHDRAWN, False, False),
+        ],
+    )
+    def test_given_a_state_of_admission_when_it_would_redeem_or_teach_then_as_the_state_means(
+        self, admission: Admission, redeems: bool, teaches: bool
+    ) -> None:
+        institution = replace(self.INSTITUTION, admission=admission)
+
+        for allowed, must in ((redeems, must_redeem), (teaches, must_teach)):
+            if allowed:
+                must(institution)
+                continue
+            with pytest.raises(InstitutionNotAdmitted) as refused:
+                must(institution)
+            assert refused.value.facts == {"state": admission}
+
+    def test_given_all_states_when_looked_up_then_each_means_something(self) -> None:
+        assert MEANS.keys() == set(Admission)
+        assert STEPS.keys() == set(AdmissionStep)
+
+    @pytest.mark.parametrize("admission", Admission)
+    @pytest.mark.parametrize("step", AdmissionStep)
+    def test_given_a_state_when_a_step_is_taken_then_as_the_table_says_or_refused(
+        self, admission: Admission, step: AdmissionStep
+    ) -> None:
+        allowed = {
+            ("candidate", "admit"): "admitted",
+            ("candidate", "withdraw"): "withdrawn",
+            ("admitted", "suspend"): "suspended",
+            ("admitted", "withdraw"): "withdrawn",
+            ("suspended", "readmit"): "admitted",
+            ("suspended", "withdraw"): "withdrawn",
+            ("withdrawn", "reapply"): "candidate",
+        }
+        before = replace(self.INSTITUTION, admission=admission, version=7)
+
+        if (admission, step) not in allowed:
+            with pytest.raises(AdmissionStepRefused) as refused:
+                take_step(before, step, reason=None, operator_id="OP", now=NOW)
+            assert refused.value.facts == {"state": admission}
+            return
+        after = take_step(before, step, reason="年度评估", operator_id="OP", now=NOW)
+
+        assert (after.admission, after.version) == (allowed[admission, step], 8)
+        (act,) = after.acts
+        assert (act.state, act.at, act.operator_id, act.reason) == (after.admission, NOW, "OP", "年度评估")
+
+    def test_given_many_acts_when_one_more_is_done_then_the_oldest_is_forgotten(self) -> None:
+        institution = self.INSTITUTION
+        for number in range(MOST_ACTS + 1):
+            step = AdmissionStep.READMIT if number % 2 else AdmissionStep.SUSPEND
+            institution = take_step(institution, step, reason=str(number), operator_id=None, now=NOW)
+
+        assert [act.reason for act in institution.acts] == [str(number) for number in range(1, MOST_ACTS + 1)]
 
     def test_given_the_notice_when_institutions_are_named_then_there_are_five_kinds(self) -> None:
         assert {str(kind) for kind in Kind} == {"training", "school", "enterprise", "platform", "assessment"}

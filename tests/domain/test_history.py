@@ -196,24 +196,23 @@ class TestChecking:
         assert broken.value.number in (place + 1, place + 2)
 
 
-class TestExtending:
-    def test_given_a_history_when_one_entry_more_stands_in_it_then_it_extends_the_other(self) -> None:
+class TestGoingOn:
+    def test_given_a_history_when_entries_more_stand_in_it_then_they_are_what_was_added(self) -> None:
         chain = a_chain()
 
-        assert history.extends(chain, chain[:-1])
-        assert history.extends(chain[:1], ())
-        assert history.extends(tuple(chain), chain[:-1])
+        assert history.added(chain, chain[:-1]) == tuple(chain[-1:])
+        assert history.added(chain[:1], ()) == tuple(chain[:1])
+        assert history.added(tuple(chain), chain[:-2]) == tuple(chain[-2:])
 
-    def test_given_any_other_pair_when_compared_then_it_does_not_extend(self) -> None:
+    def test_given_any_other_pair_when_compared_then_nothing_was_added(self) -> None:
         chain = a_chain()
         rewritten = [forged(chain[0], step="other"), *chain[1:]]
 
-        assert not history.extends(chain, chain)
-        assert not history.extends(chain[:-1], chain)
-        assert not history.extends(chain, chain[:-2])
-        assert not history.extends(rewritten, chain[:-1])
-        assert not history.extends(chain[1:], chain[:-2])
-        assert not history.extends([], [])
+        assert history.added(chain, chain) == ()
+        assert history.added(chain[:-1], chain) == ()
+        assert history.added(rewritten, chain[:-1]) == ()
+        assert history.added(chain[1:], chain[:-2]) == ()
+        assert history.added([], []) == ()
 
     def test_given_an_entry_when_somebody_would_change_it_then_it_stays(self) -> None:
         entry = a_chain(1)[0]

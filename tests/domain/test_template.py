@@ -150,7 +150,7 @@ class TestClaimGates:
     @pytest.mark.parametrize("state", [DRAFT, SUSPENDED, CLOSED])
     def test_given_a_template_that_is_not_published_when_claimed_then_it_is_refused(self, state: TemplateState) -> None:
         with pytest.raises(TemplateNotOpen) as refused:
-            rules.check_open_for_claim(a_template(state), some_terms(), NOW)
+            rules.check_open_for_claim(state, some_terms(), NOW)
 
         assert refused.value.facts == {"state": state}
 
@@ -168,20 +168,20 @@ class TestClaimGates:
         self, now: datetime, refusal: DomainError | None
     ) -> None:
         if refusal is None:
-            rules.check_open_for_claim(a_template(), some_terms(), now)
+            rules.check_open_for_claim(PUBLISHED, some_terms(), now)
             return
         with pytest.raises(type(refusal)) as refused:
-            rules.check_open_for_claim(a_template(), some_terms(), now)
+            rules.check_open_for_claim(PUBLISHED, some_terms(), now)
         assert refused.value.facts == refusal.facts
 
     def test_given_a_claim_window_shorter_than_the_validity_when_claimed_then_the_window_decides(self) -> None:
         terms = some_terms(valid_from=some_terms().claim_until, valid_until=some_terms().claim_until)
 
-        rules.check_open_for_claim(a_template(), terms, FIRST_INSTANT)
+        rules.check_open_for_claim(PUBLISHED, terms, FIRST_INSTANT)
 
     def test_given_a_directed_template_when_claimed_openly_then_it_is_for_the_named(self) -> None:
         with pytest.raises(DirectedOnly):
-            rules.check_open_for_claim(a_template(), some_terms(distribution_mode=DistributionMode.DIRECTED), OVER)
+            rules.check_open_for_claim(PUBLISHED, some_terms(distribution_mode=DistributionMode.DIRECTED), OVER)
 
     def test_given_a_suspended_directed_template_out_of_its_window_when_claimed_then_its_state_is_told_first(
         self,
@@ -189,7 +189,7 @@ class TestClaimGates:
         terms = some_terms(distribution_mode=DistributionMode.DIRECTED)
 
         with pytest.raises(TemplateNotOpen):
-            rules.check_open_for_claim(a_template(SUSPENDED), terms, OVER)
+            rules.check_open_for_claim(SUSPENDED, terms, OVER)
 
 
 class TestPlace:

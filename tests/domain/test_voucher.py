@@ -161,7 +161,7 @@ class TestTable:
         assert after.state is outcome
         assert after.version == before.version + 1 == len(after.history)
         assert after.changed_at == now
-        assert history.extends(after.history, before.history)
+        assert history.added(after.history, before.history) == after.history[-1:]
         said = after.history[-1].said
         assert (said["step"], said["from"], said["to"]) == (step, state, outcome)
 

@@ -3,21 +3,23 @@
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cached_property, partial
 from typing import Any
 
 from chalice.test import HTTPResponse
 
-from chalicelib.domain.access import Role
+from chalicelib.domain.access import Duty, Operator, Role
+from chalicelib.domain.eligibility import Asked
 from chalicelib.domain.pace import FREE, WINDOW_SECONDS
 from chalicelib.domain.person import Profile
 from chalicelib.domain.region import Region, RuleSet
 from chalicelib.domain.template import Template
-from chalicelib.integrations.essc_platform import OperatorKey
+from chalicelib.integrations.essc_platform import DemoTerminal, OperatorKey
 from chalicelib.services import publishing
 from chalicelib.services.identifying import Presented
 from chalicelib.storage.fresh import Fresh
+from tests import eligibility
 from tests.api.test_road_over_http import Caller, RecordedWorld, a_caller
 from tests.world import CITY, INSTITUTION_ID, World, a_person, a_uscc
 
@@ -43,6 +45,12 @@ class Scene:
         return self.world.publish(1000)
 
     @cached_property
+    def by_service(self) -> Template:
+        """A template for whom the city's service takes."""
+        self.world.decide_service()
+        return self.world.publish(1000, eligibility=Asked())
+
+    @cached_property
     def sold_out(self) -> Template:
         template = self.world.publish(1)
         self.world.claim(a_person(), template)
@@ -51,6 +59,16 @@ class Scene:
     @cached_property
     def one_at_a_time(self) -> RuleSet:
         return self.world.rules(one_at_a_time=True)
+
+    @cached_property
+    def checker(self) -> Caller:
+        """The bureau with another of its operators."""
+        key = OperatorKey(b"who confirms".ljust(32, b"-"))
+        operator = Operator(
+            "OP-CHECKER3", "审*", key.public_key, "000000", None, self.world.now, duties=(Duty.REVIEWER,)
+        )
+        self.world.platform.catalogue.operators.add(operator, None)
+        return replace(self.bureau, operator_id=operator.operator_id, key=key)
 
     def assertion(self, person: Profile, purpose: str, subject: str | None = None, *, caller: Caller) -> str:
         return self.world.essc.assertion(
@@ -228,6 +246,15 @@ def a_school(s: Scene) -> str:
     return str(asked["institution_id"])
 
 
+def a_school_that_was(s: Scene, *steps: str, admission: str = "admitted") -> str:
+    """Recorded so, and taken through these steps."""
+    asked = school() | {"admission": admission}
+    s.bureau.post("/v1/institutions", asked, status=201)
+    for step in steps:
+        s.bureau.post(f"/v1/institutions/{asked['institution_id']}/{step}", {"reason": "年度评估"})
+    return str(asked["institution_id"])
+
+
 def school() -> dict[str, Any]:
     return {
         "institution_id": a_uscc(),
@@ -239,11 +266,95 @@ def school() -> dict[str, Any]:
     }
 
 
-@scene("POST /v1/institutions/{institution_id}/readmit")
-def readmit(s: Scene) -> Request:
-    suspended = a_school(s)
-    s.bureau.post(f"/v1/institutions/{suspended}/suspend")
-    return post(s.bureau, f"/v1/institutions/{suspended}/readmit")
+def admission(step: str, *before: str, begins: str = "admitted") -> None:
+    def prepare(s: Scene) -> Request:
+        school_id = a_school_that_was(s, *before, admission=begins)
+        return post(s.bureau, f"/v1/institutions/{school_id}/{step}", {"reason": "年度评估"})
+
+    scene(f"POST /v1/institutions/{{institution_id}}/{step}")(prepare)
+
+
+admission("admit", begins="candidate")
+admission("suspend")
+admission("readmit", "suspend")
+admission("withdraw")
+admission("reapply", "withdraw")
+
+
+STAFF_PATH = f"/v1/institutions/{INSTITUTION_ID}/staff"
+TERMINALS_PATH = f"/v1/institutions/{INSTITUTION_ID}/terminals"
+TERMINAL = DemoTerminal(b"card terminal, tests, 32 bytes!!")
+
+
+def staff_body(person: Profile) -> dict[str, Any]:
+    return {"name": person.name, "id_type": person.id_type, "id_number": person.id_number, "mobile": person.mobile}
+
+
+def a_member(s: Scene, person: Profile | None = None) -> str:
+    """The id of somebody who scans for the institution."""
+    return str(s.desk.post(STAFF_PATH, staff_body(person or a_person()), status=201)["staff_id"])
+
+
+def a_terminal(s: Scene) -> str:
+    asked = {"name": "一号窗口", "public_key": TERMINAL.public_key}
+    return str(s.bureau.post(TERMINALS_PATH, asked, status=201)["terminal_id"])
+
+
+def a_card_read(s: Scene, person: Profile, purpose: str, template: Template) -> str:
+    return TERMINAL.card_read(
+        a_terminal(s),
+        person,
+        card_number=f"A{person.id_number[-8:-1]}",
+        app_key=s.desk.app_key,
+        purpose=purpose,
+        subject=template.template_id,
+        jti=f"jti-{next(_numbers):08}",
+        now=s.world.now,
+    )
+
+
+_simple(
+    "POST /v1/institutions/{institution_id}/staff",
+    lambda s: post(s.bureau, f"/v1/institutions/{a_school(s)}/staff", staff_body(a_person())),
+)
+_simple("GET /v1/institutions/{institution_id}/staff", lambda s: get(s.desk, f"{STAFF_PATH}?limit=1"))
+_simple("GET /v1/institutions/{institution_id}/staff/{staff_id}", lambda s: get(s.desk, f"{STAFF_PATH}/{a_member(s)}"))
+_simple(
+    "POST /v1/institutions/{institution_id}/staff/{staff_id}/disable",
+    lambda s: post(s.desk, f"{STAFF_PATH}/{a_member(s)}/disable"),
+)
+
+
+@scene("POST /v1/institutions/{institution_id}/staff/{staff_id}/enable")
+def enable_staff(s: Scene) -> Request:
+    path = f"{STAFF_PATH}/{a_member(s)}"
+    s.desk.post(f"{path}/disable")
+    return post(s.desk, f"{path}/enable")
+
+
+_simple(
+    "POST /v1/institutions/{institution_id}/terminals",
+    lambda s: post(
+        s.bureau, f"/v1/institutions/{a_school(s)}/terminals", {"name": "一号窗口", "public_key": a_public_key()}
+    ),
+)
+_simple("GET /v1/institutions/{institution_id}/terminals", lambda s: get(s.desk, f"{TERMINALS_PATH}?limit=1"))
+_simple(
+    "POST /v1/institutions/{institution_id}/terminals/{terminal_id}/disable",
+    lambda s: post(s.bureau, f"{TERMINALS_PATH}/{a_terminal(s)}/disable"),
+)
+
+
+@refusal("POST /v1/institutions/{institution_id}/staff", "refused: registered already")
+def register_staff_twice(s: Scene) -> Request:
+    person = a_person()
+    a_member(s, person)
+    return post(s.desk, STAFF_PATH, staff_body(person))
+
+
+@refusal("POST /v1/institutions/{institution_id}/readmit", "refused: not suspended")
+def readmit_who_is_admitted(s: Scene) -> Request:
+    return post(s.bureau, f"/v1/institutions/{a_school(s)}/readmit")
 
 
 @scene("POST /v1/courses")
@@ -354,6 +465,37 @@ def look_up(s: Scene) -> Request:
     return ask(s.bureau, f"{path}/search", {"id_number": number})
 
 
+def _serviced(s: Scene) -> str:
+    """The path of the service of a county that has one."""
+    county = a_county(s)
+    s.world.decide_service(region=county)
+    return f"/v1/regions/{county}/eligibility-service"
+
+
+@scene("POST /v1/regions/{code}/eligibility-service")
+def decide_service(s: Scene) -> Request:
+    path = f"/v1/regions/{a_county(s)}/eligibility-service"
+    return post(s.bureau, path, {"url": eligibility.URL, "remember_seconds": 60})
+
+
+@scene("POST /v1/regions/{code}/eligibility-service", "decided before")
+def move_service(s: Scene) -> Request:
+    return post(s.bureau, _serviced(s), {"url": eligibility.URL})
+
+
+@scene("POST /v1/regions/{code}/eligibility-service/trial")
+def try_service(s: Scene) -> Request:
+    person = a_person()
+    body = {"name": person.name, "id_type": person.id_type, "id_number": person.id_number}
+    return ask(s.bureau, f"{_serviced(s)}/trial", body)
+
+
+_simple("GET /v1/regions/{code}/eligibility-service", lambda s: get(s.bureau, _serviced(s)))
+_simple(
+    "POST /v1/regions/{code}/eligibility-service/rotation",
+    lambda s: post(s.bureau, f"{_serviced(s)}/rotation", {"starts_in_seconds": 60}),
+)
+_simple("POST /v1/regions/{code}/eligibility-service/disable", lambda s: post(s.bureau, f"{_serviced(s)}/disable"))
 _simple(
     "POST /v1/regions/{code}/rules/preview",
     lambda s: ask(s.bureau, f"/v1/regions/{CITY}/rules/preview", {"effective_from": "2021-12-31", "caps": []}),
@@ -364,10 +506,6 @@ _simple("GET /v1/courses/{course_id}", lambda s: get(s.bureau, f"/v1/courses/{s.
 _simple("POST /v1/institutions", lambda s: post(s.bureau, "/v1/institutions", school()))
 _simple("GET /v1/institutions", lambda s: get(s.bureau, f"/v1/institutions?region={CITY}"))
 _simple("GET /v1/institutions/{institution_id}", lambda s: get(s.bureau, f"/v1/institutions/{INSTITUTION_ID}"))
-_simple(
-    "POST /v1/institutions/{institution_id}/suspend",
-    lambda s: post(s.bureau, f"/v1/institutions/{a_school(s)}/suspend"),
-)
 _simple("GET /v1/programmes", lambda s: get(s.bureau, f"/v1/programmes?region={CITY}"))
 _simple(
     "GET /v1/programmes/{programme_id}", lambda s: get(s.bureau, f"/v1/programmes/{s.world.programme.programme_id}")
@@ -419,7 +557,8 @@ def resume(s: Scene) -> Request:
     return post(s.bureau, f"/v1/templates/{template.template_id}/resume")
 
 
-_simple("GET /v1/templates", lambda s: get(s.bureau, f"/v1/templates?region={CITY}"))
+scene("GET /v1/templates")(lambda s: get(s.bureau, f"/v1/templates?region={CITY}"))
+scene("GET /v1/templates", "by a channel")(lambda s: get(s.channel, f"/v1/templates?region={CITY}"))
 _simple("GET /v1/templates/{template_id}", lambda s: get(s.bureau, f"/v1/templates/{s.stock.template_id}"))
 _simple(
     "GET /v1/templates/{template_id}/shards", lambda s: get(s.bureau, f"/v1/templates/{s.stock.template_id}/shards")
@@ -430,6 +569,26 @@ _simple("POST /v1/templates/{template_id}/close", lambda s: post(s.bureau, f"/v1
 _simple(
     "POST /v1/templates/{template_id}/additions",
     lambda s: post(s.bureau, f"/v1/templates/{published(s)}/additions", {"quantity": 3}),
+)
+
+LONGER = {"valid_until": "2021-07-31", "reason": "台风"}
+
+
+@scene("POST /v1/templates/{template_id}/amendments")
+def amend(s: Scene) -> Request:
+    return post(s.bureau, f"/v1/templates/{published(s)}/amendments", LONGER)
+
+
+def amended(s: Scene) -> str:
+    template = s.world.publish(5)
+    s.world.amend(template, valid_until=date(2021, 7, 31))
+    return template.template_id
+
+
+_simple("GET /v1/templates/{template_id}/amendments", lambda s: get(s.bureau, f"/v1/templates/{amended(s)}/amendments"))
+_simple(
+    "GET /v1/templates/{template_id}/amendments/{number}",
+    lambda s: get(s.bureau, f"/v1/templates/{amended(s)}/amendments/1"),
 )
 
 # --- vouchers --------------------------------------------------------------------------------------------------------
@@ -474,6 +633,33 @@ def claim_one_at_a_time(s: Scene) -> Request:
     return claim_by(s, person, s.other_stock)
 
 
+@scene("POST /v1/claims", "the region's service is asked")
+def claim_by_service(s: Scene) -> Request:
+    return claim_by(s, a_person(), s.by_service)
+
+
+def look(s: Scene, person: Profile) -> Request:
+    jws = s.assertion(person, "claimable", CITY, caller=s.channel)
+    return ask(s.channel, "/v1/claimable", {"region": CITY, "assertion": jws, "limit": 3})
+
+
+@scene("POST /v1/claimable", "a stranger")
+def look_as_a_stranger(s: Scene) -> Request:
+    s.stock  # noqa: B018 - published when first asked for
+    return look(s, a_person())
+
+
+@scene("POST /v1/claimable", "somebody known")
+def look_as_somebody_known(s: Scene) -> Request:
+    return look(s, claimed(s)[0])
+
+
+@scene("POST /v1/claims", "by card")
+def claim_by_card(s: Scene) -> Request:
+    card_read = a_card_read(s, a_person(), "claim", s.stock)
+    return post(s.desk, "/v1/claims", {"template_id": s.stock.template_id, "card_read": card_read})
+
+
 @scene("POST /v1/vouchers/{voucher_id}/return")
 def give_back(s: Scene) -> Request:
     person, voucher_id = claimed(s)
@@ -497,6 +683,50 @@ def redeem_by_assertion(s: Scene) -> Request:
     template_id, (person, _) = s.stock.template_id, claimed(s)
     jws = s.assertion(person, "redeem", template_id, caller=s.desk)
     return post(s.desk, "/v1/redemptions", place(s) | {"assertion": jws, "template_id": template_id})
+
+
+@scene("POST /v1/redemptions", "by card")
+def redeem_by_card(s: Scene) -> Request:
+    person, _ = claimed(s)
+    card_read = a_card_read(s, person, "redeem", s.stock)
+    return post(s.desk, "/v1/redemptions", place(s) | {"card_read": card_read, "template_id": s.stock.template_id})
+
+
+def by_staff(s: Scene) -> dict[str, str]:
+    """Somebody of the institution's staff, in the channel."""
+    member = a_person()
+    a_member(s, member)
+    return {"staff_assertion": s.assertion(member, "staff", INSTITUTION_ID, caller=s.channel)}
+
+
+@scene("POST /v1/redemptions", "by staff through a channel")
+def redeem_by_staff(s: Scene) -> Request:
+    return post(s.channel, "/v1/redemptions", place(s) | by_staff(s) | {"code": s.world.code(*claimed(s))})
+
+
+@scene("POST /v1/vouchers/{voucher_id}/reversal", "by staff through a channel")
+def reverse_by_staff(s: Scene) -> Request:
+    return post(s.channel, f"/v1/vouchers/{redeemed(s)}/reversal", by_staff(s) | {"reason": "扫错了"})
+
+
+@scene("POST /v1/verifications", "by staff through a channel")
+def verify_by_staff(s: Scene) -> Request:
+    return ask(s.channel, "/v1/verifications", place(s) | by_staff(s) | {"code": s.world.code(*claimed(s))})
+
+
+@scene("POST /v1/verifications", "by card")
+def verify_card(s: Scene) -> Request:
+    person, _ = claimed(s)
+    shown = {"card_read": a_card_read(s, person, "redeem", s.stock), "template_id": s.stock.template_id}
+    return ask(s.desk, "/v1/verifications", place(s) | shown)
+
+
+@scene("POST /v1/redemptions", "by terms that the voucher has not yet")
+def redeem_by_newest_terms(s: Scene) -> Request:
+    person, template = a_person(), s.world.publish(5, courses=("D" * 16,))
+    code = s.world.code(person, s.world.claim(person, template).answer.voucher_id)
+    s.world.amend(template, add_courses=(s.world.course.course_id,))
+    return post(s.desk, "/v1/redemptions", place(s) | {"code": code})
 
 
 @scene("POST /v1/verifications", "by token")
@@ -590,6 +820,62 @@ def take_flag_away(s: Scene) -> Request:
     return post(s.bureau, f"/v1/people/{flagged}/flags", {"flag": "deceased", "set": False, "reason": "登记有误"})
 
 
+def proposed(s: Scene) -> str:
+    """The id of a merge that waits for its confirmation."""
+    one, other = known(s), s.world.session(claimed_other(s)).person_id
+    asked = {"survivor": one, "other": other, "reason": "同一人"}
+    return str(s.bureau.post("/v1/merges", asked, status=201)["merge_id"])
+
+
+def claimed_other(s: Scene) -> Profile:
+    person = a_person()
+    s.world.claim(person, s.other_stock)
+    return person
+
+
+@scene("POST /v1/merges")
+def propose_merge(s: Scene) -> Request:
+    one, other = known(s), s.world.session(claimed_other(s)).person_id
+    return post(s.bureau, "/v1/merges", {"survivor": one, "other": other, "reason": "同一人"})
+
+
+@scene("POST /v1/merges/{merge_id}/undo")
+def undo_merge(s: Scene) -> Request:
+    merge_id = proposed(s)
+    s.checker.post(f"/v1/merges/{merge_id}/confirm")
+    return post(s.bureau, f"/v1/merges/{merge_id}/undo", {"reason": "不是同一人"})
+
+
+def merged(s: Scene) -> tuple[Profile, Profile, str]:
+    """One person by two numbers, and the voucher of the second one's record."""
+    (one, _), other = claimed(s), a_person()
+    voucher_id = s.world.claim(other, s.other_stock).answer.voucher_id
+    survivor, merged_into = (s.world.session(person).person_id for person in (one, other))
+    asked = {"survivor": survivor, "other": merged_into, "reason": "同一人"}
+    merge_id = s.bureau.post("/v1/merges", asked, status=201)["merge_id"]
+    s.checker.post(f"/v1/merges/{merge_id}/confirm")
+    return one, other, voucher_id
+
+
+@scene("POST /v1/claims", "a person with two records")
+def claim_merged(s: Scene) -> Request:
+    return claim_by(s, merged(s)[1], s.world.publish(5))
+
+
+@scene("POST /v1/redemptions", "of a person with two records")
+def redeem_merged(s: Scene) -> Request:
+    one, _, voucher_id = merged(s)
+    return post(s.desk, "/v1/redemptions", place(s) | {"code": s.world.code(one, voucher_id)})
+
+
+@scene("GET /v1/wallet", "of a person with two records")
+def wallet_of_merged(s: Scene) -> Request:
+    return get(s.holder(merged(s)[0]), "/v1/wallet?limit=1")
+
+
+_simple("POST /v1/merges/{merge_id}/confirm", lambda s: post(s.checker, f"/v1/merges/{proposed(s)}/confirm"))
+_simple("GET /v1/merges/{merge_id}", lambda s: get(s.bureau, f"/v1/merges/{proposed(s)}"))
+_simple("GET /v1/merges", lambda s: get(s.bureau, "/v1/merges?region=000000"))
 _simple("GET /v1/people/{person_id}/records", lambda s: get(s.bureau, f"/v1/people/{known(s)}/records"))
 _simple("GET /v1/disclosures", lambda s: get(s.bureau, "/v1/disclosures?region=000000"))
 
@@ -600,6 +886,11 @@ _simple("GET /v1/disclosures", lambda s: get(s.bureau, "/v1/disclosures?region=0
 @refusal("POST /v1/claims", "refused: claimed already")
 def claim_twice(s: Scene) -> Request:
     return claim_by(s, claimed(s)[0], s.stock)
+
+
+@refusal("POST /v1/claims", "refused: by the region's service")
+def claim_as_a_student(s: Scene) -> Request:
+    return claim_by(s, a_person(birth=date(2002, 1, 1)), s.by_service)
 
 
 @refusal("POST /v1/claims", "refused: sold out")
@@ -676,3 +967,4 @@ def forget(world: World) -> None:
     for memory in (kept for store in stores for kept in vars(store).values() if isinstance(kept, Fresh)):
         memory.clear()
     p.paces._leases.clear()
+    p.keys.eligibility_services.forget()

@@ -16,11 +16,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from chalicelib.domain import calendar
 from chalicelib.domain.access import Actor
+from chalicelib.domain.amendment import Changes, Errand
 from chalicelib.domain.assertion import HolderSession
 from chalicelib.domain.attempt import KEPT
 from chalicelib.domain.errors import Contended, DomainError, Reused, Unavailable
 from chalicelib.domain.fund import Account, Posting
-from chalicelib.domain.institution import Admission
+from chalicelib.domain.institution import Admission, AdmissionStep
 from chalicelib.domain.outcomes import Done, Page
 from chalicelib.domain.person import FlagKind, Person, Profile
 from chalicelib.domain.proxy import Kin
@@ -29,6 +30,7 @@ from chalicelib.domain.template import Template
 from chalicelib.domain.voucher import Receipt, State, Voucher, is_held
 from chalicelib.services import (
     acting_for,
+    amending,
     cataloguing,
     changing_vouchers,
     claiming,
@@ -80,6 +82,7 @@ TEMPLATE_ACTS: dict[str, tuple[Any, ...]] = {
     "close": (publishing.close_template,),
 }
 # Of what is possible some is wanted more often; a closed template ends most of a history.
+DAYS_LONGER = (12, 25, 3, 40)
 ACTS = ("suspend", "resume", "add quantity", "publish", "suspend", "resume", "add quantity", "publish", "close")
 # Said again here, so that a wrong line in the domain's own table does not prove itself right.
 MAY_FOLLOW: dict[State | None, set[State]] = {
@@ -146,6 +149,7 @@ class Histories(RuleBasedStateMachine):
         self.ids: dict[int, str] = {}
         self.requests: list[Request] = []
         self.acknowledged: list[Receipt] = []
+        self.promises: list[tuple[str, datetime, date, int]] = []
         self.standing: Standing | None = None
         self.refused: str | None = None
         self.moved = True
@@ -236,9 +240,10 @@ class Histories(RuleBasedStateMachine):
         self.world = world = own_world(self.shared, budget_fen=9 * FACE_VALUE)
         forget(world)
         p = world.platform
-        cataloguing.set_admission(
-            p.catalogue, p.marks, OTHER_INSTITUTION_ID, Admission.ADMITTED, **world.by(world.bureau)
-        )
+        other = p.catalogue.institutions.read(OTHER_INSTITUTION_ID)
+        if other is not None and other.admission is Admission.SUSPENDED:  # by the history before
+            by = world.by(world.bureau)
+            cataloguing.change_admission(p.catalogue, p.marks, OTHER_INSTITUTION_ID, AdmissionStep.READMIT, **by)
         world.rules(
             caps=(Cap("cap", Window.YEAR, CapBy.ALL, limit),),
             one_at_a_time=one_at_a_time,
@@ -263,6 +268,46 @@ class Histories(RuleBasedStateMachine):
         service, *more = TEMPLATE_ACTS[act]
         self.act(act, service, template, seed, *more)
 
+    @rule(
+        template=template_s,
+        days=st.sampled_from(DAYS_LONGER),
+        claims_too=st.booleans(),
+        job=st.booleans(),
+        seed=seed_s,
+    )
+    def amend(self, template: int, days: int, claims_too: bool, job: bool, seed: int) -> None:
+        """Make a template valid longer, from today on; where that is no longer it is refused."""
+        template_id = self.world.templates[template]
+        until = calendar.local_date(self.world.now) + timedelta(days=days)
+        changes = Changes(valid_until=until, claim_until=until if claims_too else None)
+
+        def ask(world: World, by: By) -> Done[Any]:
+            p = world.platform
+            done = amending.amend(p.catalogue, p.templates, p.marks, p.errands, template_id, changes, "台风", **by)
+            self.promises.append((template_id, by["now"], until, done.answer.number))
+            return done
+
+        self.begin("amend", self.world.bureau, ask, seed)
+        if job and self.promises:
+            self.carry_out(len(self.promises) - 1, 0, 100_000, seed)
+
+    @precondition(lambda self: bool(self.promises))
+    @rule(which=st.integers(0, 11), look=st.integers(0, 1), pages=st.sampled_from((40, 100_000)), seed=seed_s)
+    def carry_out(self, which: int, look: int, pages: int, seed: int) -> None:
+        """The job of an amendment, cut off by its time or by faults, over these people's lanes only."""
+        p = self.world.platform
+        template_id, _, _, number = self.promises[which % len(self.promises)]
+        errand = Errand(template_id, number, look)
+        people: Any = _SomeLanes(p.people, self._lanes())
+        patience = iter(range(pages))
+
+        def job() -> None:
+            amending.carry_out(
+                p.templates, people, errand, now=self.world.now, may_go_on=lambda: next(patience, None) is not None
+            )
+
+        self.in_the_background("carry out", "carried out", job, seed, RATE)
+
     @rule(vouchers=st.sampled_from((-2, -1, 1, 2)), seed=seed_s)
     def change_budget(self, vouchers: int, seed: int) -> None:
         account_id = self.world.account_id
@@ -277,11 +322,11 @@ class Histories(RuleBasedStateMachine):
 
     @rule(admitted=st.booleans(), seed=seed_s)
     def set_admission(self, admitted: bool, seed: int) -> None:
-        admission = Admission.ADMITTED if admitted else Admission.SUSPENDED
+        step = AdmissionStep.READMIT if admitted else AdmissionStep.SUSPEND
 
         def ask(world: World, by: By) -> Done[Any]:
             p = world.platform
-            return cataloguing.set_admission(p.catalogue, p.marks, OTHER_INSTITUTION_ID, admission, **by)
+            return cataloguing.change_admission(p.catalogue, p.marks, OTHER_INSTITUTION_ID, step, **by)
 
         self.begin("set admission", self.world.bureau, ask, seed)
 
@@ -365,7 +410,9 @@ class Histories(RuleBasedStateMachine):
 
         def ask(world: World, by: By) -> Done[Any]:
             p = world.platform
-            return changing_vouchers.give_back(p.catalogue, p.people, p.keys, voucher.voucher_id, session=session, **by)
+            return changing_vouchers.give_back(
+                p.catalogue, p.templates, p.people, p.keys, voucher.voucher_id, session=session, **by
+            )
 
         self.begin("give back", self.world.channel, ask, seed)
 
@@ -390,7 +437,7 @@ class Histories(RuleBasedStateMachine):
         def ask(world: World, by: By) -> Done[Any]:
             p = world.platform
             return changing_vouchers.reverse_redemption(
-                p.catalogue, p.people, p.keys, voucher.voucher_id, "扫错了", **by
+                p.catalogue, p.templates, p.people, p.keys, voucher.voucher_id, "扫错了", **by
             )
 
         self.begin("reverse", desk, ask, seed)
@@ -400,7 +447,7 @@ class Histories(RuleBasedStateMachine):
 
         def ask(world: World, by: By) -> Done[Any]:
             p = world.platform
-            return changing_vouchers.revoke_voucher(p.people, p.keys, voucher.voucher_id, "资格有误", **by)
+            return changing_vouchers.revoke_voucher(p.templates, p.people, p.keys, voucher.voucher_id, "资格有误", **by)
 
         self.begin("revoke", self.world.bureau, ask, seed)
 
@@ -439,25 +486,33 @@ class Histories(RuleBasedStateMachine):
     def expire(self, seed: int, faults: bool) -> None:
         """The sweep, over the lanes of these people only: an empty lane is a call in which nothing can go wrong."""
         p = self.world.platform
-        lanes = {keys.due_lane(person_id) for person_id in self.ids.values()}
-        plan = AtRandom(seed, RATE if faults else 0.0, KINDS)
-        word = "swept"
-        today = calendar.local_date(self.world.now)
+        people: Any = _SomeLanes(p.people, self._lanes())
+        passed = _Passed(calendar.local_date(self.world.now))
+
+        def sweep() -> None:
+            expiring.expire_due(p.templates, people, passed, now=self.world.now, may_go_on=lambda: True)
+
+        self.in_the_background("expire", "swept", sweep, seed, RATE if faults else 0.0)
+
+    def in_the_background(self, kind: str, done: str, job: Callable[[], None], seed: int, rate: float) -> None:
+        """What no request asks for: it may fail, or be cut off, and whoever comes next goes on."""
+        plan, word = AtRandom(seed, rate, KINDS), done
         try:
             with under(plan):
-                expiring.expire_due(
-                    _SomeLanes(p.people, lanes), _Passed(today), now=self.world.now, may_go_on=lambda: True
-                )
-        except Unavailable:
-            word = "swept to a failure"
+                job()
+        except (Unavailable, Contended):
+            word = f"{done} to a failure"
         except PowerCut:
             word = STOPPED
         self.moved = True
-        self.tally.steps["expire"] += 1
+        self.tally.steps[kind] += 1
         self.tally.answers[word] += 1
         self.tally.calls += plan.calls
         self.tally.faults.update({str(fault): count for fault, count in plan.faults.items()})
         self.refused = None
+
+    def _lanes(self) -> set[int]:
+        return {keys.due_lane(person_id) for person_id in self.ids.values()}
 
     # --- what must hold ----------------------------------------------------------------------------------------------
 
@@ -471,6 +526,7 @@ class Histories(RuleBasedStateMachine):
         check_books(now.books, made)
         for key, voucher in now.vouchers.items():
             _check_lawful(voucher)
+            _check_promised(voucher, self.promises)
             if key in before.vouchers:
                 earlier = before.vouchers[key].history
                 assert voucher.history[: len(earlier)] == earlier, "a history was rewritten"
@@ -500,7 +556,10 @@ class Histories(RuleBasedStateMachine):
                     for one in mine
                     if is_held(one, self.world.now, redeemed_counts=self.decided.redeemed_counts_as_held)
                 ]
-                assert len(held) <= 1, [(one.template_id, one.state) for one in held]
+                # What had lapsed and lives again is in the holder's favour, whatever was claimed in between.
+                assert len(held) <= 1 + sum(_lived_again(one) for one in mine), [
+                    (one.template_id, one.state) for one in held
+                ]
 
     def _stand(self) -> Standing:
         """Read everything in three calls, since it is read after each step."""
@@ -575,9 +634,34 @@ def _check_lawful(voucher: Voucher) -> None:
     for entry in voucher.history:
         before, after = entry.said["from"], State(entry.said["to"])
         assert before == state, voucher.history
-        assert after in MAY_FOLLOW[state], voucher.history
+        if entry.said["step"] == "amend":
+            assert after is state, voucher.history
+            assert after in (State.CLAIMED, State.REDEEMED), voucher.history
+        else:
+            assert after in MAY_FOLLOW[state], voucher.history
         state = after
     assert state is voucher.state
+
+
+def _check_promised(voucher: Voucher, promises: list[tuple[str, datetime, date, int]]) -> None:
+    """Nothing expires while its template, amended before, promised that it is valid; each amendment stands once."""
+    amended = [entry.said["facts"]["terms"] for entry in voucher.history if entry.said["step"] == "amend"]
+    first = voucher.history[0].said["facts"]["terms"]
+    assert amended == list(range(first + 1, first + 1 + len(amended))), voucher.history
+    assert voucher.terms_version == first + len(amended), voucher.history
+    last = voucher.history[-1]
+    if last.said["step"] == "expire":
+        for template_id, made_at, until, _ in promises:
+            if template_id == voucher.template_id and made_at < last.at:
+                assert calendar.local_date(last.at) > until, voucher.history
+
+
+def _lived_again(voucher: Voucher) -> bool:
+    return any(
+        entry.said["step"] == "amend"
+        and calendar.local_date(entry.at) > date.fromisoformat(entry.said["facts"]["valid_until_before"])
+        for entry in voucher.history
+    )
 
 
 def _check_kept(receipt: Receipt, made: list[Voucher]) -> None:
@@ -611,6 +695,11 @@ class _SomeLanes:
     def due(self, day: date, lane: int, limit: int, cursor: str | None) -> Any:
         if lane in self._lanes:
             return self._people.due(day, lane, limit, cursor)
+        return Page((), None)
+
+    def due_of(self, template_id: str, day: date, lane: int, limit: int, cursor: str | None) -> Any:
+        if lane in self._lanes:
+            return self._people.due_of(template_id, day, lane, limit, cursor)
         return Page((), None)
 
 

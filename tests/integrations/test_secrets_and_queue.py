@@ -1,11 +1,15 @@
 """The two calls to AWS that are no DynamoDB: reading a keyring from its secret, and asking a sweep to go on."""
 
 import json
+from datetime import date, timedelta
 
 import boto3
 import pytest
 from moto import mock_aws
 
+from chalicelib.domain.amendment import Errand
+from chalicelib.domain.errors import Unavailable
+from chalicelib.integrations.errand_queue import ErrandQueue
 from chalicelib.integrations.keyring import BadKeyring, load_keyrings
 from chalicelib.integrations.sweep_queue import SweepQueue
 
@@ -59,3 +63,26 @@ def test_given_a_sweep_that_ran_out_of_time_when_it_asks_then_one_message_names_
 
     (message,) = client.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
     assert json.loads(message["Body"]) == {"sweep": "expire"}
+
+
+@mock_aws
+def test_given_an_errand_when_asked_for_then_one_message_says_it_and_comes_after_the_delay() -> None:
+    client = boto3.client("sqs", region_name=REGION)
+    url = client.create_queue(QueueName="amendments")["QueueUrl"]
+    errand = Errand("TEMPLATE", 2, 1, True, date(2021, 7, 1), 5)
+
+    ErrandQueue(url, REGION).ask(errand, timedelta(seconds=0))
+    ErrandQueue(url, REGION).ask(errand, timedelta(seconds=90))
+
+    (message,) = client.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    assert Errand.read(message["Body"]) == errand
+
+
+@mock_aws
+def test_given_a_queue_that_is_not_there_when_asked_then_it_can_be_repeated() -> None:
+    client = boto3.client("sqs", region_name=REGION)
+    url = client.create_queue(QueueName="amendments")["QueueUrl"]
+    client.delete_queue(QueueUrl=url)
+
+    with pytest.raises(Unavailable):
+        ErrandQueue(url, REGION).ask(Errand("TEMPLATE", 2), timedelta(seconds=0))

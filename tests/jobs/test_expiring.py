@@ -18,7 +18,6 @@ from chalicelib.storage.people import _voucher_row
 from chalicelib.storage.rows import PeopleRow, to_body
 from chalicelib.storage.tables import Tables
 from chalicelib.storage.transaction import Transaction, always
-from tests.faults.operations import forget
 from tests.jobs.conftest import RememberedQueue
 from tests.services.faults import PowerCut
 from tests.world import FACE_VALUE, World, a_person, local
@@ -116,8 +115,8 @@ def test_given_a_crash_after_a_chunk_when_run_again_then_the_rest_follows_and_no
     write = world.platform.people.record_steps
     written = itertools.count(1)
 
-    def crashing(steps: list[tuple[Voucher, Voucher]]) -> None:
-        write(steps)
+    def crashing(steps: list[tuple[Voucher, Voucher]], **more: Any) -> None:
+        write(steps, **more)
         if next(written) == 5:
             raise PowerCut
 
@@ -142,7 +141,7 @@ def test_given_a_voucher_that_cannot_be_written_when_swept_then_the_run_fails_an
     world.clock.set(MIDNIGHT_JOB)
     before = world.platform.checkpoints.swept_until(SWEEP)
 
-    def refuse(_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise trouble
 
     with monkeypatch.context() as broken:
@@ -220,12 +219,10 @@ def test_given_the_same_message_twice_when_delivered_then_nothing_more_happens(
     assert queue.asked == []
 
 
-def test_given_a_chunk_of_many_shards_when_swept_then_it_fits_one_transaction(world: World) -> None:
-    # Fifty vouchers on shards of their own are 100 actions: what DynamoDB takes at most.
-    template = world.publish(500, peak_claims=1_500)
+def test_given_a_chunk_of_many_templates_when_swept_then_it_fits_one_transaction(world: World) -> None:
+    # 33 vouchers, their shards and their templates are 99 actions: DynamoDB takes 100.
     for _ in range(CHUNK):
-        world.claim(a_person(), template)
-        forget(world)  # the next claim comes by another container, which has not found its shard yet
+        world.claim(a_person(), world.publish(1))
     world.clock.set(MIDNIGHT_JOB)
     found = world.vouchers()
     people, now = world.platform.people, world.now
@@ -240,10 +237,11 @@ def test_given_a_chunk_of_many_shards_when_swept_then_it_fits_one_transaction(wo
 
         vouchers = staticmethod(people.vouchers)
         record_steps = staticmethod(people.record_steps)
+        holders = staticmethod(people.holders)
 
     stand_in: Any = OneLane()
-    sweep = expire_due(stand_in, world.platform.checkpoints, now=now, may_go_on=lambda: True)
+    sweep = expire_due(world.platform.templates, stand_in, world.platform.checkpoints, now=now, may_go_on=lambda: True)
 
     assert sweep.expired == CHUNK
-    assert len({v.shard for v in found}) > 30
+    assert len({v.template_id for v in found}) == CHUNK
     world.check_laws(world.vouchers())

@@ -8,15 +8,19 @@ from typing import Any
 
 from chalicelib import wiring
 from chalicelib.domain.errors import ConcurrentChange, Unavailable
+from chalicelib.domain.listing import MOST_ENTRIES
 from chalicelib.domain.outcomes import WriteConflict
 from chalicelib.domain.person import Profile
 from chalicelib.domain.voucher import State
-from chalicelib.integrations.essc_platform import OperatorKey
+from chalicelib.integrations.essc_platform import DemoTerminal, OperatorKey
+from tests import eligibility
 from tests.api.test_road_over_http import Caller, RecordedWorld
 from tests.services.faults import Watched
 from tests.world import CITY, INSTITUTION_ID, OTHER_CITY, OTHER_INSTITUTION_ID
 
 YEAR = 2024
+CARD_NUMBER = "Q8314472X"
+"""Of the canary's card; no other number looks like it."""
 MAY, JUNE = ("2021-05-01", "2021-05-31"), ("2021-06-01", "2021-06-30")
 
 
@@ -38,6 +42,7 @@ class Refusals:
         self._catalogue()
         self._claims()
         self._people()
+        self._staff()
         self._desk()
         self._ends()
         self._faults()
@@ -152,6 +157,7 @@ class Refusals:
     def _catalogue(self) -> None:
         draft = self._template(publish=False)
         self.bureau.post(f"/v1/templates/{draft}/suspend", status=409)
+        self._listing_full(draft)
         self.bureau.post(f"/v1/accounts/{self.account_id}/budget", {"amount_fen": -(10**9), "note": "多了"}, status=409)
         self.bureau.post("/v1/accounts", {"region": CITY, "year": YEAR, "budget_fen": 1}, status=409)
         self.bureau.post("/v1/accounts", {"region": "449900", "year": YEAR, "budget_fen": 1}, status=404)
@@ -166,6 +172,16 @@ class Refusals:
         self.bureau.post(f"/v1/regions/{CITY}/rules/withdrawal", {"version": 999}, status=404)
         self.bureau.post(f"/v1/regions/{CITY}/rules/withdrawal", {"version": 1}, status=409)
         self._list()
+
+    def _listing_full(self, draft: str) -> None:
+        self._template()
+        listings = self.world.platform.listings
+        before = listings.read(CITY)
+        many = tuple(replace(before.entries[0], template_id=f"{n:016}") for n in range(MOST_ENTRIES))
+        listings.write(replace(before, version=before.version + 1, entries=many))
+        told = self.bureau.post(f"/v1/templates/{draft}/publish", status=409)
+        assert told["code"] == "listing_full"
+        listings.write(replace(before, version=before.version + 2))
 
     def _list(self) -> None:
         """Who is eligible: put on the list, looked up, taken off; a careless bureau makes its keys of the number."""
@@ -183,6 +199,8 @@ class Refusals:
         lower = replace(self.canary, id_number=self.canary.id_number.lower())
         self._claim(lower, one)
         self._claim(self.canary, one, 409)  # already_claimed
+        look = {"region": CITY, "assertion": self._assertion(self.canary, "claimable", CITY)}
+        assert self.channel.post("/v1/claimable", look, key=None)["items"]
         self._claim(self.canary, "NONE", 404)
         self._claim(replace(self.canary, id_number=self.canary.id_number[:-1] + "1"), one, 400)
         body = {"template_id": one, "assertion": self._assertion(self.canary, "redeem", one)}
@@ -202,6 +220,74 @@ class Refusals:
         nobody = {"kind": "declared", "age_to": 0}
         self._claim(self.canary, self._template(eligibility=nobody), 409)  # not_eligible
         self._claim(self.canary, self._template(claim_from=MAY[1]), 409)
+        self._by_service()
+
+    def _by_service(self) -> None:
+        """The region's service: it is down, then it names the canary in its reason, then it refuses."""
+        path, server = f"/v1/regions/{CITY}/eligibility-service", eligibility.sample_server()
+        decided = self.bureau.post(path, {"url": eligibility.URL, "remember_seconds": 60}, key=self.canary.id_number)
+        server.trust(decided["key_id"], decided["secret"])
+        one = self._template(eligibility={"kind": "service"})
+        for behaviour, status in (("fail", 503), ("personal", 503), ("refuse", 409)):
+            server.behave(behaviour, times=1)
+            told = self._claim(self.canary, one, status)
+            assert told["code"] == ("not_eligible" if status == 409 else "eligibility_service_unavailable")
+        person = {"name": self.canary.name, "id_type": self.canary.id_type, "id_number": self.canary.id_number}
+        server.behave("unsigned", times=1)
+        self.bureau.post(f"{path}/trial", person, status=503, key=None)
+        self.bureau.post(f"{path}/trial", person, key=None)
+        self.bureau.post(f"{path}/disable", key=f"{self.canary.id_number}-end")
+
+    def _staff(self) -> None:
+        """The canary scans for the institution, and puts a card on its terminal."""
+        staff, number = f"/v1/institutions/{INSTITUTION_ID}/staff", self.canary.id_number
+        one, code = self._held(self.other)
+        place = {"institution_id": INSTITUTION_ID, "course_id": self.course_id, "code": code}
+
+        def scans() -> dict[str, str]:
+            return {**place, "staff_assertion": self._assertion(self.canary, "staff", INSTITUTION_ID)}
+
+        told = self.channel.post("/v1/redemptions", scans(), status=403)
+        assert told["code"] == "staff_unknown"
+        asked = {"name": self.canary.name, "id_type": self.canary.id_type, "id_number": number}
+        asked["mobile"] = self.canary.mobile or ""
+        staff_id = self.desk.post(staff, asked, status=201, key=number)["staff_id"]
+        self.desk.post(staff, asked, status=409, key=f"{number}-again")
+        self.channel.post("/v1/redemptions", scans(), status=201, key=f"{number}-scan")
+        self.desk.post(f"{staff}/{staff_id}/disable", key=f"{number}-off")
+        mistake = {"reason": "扫错了", "staff_assertion": scans()["staff_assertion"]}
+        told = self.channel.post(f"/v1/vouchers/{one}/reversal", mistake, status=403)
+        assert told["code"] == "staff_disabled"
+        self.desk.get(f"{staff}/NOBODY", 404)
+        self.desk.post(f"{staff}/NOBODY/enable", status=404)
+        self._cards()
+
+    def _cards(self) -> None:
+        terminals, terminal = f"/v1/institutions/{INSTITUTION_ID}/terminals", DemoTerminal(b"c" * 32)
+        self.bureau.post(f"{terminals}/NOTHING/disable", status=404)
+        asked = {"name": "读卡器", "public_key": terminal.public_key}
+        terminal_id = self.bureau.post(terminals, asked, status=201)["terminal_id"]
+        template_id = self._template()
+
+        def reads(purpose: str) -> dict[str, str]:
+            card_read = terminal.card_read(
+                terminal_id,
+                self.canary,
+                card_number=CARD_NUMBER,
+                app_key=self.desk.app_key,
+                purpose=purpose,
+                subject=template_id,
+                jti=f"jti-{self.canary.id_number}",
+                now=self.world.now,
+            )
+            return {"template_id": template_id, "card_read": card_read}
+
+        self.desk.post("/v1/claims", reads("redeem"), status=401)  # card_read_not_accepted
+        self.desk.post("/v1/claims", reads("claim"), status=201, key=f"{self.canary.id_number}-card")
+        place = {"institution_id": INSTITUTION_ID, "course_id": self.course_id}
+        self.desk.post("/v1/redemptions", place | reads("redeem"), status=201)
+        self.bureau.post(f"{terminals}/{terminal_id}/disable")
+        self.desk.post("/v1/redemptions", place | reads("redeem"), status=401)
 
     def _people(self) -> None:
         number = {"id_type": self.canary.id_type, "id_number": self.canary.id_number}
@@ -225,6 +311,9 @@ class Refusals:
         self._claim(self.canary, self._template(), 409)  # person_flagged
         self.bureau.post(flags, on | {"set": False})
         self.bureau.post(flags, on | {"set": False}, status=409)
+        merges = self.bureau.get("/v1/merges?region=000000")["items"]
+        self.bureau.get(f"/v1/merges/{merges[0]['merge_id']}")
+        self._merge(found["person_id"])
         payer = OperatorKey(b"who only pays".ljust(32, b"-"))
         asked = {"name": "王五", "public_key": payer.public_key, "region": CITY, "duties": ["payer"]}
         operator_id = self.bureau.post("/v1/operators", asked, status=201)["operator_id"]
@@ -239,11 +328,18 @@ class Refusals:
             relation_id = claimed["facts"]["proxy"]
             holder = self._holder(person)
             assert holder.get("/v1/relations")["items"]
+            if person is self.other:  # by now both have vouchers
+                merge = {"survivor": self._person_id(person), "other": self._person_id(relative), "reason": "同一人"}
+                self.bureau.post("/v1/merges", merge, status=409)  # relations_stand
             holder.post(f"/v1/relations/{relation_id}/revocation", key=f"{person.id_number}-{relation_id}")
             holder.post(f"/v1/relations/{relation_id}/revocation", status=404)  # relation_not_found
         self._rules(proxy_limit=0)
         self._claim_for(self.other, self.canary, 409)  # proxy_limit_reached
         self._rules()
+
+    def _person_id(self, person: Profile) -> str:
+        number = {"id_type": person.id_type, "id_number": person.id_number}
+        return str(self.bureau.post("/v1/people/search", number, key=None)["person_id"])
 
     def _claim_for(self, person: Profile, relative: Profile, status: int) -> Any:
         template_id = self._template()
@@ -253,6 +349,22 @@ class Refusals:
             "proxy": {"assertion": self._assertion(relative, "proxy", template_id), "kin": "spouse"},
         }
         return self.channel.post("/v1/claims", body, status=status, key=f"{relative.id_number}-{template_id}")
+
+    def _merge(self, person_id: str) -> None:
+        """With the other canary, confirmed by another operator, and undone too late."""
+        number = {"id_type": self.other.id_type, "id_number": self.other.id_number}
+        other = self.bureau.post("/v1/people/search", number, key=None)["person_id"]
+        asked = {"survivor": person_id, "other": other, "reason": "同一人"}
+        merge_id = self.bureau.post("/v1/merges", asked, status=201)["merge_id"]
+        key = OperatorKey(b"who confirms".ljust(32, b"-"))
+        person = {"name": "赵六", "public_key": key.public_key, "region": "000000", "duties": ["reviewer"]}
+        operator_id = self.bureau.post("/v1/operators", person, status=201)["operator_id"]
+        replace(self.bureau, operator_id=operator_id, key=key).post(f"/v1/merges/{merge_id}/confirm")
+        now = self.world.now
+        self.world.clock.set(now + timedelta(days=31))
+        self.bureau.post(f"/v1/merges/{merge_id}/undo", {"reason": "晚了"}, status=409)  # undo_window_over
+        self.world.clock.set(now)
+        self.bureau.post(f"/v1/merges/{merge_id}/undo", {"reason": "不是同一人"})
 
     def _desk(self) -> None:
         voucher_id, code = self._held(self.canary, quantity=2)
@@ -266,6 +378,7 @@ class Refusals:
         self.bureau.post(f"/v1/institutions/{INSTITUTION_ID}/suspend")
         self._use(code, 409)
         self.bureau.post(f"/v1/institutions/{INSTITUTION_ID}/readmit")
+        self.bureau.post(f"/v1/institutions/{INSTITUTION_ID}/readmit", status=409)  # admission_step
         for _ in range(20):
             self._use(code)
             self._use(code, 409)  # already_redeemed

@@ -10,12 +10,14 @@ from chalicelib.api.answers import OPERATIONS
 from chalicelib.domain.attempt import attempt_of
 from chalicelib.domain.errors import DomainError, every_error
 from chalicelib.domain.identifiers import mask_name, mask_number
+from tests.eligibility import HOST, URL, sample_server
 from tests.privacy.canaries import leaks, secrets_of
-from tests.privacy.conftest import CANARY, OPERATOR_NAME, OTHER, PEOPLE, SEEN, TABLES, TYPED, Day
+from tests.privacy.conftest import CANARY, OPERATOR_NAME, OTHER, PEOPLE, SEEN, TABLES, TWIN, TYPED, Day
 from tests.privacy.overhearing import CHANNELS
+from tests.privacy.refusals import CARD_NUMBER
 
 SECRET_FIELDS = ("code", "token", "session", "secret")
-PEOPLES = secrets_of(*PEOPLE) | {"an operator's name": OPERATOR_NAME}
+PEOPLES = secrets_of(*PEOPLE) | {"an operator's name": OPERATOR_NAME, "a card's number": CARD_NUMBER}
 CODES = {
     kind.code
     for kind in (*every_error(), *vars(refusals).values())
@@ -53,7 +55,7 @@ class TestWhoWentWhere:
     def test_given_the_night_when_its_log_is_read_then_every_event_was_worked_on(self, day: Day) -> None:
         told = {(line["message"], line.get("outcome")) for line in day.heard.log_lines()}
 
-        assert {("expire", "finished"), ("expire", "handed_on")} <= told
+        assert {("expire", "finished"), ("expire", "handed_on"), ("count_offers", "finished")} <= told
         assert {("follow_people", outcome) for outcome in ("ok", "unreadable", "rewritten")} <= told
 
     def test_given_the_day_when_each_channel_is_looked_at_then_there_was_something_to_search(
@@ -69,12 +71,15 @@ class TestWhoWentWhere:
         assert '"operation": "TransactWriteItems"' in channels["traces"]
         assert all(day.world.rows(table) for table in TABLES)
 
-    def test_given_the_day_when_its_calls_are_looked_at_then_dynamodb_alone_was_called_and_no_object_was_written(
+    def test_given_the_day_when_its_calls_are_looked_at_then_dynamodb_and_the_region_s_service_alone_were_called(
         self, day: Day
     ) -> None:
+        asked_at = URL.replace(HOST, f"{HOST}:443")
         # An object's key would be among the urls already; once one is written, what it says has to be searched as well.
         assert len(day.heard.calls) > 1_000
-        assert {one.service for one in day.heard.calls} == {"dynamodb"}
+        others = [one for one in day.heard.calls if one.service != "dynamodb"]
+        assert {(one.method, one.url, one.authorization) for one in others} == {("POST", asked_at, "")}
+        assert sample_server().asked  # and there they all arrived
 
 
 class TestWhatIsNotSaid:
@@ -119,7 +124,13 @@ class TestWhatIsNotSaid:
         assert not [digest for digest in bare if digest in channels["rows"] + channels["keys"]]
 
     def test_given_the_day_when_metrics_are_read_then_they_know_operations_and_outcomes_only(self, day: Day) -> None:
-        operations = {one.label for one in OPERATIONS} | {"gateway", "expire", "follow_people"}
+        operations = {one.label for one in OPERATIONS} | {
+            "gateway",
+            "expire",
+            "amend_vouchers",
+            "count_offers",
+            "follow_people",
+        }
 
         for metric in day.heard.metrics():
             (told,) = metric["_aws"]["CloudWatchMetrics"]
@@ -142,8 +153,10 @@ class TestWhatIsSaid:
         found = [sealer.unseal_profile(one["sealed_profile"], one["person_id"]) for one in heads]
 
         numbers = {one.id_number for one in found}
-        unchanged = [one for one in found if one.id_number != SEEN.id_number]  # the road corrects that one
-        assert numbers == {one.id_number for one in (*PEOPLE, SEEN)}
+        unchanged = [
+            one for one in found if one.id_number not in (SEEN.id_number, TWIN.id_number)
+        ]  # corrected on the road
+        assert numbers == {one.id_number for one in (*PEOPLE, SEEN, TWIN)}
         assert sorted(unchanged, key=lambda one: one.id_number) == sorted(PEOPLE, key=lambda one: one.id_number)
 
     def test_given_a_canary_disclosed_when_everything_is_searched_then_one_answer_told_it_and_one_line_names_ids_alone(

@@ -31,7 +31,11 @@ SEALER = FieldSealer(RING, CHANCE.nonce)
 PLACES = st.builds(
     str.join,
     st.just(":"),
-    st.tuples(st.sampled_from(["profile", "code", "client-secret"]), st.text(max_size=12), st.text(max_size=12)),
+    st.tuples(
+        st.sampled_from(["profile", "code", "client-secret", "eligibility-service-secret"]),
+        st.text(max_size=12),
+        st.text(max_size=12),
+    ),
 )
 
 

@@ -73,7 +73,9 @@ class Witness:
         named = person.id_number, template.template_id
         due: Any = _Due(world.platform.people, (self._person_id(named[0]), named[1]))
         began = time.monotonic()
-        swept = expiring.expire_due(due, world.platform.checkpoints, now=world.now, may_go_on=lambda: True)
+        swept = expiring.expire_due(
+            world.platform.templates, due, world.platform.checkpoints, now=world.now, may_go_on=lambda: True
+        )
         if swept.expired:
             version = world.voucher(self.vouchers[named]).version
             act = Act("expire", named[1], named[0], day=_day(world))

@@ -185,7 +185,7 @@ def test_given_a_relation_when_the_relative_opens_a_session_then_wallet_and_givi
     session = p.keys.sessions.read(open_for(world, relative, relation_id).session)
     (card,) = showing.open_wallet(p.templates, p.people, session, 50, None, world.now).items
     returned = changing_vouchers.give_back(
-        p.catalogue, p.people, p.keys, got.voucher_id, session=session, **world.by(world.channel)
+        p.catalogue, p.templates, p.people, p.keys, got.voucher_id, session=session, **world.by(world.channel)
     ).answer
 
     assert card.voucher.voucher_id == got.voucher_id

@@ -10,6 +10,7 @@ import pytest
 from chalicelib.domain.access import Actor, Role
 from chalicelib.domain.errors import (
     AccountNotFound,
+    AdmissionStepRefused,
     AlreadyExists,
     AssertionKeyNotFound,
     ChannelNotOpen,
@@ -27,8 +28,9 @@ from chalicelib.domain.errors import (
     TemplateNotFound,
     VoucherNotFound,
 )
-from chalicelib.domain.institution import Admission, Institution, Kind
+from chalicelib.domain.institution import Admission, AdmissionStep, Institution, Kind
 from chalicelib.domain.region import Rules, RuleSet
+from chalicelib.domain.voucher import State
 from chalicelib.services import cataloguing, deciding_rules, funding, granting_access, publishing
 from chalicelib.services.cataloguing import CourseDraft, InstitutionDraft, ProgrammeDraft
 from chalicelib.services.granting_access import ClientDraft, OperatorDraft
@@ -44,6 +46,7 @@ from tests.world import (
     START,
     World,
     a_person,
+    a_uscc,
     an_actor,
     local,
 )
@@ -80,11 +83,15 @@ def add_institution(world: World, actor: Actor, **changes: Any) -> Institution:
     return cataloguing.add_institution(p.catalogue, p.marks, replace(draft, **changes), **world.by(actor)).answer
 
 
-def set_admission(
-    world: World, actor: Actor, institution_id: str = OTHER_INSTITUTION_ID, admission: Admission = Admission.ADMITTED
+def change_admission(
+    world: World,
+    actor: Actor,
+    institution_id: str = OTHER_INSTITUTION_ID,
+    step: AdmissionStep = AdmissionStep.SUSPEND,
+    reason: str | None = None,
 ) -> Institution:
     p = world.platform
-    return cataloguing.set_admission(p.catalogue, p.marks, institution_id, admission, **world.by(actor)).answer
+    return cataloguing.change_admission(p.catalogue, p.marks, institution_id, step, reason, **world.by(actor)).answer
 
 
 def add_course(world: World, actor: Actor, **changes: Any) -> Any:
@@ -169,7 +176,7 @@ NOT_FOUND: list[tuple[type[DomainError], str, Act]] = [
     (CourseNotFound, "draft", lambda w, a: draft(w, a, courses=(w.course.course_id, NOBODY))),
     (InstitutionNotFound, "course", lambda w, a: add_course(w, a, institution_id=A_USCC)),
     (InstitutionNotFound, "draft", lambda w, a: draft(w, a, institutions=(INSTITUTION_ID, A_USCC))),
-    (InstitutionNotFound, "admission", lambda w, a: set_admission(w, a, A_USCC)),
+    (InstitutionNotFound, "admission", lambda w, a: change_admission(w, a, A_USCC)),
     (InstitutionNotFound, "operator", lambda w, a: add_operator(w, a, institution_id=A_USCC)),
     (
         InstitutionNotFound,
@@ -236,7 +243,7 @@ OUT_OF_SCOPE: dict[str, Act] = {
     "rules": decide_rules,
     "programme": add_programme,
     "institution": add_institution,
-    "admission": set_admission,
+    "admission": change_admission,
     "course": add_course,
     "client": add_client,
     "operator": add_operator,
@@ -374,14 +381,17 @@ def test_given_two_who_change_one_institution_when_one_is_quicker_then_the_other
     assert before is not None
 
     def rival() -> Institution:
-        return set_admission(world, world.bureau, admission=Admission.SUSPENDED)
+        return change_admission(world, world.bureau, reason="first")
 
     with pytest.raises(ConcurrentChange):
-        set_admission(overtaken(world, "institutions", "read", rival), world.bureau)
+        change_admission(overtaken(world, "institutions", "read", rival), world.bureau, reason="second")
 
     after = world.platform.catalogue.institutions.read(OTHER_INSTITUTION_ID)
-    assert after == replace(before, admission=Admission.SUSPENDED, version=before.version + 1)
-    assert set_admission(world, world.bureau).admission is Admission.ADMITTED
+    assert after is not None
+    assert (after.admission, after.version) == (Admission.SUSPENDED, before.version + 1)
+    assert after.acts[-1].reason == "first"
+    back = change_admission(world, world.bureau, step=AdmissionStep.READMIT)
+    assert back.admission is Admission.ADMITTED
 
 
 def test_given_two_who_decide_rules_of_one_region_when_one_is_quicker_then_the_other_must_look_again(
@@ -439,7 +449,7 @@ def test_given_a_suspended_institution_when_anything_is_done_there_then_it_is_no
 ) -> None:
     person = a_person()
     voucher_id = world.claim(person, world.publish(5)).answer.voucher_id
-    set_admission(world, world.bureau, INSTITUTION_ID, Admission.SUSPENDED)
+    change_admission(world, world.bureau, INSTITUTION_ID)
     shown = Presented(code=world.code(person, voucher_id))
 
     try:
@@ -450,9 +460,55 @@ def test_given_a_suspended_institution_when_anything_is_done_there_then_it_is_no
         with pytest.raises(InstitutionNotAdmitted):
             world.verify(shown)
     finally:
-        set_admission(world, world.bureau, INSTITUTION_ID)
+        change_admission(world, world.bureau, INSTITUTION_ID, AdmissionStep.READMIT)
 
     assert world.redeem(shown).answer.version == 2
+
+
+def test_given_a_candidate_when_judged_then_its_courses_are_recorded_and_vouchers_are_used_once_it_is_admitted(
+    world: World,
+) -> None:
+    candidate = add_institution(
+        world, world.bureau, institution_id=a_uscc(), admission=Admission.CANDIDATE
+    ).institution_id
+    desk = an_actor("CANDIDATEDESK", Role.INSTITUTION, CITY, candidate)
+    course_id = add_course(world, world.bureau, institution_id=candidate).course_id
+    person = a_person()
+    shown = Presented(code=world.code(person, world.claim(person, world.publish(5)).answer.voucher_id))
+    place = {"institution_id": candidate, "course_id": course_id, "actor": desk}
+
+    with pytest.raises(InstitutionNotAdmitted):
+        world.redeem(shown, **place)
+    with pytest.raises(InstitutionNotAdmitted):
+        world.verify(shown, **place)
+    admitted = change_admission(world, world.bureau, candidate, AdmissionStep.ADMIT, "材料齐全")
+
+    assert world.redeem(shown, **place).answer.version == 2
+    (act,) = admitted.acts
+    assert (act.reason, act.operator_id) == ("材料齐全", world.bureau.operator_id)
+
+
+def test_given_an_institution_that_withdrew_when_it_redeemed_before_then_that_stays_and_a_mis_scan_is_still_reversed(
+    world: World,
+) -> None:
+    school = add_institution(world, world.bureau, institution_id=a_uscc()).institution_id
+    desk = an_actor("LEAVINGDESK", Role.INSTITUTION, CITY, school)
+    course_id = add_course(world, world.bureau, institution_id=school).course_id
+    template = world.publish(5)
+    person, other = a_person(), a_person()
+    kept, undone = (world.claim(one, template).answer.voucher_id for one in (person, other))
+    place = {"institution_id": school, "course_id": course_id, "actor": desk}
+    world.redeem(Presented(code=world.code(person, kept)), **place)
+    world.redeem(Presented(code=world.code(other, undone)), **place)
+
+    change_admission(world, world.bureau, school, AdmissionStep.WITHDRAW, "停办")
+
+    assert world.voucher(kept).state is State.REDEEMED
+    assert world.reverse(undone, actor=desk).answer.state is State.CLAIMED
+    with pytest.raises(InstitutionNotAdmitted):
+        world.redeem(Presented(code=world.code(other, undone)), **place)
+    with pytest.raises(AdmissionStepRefused):
+        change_admission(world, world.bureau, school, AdmissionStep.READMIT)
 
 
 def test_given_a_course_of_a_programme_of_another_region_when_recorded_then_it_is_of_the_institution_s_region(

@@ -148,11 +148,11 @@ def test_given_a_chunk_that_is_always_in_somebodys_way_when_swept_then_its_vouch
     people: Any = Watched(world.platform.people, "none")
     sizes = []
 
-    def only_singly(steps: Any) -> None:
+    def only_singly(steps: Any, **more: Any) -> None:
         sizes.append(len(steps))
         if len(steps) > 1:
             raise StaleRow
-        world.platform.people.record_steps(steps)
+        world.platform.people.record_steps(steps, **more)
 
     people.record_steps = only_singly
     sweep = with_store(world, "people", people).expire()

@@ -12,6 +12,7 @@ from chalicelib.domain.errors import FlagNotSet, Invalid, OperatorRequired, Pers
 from chalicelib.domain.person import FlagKind
 from chalicelib.services import flagging
 from chalicelib.services.identifying import Presented
+from tests.services.test_acting_for import claim_for
 from tests.services.test_disclosing import an_authority, find
 from tests.world import CITY, OTHER_CITY, PROVINCE, World, a_person, local
 
@@ -97,6 +98,21 @@ class TestWhereFlagsBite:
 
         assert town.redeem(presented).answer.state == "redeemed"
         town.check_laws()
+
+    def test_given_a_relative_who_is_deceased_when_somebody_claims_in_their_name_then_it_is_refused(
+        self, town: World
+    ) -> None:
+        town.rules(proxy_limit=2)
+        relative, person_id, _ = somebody(town)
+        flag(town, person_id, DECEASED)
+
+        with pytest.raises(PersonFlagged):
+            claim_for(town, a_person(), relative, town.publish(1))
+
+        clear(town, person_id, DECEASED)
+        flag(town, person_id, INELIGIBLE)
+        assert claim_for(town, a_person(), relative, town.publish(1)).answer.state == "claimed"
+        town.rules()
 
     def test_given_a_repeated_redemption_when_flagged_meanwhile_then_it_still_gets_its_first_answer(
         self, town: World

@@ -12,7 +12,7 @@ import pytest
 from chalicelib.domain.access import Role
 from chalicelib.domain.attempt import attempt_of
 from chalicelib.domain.errors import AlreadyClaimed, SoldOut, TemplateStateRefused
-from chalicelib.domain.institution import Admission
+from chalicelib.domain.institution import AdmissionStep
 from chalicelib.domain.outcomes import Done
 from chalicelib.domain.person import Profile
 from chalicelib.domain.region import RuleSet
@@ -102,14 +102,14 @@ def test_given_a_course_when_its_institution_is_suspended_since_then_the_repetit
     request = world.by(world.bureau, "the course")
     first = cataloguing.add_course(p.catalogue, p.marks, p.chance, wanted, **request)
 
-    def set_admission(admission: Admission) -> None:
-        cataloguing.set_admission(p.catalogue, p.marks, INSTITUTION_ID, admission, **world.by(world.bureau))
+    def change_admission(step: AdmissionStep) -> None:
+        cataloguing.change_admission(p.catalogue, p.marks, INSTITUTION_ID, step, **world.by(world.bureau))
 
-    set_admission(Admission.SUSPENDED)
+    change_admission(AdmissionStep.SUSPEND)
     try:
         again = cataloguing.add_course(p.catalogue, p.marks, p.chance, wanted, **request)
     finally:
-        set_admission(Admission.ADMITTED)
+        change_admission(AdmissionStep.READMIT)
 
     assert (again.answer, again.hit) == (first.answer, True)
 
@@ -187,7 +187,9 @@ def test_given_one_key_when_used_for_different_operations_on_one_voucher_then_ea
     used_ = redeeming.redeem_voucher(
         p.catalogue, p.templates, p.people, p.keys, Presented(code=code), **place, **by("redeem")
     )
-    back = changing_vouchers.reverse_redemption(p.catalogue, p.people, p.keys, voucher_id, "扫错了", **by("reverse"))
+    back = changing_vouchers.reverse_redemption(
+        p.catalogue, p.templates, p.people, p.keys, voucher_id, "扫错了", **by("reverse")
+    )
 
     assert (used_.hit, back.hit) == (False, False)
     assert (used_.answer.state, back.answer.state) == (State.REDEEMED, State.CLAIMED)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import InstitutionNotAdmitted, Invalid
-from chalicelib.domain.institution import Admission
+from chalicelib.domain.institution import AdmissionStep
 from chalicelib.domain.region import RuleSet
 from chalicelib.services import cataloguing, deciding_rules
 from chalicelib.services.cataloguing import CourseDraft
@@ -47,7 +47,7 @@ class TestTheSameRequestAgain:
         school = an_institution("SCHOOL", "学校")
         p.catalogue.institutions.add(school, None)
         first = add_course(town, "SCHOOL", "course")
-        cataloguing.set_admission(p.catalogue, p.marks, "SCHOOL", Admission.SUSPENDED, **town.by(town.bureau))
+        cataloguing.change_admission(p.catalogue, p.marks, "SCHOOL", AdmissionStep.SUSPEND, **town.by(town.bureau))
 
         again = add_course(town, "SCHOOL", "course")
 

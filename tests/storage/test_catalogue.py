@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.access import AssertionKey, Client, Operator, Role, Secret
+from chalicelib.domain.access import MOST_REGIONS, AssertionKey, Client, Operator, Role, Secret
+from chalicelib.domain.eligibility_service import EligibilityService, ServiceSecret
 from chalicelib.domain.errors import AlreadyExists, ConcurrentChange, Invalid
 from chalicelib.domain.institution import Admission, Institution, Kind
 from chalicelib.domain.outcomes import RequestSeen
@@ -77,6 +78,13 @@ NOUNS = {
     ),
     "assertion_keys": Noun(
         lambda c: c.assertion_keys, lambda i, _: AssertionKey(i, "key", AT, disabled_at=AT, version=3), "kid"
+    ),
+    "eligibility_services": Noun(
+        lambda c: c.eligibility_services,
+        lambda i, _: EligibilityService(
+            i, "https://eligibility.example/", 60, (ServiceSecret("K1", "sealed", AT, AT),), AT, "OP1", AT, version=3
+        ),
+        "region",
     ),
 }
 VERSIONED = [name for name in NOUNS if name != "regions"]
@@ -171,6 +179,21 @@ def test_given_a_noun_that_was_missing_when_it_is_added_elsewhere_then_get_finds
     elsewhere.catalogue.programmes.add(one, None)
 
     assert stores.catalogue.programmes.get(one.programme_id) == one
+
+
+def test_given_a_region_without_a_service_when_got_again_then_nothing_is_read_until_one_is_added_here(
+    stores: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf, one = stores.catalogue.eligibility_services, NOUNS["eligibility_services"]("all")
+    read: list[str] = []
+    monkeypatch.setattr(shelf, "read", lambda key: read.append(key))
+
+    assert [shelf.get(one.region) for _ in range(3)] == [None] * 3
+    assert read == [one.region]
+
+    monkeypatch.undo()
+    shelf.add(one, None)
+    assert shelf.get(one.region) == one
 
 
 # --- lists ---------------------------------------------------------------------------------------------------------
@@ -306,3 +329,43 @@ def test_given_rules_that_were_looked_up_when_this_container_decides_new_ones_th
     stores.catalogue.rule_sets.add(some_rules(region, 2, TODAY), None)
 
     assert stores.catalogue.rule_sets.decided(region, TODAY) == some_rules(region, 2, TODAY)
+
+
+def test_given_a_client_of_several_regions_when_listed_then_each_of_them_has_it_as_it_is_now(
+    stores: Platform, elsewhere: Platform
+) -> None:
+    clients, regions = stores.catalogue.clients, (an_id(), an_id(), an_id())
+    one = replace(NOUNS["clients"]("440300"), regions=regions)
+    clients.add(one, a_mark())
+    slower = replace(one, version=one.version + 1, requests_per_second=1)
+
+    before = [clients.page(region, 10, None).items for region in regions]
+    clients.change(slower, a_mark())
+
+    assert before == [(one,)] * 3
+    assert [clients.page(region, 10, None).items for region in regions] == [(slower,)] * 3
+    assert [elsewhere.catalogue.clients.listed(region) for region in regions] == [(slower,)] * 3
+
+
+def test_given_a_client_of_before_when_it_is_changed_then_its_other_regions_list_it_too(
+    stores: Platform,
+) -> None:
+    clients, (first, second) = stores.catalogue.clients, (an_id(), an_id())
+    old = replace(NOUNS["clients"]("440300"), regions=(first,))
+    clients.add(old, a_mark())
+    assert not clients.page(second, 10, None).items
+
+    clients.change(replace(old, version=old.version + 1, regions=(first, second)), a_mark())
+
+    assert [one.app_key for one in clients.page(second, 10, None).items] == [old.app_key]
+
+
+def test_given_as_many_regions_as_a_client_may_have_when_added_then_one_transaction_holds_them(
+    stores: Platform,
+) -> None:
+    clients, regions = stores.catalogue.clients, tuple(an_id() for _ in range(MOST_REGIONS))
+    one = replace(NOUNS["clients"]("440300"), regions=regions)
+
+    clients.add(one, a_mark())
+
+    assert clients.page(regions[-1], 10, None).items == (one,)

@@ -12,7 +12,9 @@ from tools.package import package
 FUNCTIONS = {
     "APIHandler": ("app.app", 20, 1024),
     "Expire": ("app.expire", 300, 512),
+    "CountOffers": ("app.count_offers", 50, 512),
     "ContinueExpiry": ("app.continue_expiry", 300, 512),
+    "AmendVouchers": ("app.amend_vouchers", 300, 512),
     "FollowPeople": ("app.follow_people", 120, 512),
 }
 
@@ -75,6 +77,7 @@ def test_every_function_gets_the_settings(app_template: Template) -> None:
         "INSIGHTS_TABLE",
         "BUCKET",
         "SWEEPS_QUEUE_URL",
+        "AMENDMENTS_QUEUE_URL",
         "KEYS_SECRET",
         "PEPPER_SECRET",
     }
@@ -100,7 +103,11 @@ def test_the_api_is_regional_and_its_stage_is_ours(app_template: Template) -> No
 def test_queue_and_stream_report_single_failures(app_template: Template) -> None:
     mappings = properties_of_type(app_template, "AWS::Lambda::EventSourceMapping")
 
-    assert {mapping["FunctionName"]["Ref"] for mapping in mappings.values()} == {"ContinueExpiry", "FollowPeople"}
+    assert {mapping["FunctionName"]["Ref"] for mapping in mappings.values()} == {
+        "ContinueExpiry",
+        "AmendVouchers",
+        "FollowPeople",
+    }
     for name, mapping in mappings.items():
         # Without it Lambda ignores batchItemFailures and deletes the batch.
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"], name
@@ -117,11 +124,14 @@ def test_failed_schedules_are_kept(app_template: Template) -> None:
         if any(event["Type"] == "Schedule" for event in function.get("Events", {}).values())
     }
 
-    assert set(scheduled) == {"Expire"}
+    assert set(scheduled) == {"CountOffers", "Expire"}
     for name, function in scheduled.items():
         assert "failed-events" in json.dumps(function["DeadLetterQueue"]), name
     # 00:05 in China.
     assert "cron(5 16 * * ? *)" in json.dumps(scheduled["Expire"]["Events"])
+    # What is left is at most a minute old: it may take no longer than that either.
+    assert "rate(1 minute)" in json.dumps(scheduled["CountOffers"]["Events"])
+    assert scheduled["CountOffers"]["Timeout"] < 60
 
 
 @pytest.mark.parametrize("metric", ["Errors", "Throttles"])

@@ -63,7 +63,7 @@ def test_secrets_are_for_the_api_alone(deployed: LocalStack) -> None:
     secret = deployed.environment["KEYS_SECRET"]
 
     assert as_function(deployed, "api", "secretsmanager", "get_secret_value", SecretId=secret) == "done"
-    for function in ("expire", "continue-expiry", "follow-people"):
+    for function in ("expire", "count-offers", "continue-expiry", "amend-vouchers", "follow-people"):
         answer = as_function(deployed, function, "secretsmanager", "get_secret_value", SecretId=secret)
         assert answer == "AccessDeniedException", function
 

@@ -25,9 +25,11 @@ EVERYBODY = {
 SWEEP = (ROWS | {"sqs:SendMessage"}) | EVERYBODY
 
 ALLOWED = {
-    "APIHandler": ROWS | {"secretsmanager:GetSecretValue"} | EVERYBODY,
+    "APIHandler": ROWS | {"secretsmanager:GetSecretValue", "sqs:SendMessage"} | EVERYBODY,
     "Expire": SWEEP,
+    "CountOffers": (ROWS - {"dynamodb:UpdateItem"}) | {"sqs:SendMessage"} | EVERYBODY,
     "ContinueExpiry": SWEEP | {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"},
+    "AmendVouchers": SWEEP | {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"},
     "FollowPeople": EVERYBODY
     | {
         "dynamodb:DescribeStream",
@@ -76,7 +78,7 @@ def test_rows_are_never_scanned_nor_deleted(app_template: Template) -> None:
 
 
 def test_a_sweep_searches_only_what_is_due(app_template: Template) -> None:
-    for function in ("Expire", "ContinueExpiry"):
+    for function in ("Expire", "ContinueExpiry", "AmendVouchers"):
         searched = [
             resource["Fn::Sub"]
             for actions, resources in statements(app_template, function)
@@ -85,6 +87,17 @@ def test_a_sweep_searches_only_what_is_due(app_template: Template) -> None:
         ]
 
         assert [resource.rsplit(":", 1)[-1] for resource in searched] == ["table/${PeopleTable}/index/by_due"]
+
+
+def test_the_count_of_offers_sees_the_catalogue_alone(app_template: Template) -> None:
+    tables = {
+        resource["Fn::Sub"].rsplit(":", 1)[-1]
+        for actions, resources in statements(app_template, "CountOffers")
+        if any(action.startswith("dynamodb:") for action in actions)
+        for resource in resources
+    }
+
+    assert tables == {"table/${CatalogueTable}", "table/${CatalogueTable}/index/by_list"}
 
 
 def test_secrets_are_for_the_api_alone(app_template: Template) -> None:

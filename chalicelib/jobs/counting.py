@@ -1,0 +1,46 @@
+"""Count what is left of all that is offered: by the schedule, each minute."""
+
+from dataclasses import asdict
+from typing import Any, Protocol
+
+from chalicelib.observability import count_outcome, log_outcome
+from chalicelib.services import counting
+from chalicelib.wiring import platform
+
+# What the function keeps for itself: a listing in the middle of being written, the log line.
+RESERVE_MILLISECONDS = 8_000
+
+
+class OffersLeft(Exception):
+    """Some could not be counted, or the time did not suffice: the function fails, so that the alarm rings."""
+
+
+class Context(Protocol):
+    """Lambda's context, as far as a job looks at it."""
+
+    def get_remaining_time_in_millis(self) -> int: ...
+
+
+def run(context: Context) -> dict[str, Any]:
+    """Count. Harmless twice, late, or cut off anywhere: the next minute counts all of it again."""
+    parts = platform()
+    count = counting.count_offers(
+        parts.listings,
+        parts.templates,
+        now=parts.clock.now(),
+        may_go_on=lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS,
+    )
+    for failure in count.failures:
+        log_outcome("count_offers", failed=True, outcome="failed", **asdict(failure))
+    outcome = "failed" if count.failures else "finished" if count.finished else "unfinished"
+    report: dict[str, Any] = {
+        "listings": count.listings,
+        "changed": count.changed,
+        "finished": count.finished,
+        "left": len(count.failures),
+    }
+    log_outcome("count_offers", failed=outcome != "finished", outcome=outcome, **report)
+    count_outcome("count_offers", outcome)
+    if outcome != "finished":
+        raise OffersLeft("not all that is offered could be counted; the log says what was")
+    return report

@@ -1,0 +1,28 @@
+"""The records of one person that were merged: read beside the one that is at hand. No call where there are none."""
+
+from collections.abc import Sequence
+
+from chalicelib.domain.person import Person
+from chalicelib.domain.voucher import ENDED, Voucher
+from chalicelib.services.ports import People
+
+
+def linked_with(people: People, person: Person) -> tuple[Person, ...]:
+    """The other records of the same person, whichever of them is at hand."""
+    if person.merged_into is not None:
+        (survivor,) = people.heads([person.merged_into])
+        others = [person_id for person_id in survivor.also if person_id != person.person_id]
+        return (survivor, *(people.heads(others) if others else ()))
+    return tuple(people.heads(person.also)) if person.also else ()
+
+
+def voucher_among(people: People, linked: Sequence[Person], template_id: str) -> Voucher | None:
+    """The voucher of this template that another record of the person has; of several at most one has not ended."""
+    if not linked:
+        return None
+    return first_of(people.vouchers([(one.person_id, template_id) for one in linked]))
+
+
+def first_of(found: Sequence[Voucher]) -> Voucher | None:
+    """The one that tells of a person's vouchers of one template: that which has not ended, if there is one."""
+    return min(found, key=lambda one: one.state in ENDED, default=None)
