@@ -4,8 +4,10 @@
 ``{"POST /v1/programmes": {"request": {…}, "response": {…}, "status": 201}}``.
 """
 
+import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -68,11 +70,27 @@ def document() -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": _schemas(),
+            "responses": _shared(paths),
             "securitySchemes": _SECURITY,
             "parameters": _PARAMETERS,
             "headers": _HEADERS,
         },
     }
+
+
+def _shared(paths: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Take the refusals that several operations have in common out of them, each under a name of its own."""
+    told = [one["responses"] for methods in paths.values() for one in methods.values()]
+    refusals = [(status, said) for answers in told for status, said in answers.items() if status >= "4"]
+    often = Counter(said["description"] for _, said in refusals)
+    shared = {}
+    for answers in told:
+        for status, said in answers.items():
+            if status >= "4" and often[text := said["description"]] > 1:
+                name = f"{status}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+                shared[name] = said
+                answers[status] = {"$ref": f"#/components/responses/{name}"}
+    return dict(sorted(shared.items()))
 
 
 def _operation(one: Operation, example: Mapping[str, Any]) -> dict[str, Any]:

@@ -86,8 +86,8 @@ def add_client(
             app_key=app_key,
             name=draft.name,
             role=draft.role,
-            regions=draft.regions,
-            institutions=draft.institutions,
+            regions=tuple(dict.fromkeys(draft.regions)),  # each region gets one row of the listing
+            institutions=tuple(dict.fromkeys(draft.institutions)),
             secrets=(kept,),
             made_at=now,
             requests_per_second=draft.requests_per_second or pace.USUAL[draft.role],

@@ -55,7 +55,7 @@ def judge_claim(
     ClaimWindowNotOpen, ClaimWindowOver, NotEligible, PersonFlagged, CapReached.
     """
     if not offers(actor, region):
-        raise ChannelNotOpen()
+        raise ChannelNotOpen(channels=None, channels_zh=None)
     check_open_for_claim(state, terms, now)
     if not needs_service(terms.eligibility, applicant):
         must_be_eligible(terms.eligibility, applicant)

@@ -41,15 +41,32 @@ def test_it_is_served_as_it_is_printed(desk: Desk) -> None:
 
 def test_every_reference_leads_somewhere_and_every_schema_is_used() -> None:
     text = json.dumps(DOCUMENT)
-    referred = set(re.findall(r'"#/components/schemas/([A-Za-z0-9_]+)"', text))
+    for kind in ("schemas", "responses"):
+        referred = set(re.findall(rf'"#/components/{kind}/([A-Za-z0-9_-]+)"', text))
 
-    assert referred == set(DOCUMENT["components"]["schemas"])
+        assert referred == set(DOCUMENT["components"][kind])
+
+
+def test_a_refusal_that_several_operations_have_in_common_is_told_once() -> None:
+    told = [
+        json.dumps(one, sort_keys=True)
+        for methods in DOCUMENT["paths"].values()
+        for said in methods.values()
+        for status, one in said["responses"].items()
+        if status >= "4" and "$ref" not in one
+    ]
+    shared = [json.dumps(one, sort_keys=True) for one in DOCUMENT["components"]["responses"].values()]
+
+    assert len({*told, *shared}) == len(told) + len(shared)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.label)
 def test_every_operation_tells_its_errors_its_headers_and_both_languages(operation: Any) -> None:
     said = DOCUMENT["paths"][operation.path][operation.method.lower()]
-    told = json.dumps(said["responses"])
+    shared = DOCUMENT["components"]["responses"]
+    told = json.dumps(
+        [shared[one["$ref"].split("/")[-1]] if "$ref" in one else one for one in said["responses"].values()]
+    )
 
     assert all(f'"{kind.code}"' in told for kind in operation.every_error)
     assert said["summary"] == f"{operation.zh} / {operation.en}"

@@ -18,7 +18,13 @@ from tests.services.faults import PowerCut
 from tests.storage.worlds import all_rows
 from tests.world import World
 
-ALL_OF_ONE_KIND = 1_000 if os.environ.get("LONG") else 8
+LONG = bool(os.environ.get("LONG"))
+OF_ONE_KIND = 8
+ALL_OF_ONE_KIND = 1_000 if LONG else OF_ONE_KIND
+READS = ("GetItem", "BatchGetItem", "Query", "GetSecretValue")
+
+Name = tuple[str, str]
+"""An operation or event, and what makes a variant of it."""
 
 
 class Way(Enum):
@@ -58,10 +64,14 @@ FAILED = Heard("failed")
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """An act upon a target of its own, which can be carried out again as it is; ``restart`` begins a new container."""
+    """An act upon a target of its own, which can be carried out again as it is; ``restart`` begins a new container.
+
+    ``spent``: once carried out it is not what it was, although no row was changed.
+    """
 
     act: Callable[[], Heard]
     restart: Callable[[], None]
+    spent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +96,8 @@ class Report:
 
 def try_all(world: World, prepare: Callable[[], Trial]) -> Report:
     """Run every cell of an act. Fails where a refusal left something behind, where a repetition does not come to what
-    it would have come to, or where the step was done twice or by half."""
+    it would have come to, or where the step was done twice or by half. An act that does something gets a target of its
+    own for each cell; the others share one."""
     control = prepare()
     control.restart()
     before = all_rows(world)
@@ -97,8 +108,20 @@ def try_all(world: World, prepare: Callable[[], Trial]) -> Report:
     assert wanted.done or (wanted.refused and not done), f"{wanted}: {done}"
     calls = tuple(str(call) for call in recorded.calls)
     rows = tuple(_rows_of(calls))
-    cells = tuple(_try(world, prepare(), row, way, wanted, done) for row in rows for way in Way)
+    each_anew = bool(done) or control.spent
+    cells = tuple(
+        _try(world, prepare() if each_anew else control, row, way, wanted, done)
+        for row in rows
+        for way in ways_of(row[0])
+    )
     return Report(wanted.word, calls, rows, cells)
+
+
+def ways_of(call: str) -> tuple[Way, ...]:
+    """The columns of a call. A read that fails once is asked again before anybody notices, whatever it reads: that is
+    left to the long run."""
+    once = (Way.BEFORE_ONCE, Way.LOST_ONCE)
+    return tuple(way for way in Way if LONG or way not in once or call.split()[0] not in READS)
 
 
 def _try(world: World, trial: Trial, row: tuple[str, int], way: Way, wanted: Heard, done: Counter[Any]) -> Cell:
@@ -110,11 +133,10 @@ def _try(world: World, trial: Trial, row: tuple[str, int], way: Way, wanted: Hea
 
     where = f"{row[0]} ({row[1]}) {way.title}"
     assert plan.met, f"{where}: this call was not made again"
-    if heard.refused:
-        assert effect(before, all_rows(world)) == Counter(), f"{where}: {heard} left something behind"
     if heard.done or heard.refused:
         assert heard == wanted, f"{where}: {heard}"
-        assert effect(before, all_rows(world)) == done, where
+    if done and (heard.done or heard.refused):  # where there is nothing to do, the end tells it all
+        assert effect(before, all_rows(world)) == done, f"{where}: {heard}"
     if heard == STOPPED:
         trial.restart()
     again = trial.act()

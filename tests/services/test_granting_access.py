@@ -172,6 +172,17 @@ class TestPlaces:
             register_operator(town, OperatorDraft("张三", A_KEY, region))
 
 
+    def test_given_a_region_named_twice_when_registered_then_it_counts_once_in_the_client_and_its_listings(
+        self, town: World
+    ) -> None:
+        client = a_client(town, Role.CHANNEL, ("440300", "440100", "440300", "440100"))
+
+        assert client.regions == ("440300", "440100")
+        for region in client.regions:
+            listed = town.platform.catalogue.clients.page(region, 100, None).items
+            assert [one.app_key for one in listed].count(client.app_key) == 1
+
+
 class TestTheSameRequestAgain:
     def test_given_a_client_registered_when_its_institution_is_gone_then_the_repeat_has_the_answer(
         self, town: World

@@ -1,7 +1,7 @@
 """Each function may do what it needs and nothing else."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tests.templates.resources import Template, properties_of_type
@@ -41,8 +41,18 @@ ALLOWED = {
 }
 
 
+CLOCK = "ReadTheMovableClock"
+
+
 def statements(template: Template, function: str) -> Iterator[tuple[set[str], list[Any]]]:
-    """Actions and resources of each statement of a function's role."""
+    """Actions and resources of each statement of a function's role, but for the one about the clock."""
+    for statement in _policy(template, function):
+        if statement["Sid"] != CLOCK:
+            resources = statement["Resource"]
+            yield set(statement["Action"]), resources if isinstance(resources, list) else [resources]
+
+
+def _policy(template: Template, function: str) -> Iterator[dict[str, Any]]:
     role = properties_of_type(template, "AWS::Serverless::Function")[function]["Role"]["Fn::GetAtt"][0]
     properties = properties_of_type(template, "AWS::IAM::Role")[role]
     assert "ManagedPolicyArns" not in properties
@@ -51,8 +61,18 @@ def statements(template: Template, function: str) -> Iterator[tuple[set[str], li
             assert statement["Effect"] == "Allow"
             assert "NotAction" not in statement
             assert "NotResource" not in statement
-            resources = statement["Resource"]
-            yield set(statement["Action"]), resources if isinstance(resources, list) else [resources]
+            yield statement
+
+
+def test_the_clock_is_read_where_it_can_be_moved_and_nowhere_else(app_templates: Mapping[str, Template]) -> None:
+    for stage, template in app_templates.items():
+        for function in ALLOWED:
+            clock = [one for one in _policy(template, function) if one["Sid"] == CLOCK]
+
+            assert len(clock) == (stage == "local"), (stage, function)
+            for one in clock:
+                assert one["Action"] == ["dynamodb:GetItem"]
+                assert one["Resource"]["Fn::Sub"].endswith(":table/${InsightsTable}")
 
 
 def test_a_function_may_do_exactly_this(app_template: Template) -> None:

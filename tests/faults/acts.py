@@ -1,0 +1,177 @@
+"""The acts of the crash matrix: a request of each operation, each recorded event, and the refusals."""
+
+import json
+import os
+from collections.abc import Callable
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+import app as application
+from chalicelib import wiring
+from chalicelib.config import read_settings
+from chalicelib.domain.amendment import Errand
+from chalicelib.integrations.keyring import load_keyrings
+from chalicelib.jobs.expiring import RESERVE_MILLISECONDS
+from chalicelib.services import expiring
+from chalicelib.storage import keys
+from tests.faults.crash_matrix import FAILED, Heard, Name, Trial, alike
+from tests.faults.operations import REFUSALS, SCENES, Prepare, Scene, claimed, forget, get
+from tests.world import CITY, KEYRING, PEPPER, START, a_person, local
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+LAST_DAY, NIGHT = date(2021, 6, 30), local("2021-06-30T16:05:00Z")
+
+Subject = Callable[[Scene], Trial]
+
+
+def over_http(prepare: Prepare) -> Subject:
+    """One request of the API through the whole handler."""
+
+    def subject(scene: Scene) -> Trial:
+        request = prepare(scene)
+
+        def act() -> Heard:
+            answer = request.send()
+            is_json = "json" in answer.headers["Content-Type"]
+            return Heard(str(answer.status_code), alike(answer.json_body) if is_json else None)
+
+        return Trial(act, (lambda: None) if request.warm else partial(forget, scene.world), spent=request.warm)
+
+    return subject
+
+
+def by_event(name: str, milliseconds: int = 300_000) -> Subject:
+    """One recorded event through its function, in a night on which somebody's voucher is due, and claiming is over."""
+    function = getattr(application, {"api": "app"}.get(kind := name.partition(".")[0], kind))
+    event = json.loads((ROOT / "events" / name).read_text(encoding="utf-8"))
+
+    class Context:
+        def get_remaining_time_in_millis(self) -> int:
+            return milliseconds
+
+    def subject(scene: Scene) -> Trial:
+        scene.world.clock.set(START)
+        if kind == "count_offers":  # what is over is dropped once: each act has one of its own
+            scene.world.publish(5)
+        else:
+            claimed(scene)
+        scene.world.clock.set(NIGHT)
+        _sweep_stands_at(scene, LAST_DAY)
+
+        def act() -> Heard:
+            try:
+                return Heard("done", alike(_said(function(event, Context()))))
+            except Exception:  # Lambda is told that it failed, and the event comes again
+                return FAILED
+
+        return Trial(act, partial(forget, scene.world))
+
+    return subject
+
+
+def by_errand(look: int, milliseconds: int = 300_000) -> Subject:
+    """The job of an amendment in the night on which somebody's voucher would have been due; the first look moves it."""
+    event = json.loads((ROOT / "events" / "amend_vouchers.errand.json").read_text(encoding="utf-8"))
+
+    class Context:
+        def get_remaining_time_in_millis(self) -> int:
+            return milliseconds
+
+    def subject(scene: Scene) -> Trial:
+        world = scene.world
+        world.clock.set(START)
+        template = world.publish(5)
+        world.claim(a_person(), template)
+        world.clock.set(NIGHT)
+        amendment = world.amend(template, valid_until=date(2021, 7, 31)).answer
+        if look:
+            world.carry_out(amendment)
+        body = Errand(template.template_id, amendment.number, look).text()
+        delivery = {"Records": [{**event["Records"][0], "body": body}]}
+
+        def act() -> Heard:
+            try:
+                return Heard("done", alike(_said(application.amend_vouchers(delivery, Context()))))
+            except Exception:  # SQS is told that it failed, and the message comes again
+                return FAILED
+
+        return Trial(act, partial(forget, world))
+
+    return subject
+
+
+def with_secrets_to_fetch(scene: Scene) -> Trial:
+    """A container that has not even its keys yet: each start asks Secrets Manager for them."""
+    request, secrets = get(scene.bureau, f"/v1/regions/{CITY}"), _secrets(scene)
+
+    def start() -> None:
+        environment = scene.world.environment
+        wiring.use(
+            wiring.build(
+                read_settings(environment),
+                load_keys=lambda: load_keyrings(("keys", "pepper"), "us-east-1", secrets),
+                endpoint=environment["AWS_ENDPOINT_URL"],
+                clock=scene.world.clock,
+            )
+        )
+
+    def act() -> Heard:
+        answer = request.send()
+        return Heard(str(answer.status_code), alike(answer.json_body))
+
+    return Trial(act, start)
+
+
+def _requests(scenes: dict[str, dict[str, Prepare]]) -> dict[Name, Subject]:
+    return {(label, variant): over_http(one) for label, variants in scenes.items() for variant, one in variants.items()}
+
+
+LOOKS = {name: subject for name, subject in _requests(SCENES).items() if name[0].startswith("GET ")}
+CHANGES = {name: subject for name, subject in _requests(SCENES).items() if name not in LOOKS}
+REFUSED = _requests(REFUSALS)
+OF_FUNCTIONS: dict[Name, Subject] = {
+    ("GET /v1/regions/{code}", "its container has no keys yet"): with_secrets_to_fetch,
+    ("api.time.json", ""): by_event("api.time.json"),
+    ("expire.schedule.json", ""): by_event("expire.schedule.json"),
+    ("expire.schedule.json", "its time is up"): by_event("expire.schedule.json", RESERVE_MILLISECONDS),
+    ("count_offers.schedule.json", ""): by_event("count_offers.schedule.json"),
+    ("continue_expiry.sweeps.json", ""): by_event("continue_expiry.sweeps.json"),
+    ("amend_vouchers.errand.json", ""): by_event("amend_vouchers.errand.json"),
+    ("amend_vouchers.errand.json", "the first look"): by_errand(0),
+    ("amend_vouchers.errand.json", "the last look"): by_errand(1),
+    ("amend_vouchers.errand.json", "its time is up"): by_errand(0, RESERVE_MILLISECONDS),
+    ("follow_people.steps.json", ""): by_event("follow_people.steps.json"),
+}
+
+SUBJECTS: dict[Name, Subject] = LOOKS | CHANGES | REFUSED | OF_FUNCTIONS
+
+
+def _said(answer: Any) -> Any:
+    """What a function tells Lambda, without what depends on the moment and on how much was left for this run."""
+    return {
+        name: one for name, one in answer.items() if name not in ("examined", "expired", "listings", "changed", "body")
+    }
+
+
+def _sweep_stands_at(scene: Scene, day: date) -> None:
+    """Put the sweep's checkpoint back, which by itself never goes back."""
+    name = scene.world.environment["INSIGHTS_TABLE"]
+    table = boto3.resource("dynamodb", endpoint_url=scene.world.environment["AWS_ENDPOINT_URL"]).Table(name)
+    table.put_item(Item={"subject": f"SWEEP#{expiring.SWEEP}", "item": keys.HEAD, "body": day.isoformat()})
+    assert scene.world.platform.checkpoints.swept_until(expiring.SWEEP) == day
+
+
+def _secrets(scene: Scene) -> str:
+    endpoint = os.environ["ELSEWHERE"]
+    client = boto3.client("secretsmanager", endpoint_url=endpoint)
+    for name, ring in (("keys", KEYRING), ("pepper", PEPPER)):
+        text = json.dumps({"current": "1", "1": ring.materials["1"].decode()})
+        try:
+            client.create_secret(Name=name, SecretString=text)
+        except client.exceptions.ResourceExistsException:
+            client.put_secret_value(SecretId=name, SecretString=text)
+    return endpoint

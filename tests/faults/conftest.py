@@ -1,0 +1,30 @@
+"""The world in which each act of the crash matrix is tried."""
+
+from collections.abc import Iterator
+
+import boto3
+import pytest
+
+from chalicelib import wiring
+from tests.engines import Engine, create_tables, delete_tables
+from tests.faults.operations import Scene, a_scene
+from tests.world import a_world
+
+
+@pytest.fixture
+def scene(engines: dict[str, Engine], monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    """Tables of its own for each subject, so that looking at all rows stays cheap; a queue where there is one."""
+    elsewhere = engines["ministack"].endpoint
+    endpoint = engines["dynamodb-local"].endpoint or elsewhere
+    assert endpoint is not None
+    assert elsewhere is not None
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", elsewhere)
+    monkeypatch.setenv("ELSEWHERE", elsewhere)
+    environment = create_tables(endpoint)
+    queue = boto3.client("sqs").create_queue(QueueName="crash-matrix")["QueueUrl"]
+    environment |= {"SWEEPS_QUEUE_URL": queue, "AMENDMENTS_QUEUE_URL": queue}
+    made = a_scene(a_world(environment))
+    wiring.use(made.world.platform)
+    yield made
+    wiring.use(None)
+    delete_tables(environment)
