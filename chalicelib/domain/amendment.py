@@ -56,7 +56,8 @@ class Amendment:
 class Errand:
     """What the job of an amendment is told: which one, and how far it has come.
 
-    ``look`` counts from 0; ``found``: whether this look has found anybody behind; ``day``, ``lane``: where it goes on.
+    ``look`` counts from 0; ``found``: whether this look has found anybody behind, ``failed``: somebody who could not be
+    brought to the new terms; ``day``, ``lane``: where it goes on.
     It names nobody, so it may come twice or late: whatever it says, the rows decide.
     """
 
@@ -66,12 +67,13 @@ class Errand:
     found: bool = False
     day: date | None = None
     lane: int = 0
+    failed: bool = False
 
     def text(self) -> str:
         """As it stands in a message."""
         day = self.day.isoformat() if self.day else None
         said = {"template_id": self.template_id, "number": self.number, "look": self.look, "found": self.found}
-        return json.dumps(said | {"day": day, "lane": self.lane})
+        return json.dumps(said | {"day": day, "lane": self.lane, "failed": self.failed})
 
     @staticmethod
     def read(text: str) -> "Errand":
@@ -85,6 +87,7 @@ class Errand:
             bool(said["found"]),
             day,
             int(said["lane"]),
+            bool(said.get("failed", False)),
         )
 
 

@@ -1,5 +1,6 @@
 """Identity assertions signed by the e-SSC platform, and holder sessions made from them. domain.md §3, design.md §3."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -74,6 +75,14 @@ def check_age(assertion: Assertion, now: datetime) -> None:
         raise _not_accepted(assertion, "expired")
     if assertion.issued_at - now > CLOCK_SKEW:
         raise _not_accepted(assertion, "future")
+
+
+def check_unused(assertion: Assertion, digest: str, said: Iterable[Mapping[str, object]]) -> None:
+    """Check that no step of a voucher's history was taken by this very assertion: after a reversal the holder shows
+    their card, or themselves, anew. ``said``: the facts of its entries. Raises AssertionNotAccepted,
+    CardReadNotAccepted (used)."""
+    if any(facts.get("asserted") == digest for facts in said):
+        raise _not_accepted(assertion, "used")
 
 
 def _not_accepted(assertion: Assertion, reason: str) -> AssertionNotAccepted:

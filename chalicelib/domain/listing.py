@@ -78,17 +78,21 @@ def is_listed(template: Template, terms: Terms, now: datetime) -> bool:
     )
 
 
-def follow(listing: Listing, template: Template, terms: Terms, now: datetime) -> Listing | None:
+def follow(
+    listing: Listing, template: Template, terms: Terms, now: datetime, *, amended: bool = False
+) -> Listing | None:
     """The listing after an act upon a template; None where the act changes nothing in it.
 
     Stock that was added counts at once, as far as it is more than was left. Only what was never here needs room: a
-    suspension is never refused for want of it. Raises ListingFull, when a template that is published finds none.
+    suspension is never refused for want of it. Raises ListingFull, when a template that is published, or whose window
+    is opened again by an amendment, finds none.
     """
     others = tuple(one for one in listing.entries if one.template_id != template.template_id)
     before = next((one for one in listing.entries if one.template_id == template.template_id), None)
     if not is_listed(template, terms, now):
         return replace(listing, version=listing.version + 1, entries=others) if before else None
-    left = left_of(template.unallotted, template.quantity)
+    # Of what comes in anew with its stock in shards, the count will tell: nobody is turned away until then.
+    left = left_of(template.unallotted, template.quantity) if before or template.unallotted else Left.SOME
     if before is not None and _ORDER.index(before.left) > _ORDER.index(left):
         left = before.left
     after = _entry(template, terms, left, now)
@@ -99,7 +103,7 @@ def follow(listing: Listing, template: Template, terms: Terms, now: datetime) ->
     if before is None:
         others = tuple(one for one in others if calendar.local_date(now) <= one.terms.claim_until)
         if len(others) >= MOST_ENTRIES:
-            if template.published_at == now:
+            if amended or template.published_at == now:
                 raise ListingFull(limit=MOST_ENTRIES)
             return None
     return _with(listing, (*others, after))

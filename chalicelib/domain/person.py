@@ -158,9 +158,9 @@ def drop_ended(person: Person, ended: Collection[str]) -> Person:
     return replace(person, held={t: r for t, r in person.held.items() if t not in ended})
 
 
-def hold_again(person: Person, template_id: str, region: str) -> Person:
-    """A reversal puts the voucher back into the hand."""
-    return replace(person, version=person.version + 1, held={**person.held, template_id: region})
+def hold_again(person: Person, vouchers: Mapping[str, str]) -> Person:
+    """Vouchers (template → region) come back into the hand: one was reversed, or they had lapsed and live again."""
+    return replace(person, version=person.version + 1, held={**person.held, **vouchers})
 
 
 def is_one(person: Person, person_id: str) -> bool:

@@ -20,7 +20,7 @@ from chalicelib.domain.eligibility_service import (
     signing_secret,
 )
 from chalicelib.domain.errors import EligibilityServiceUnavailable
-from chalicelib.domain.identifiers import carries_personal_number, mask_name
+from chalicelib.domain.identifiers import carries_personal_number, mask_name, normalise_name, normalise_number
 from chalicelib.integrations import outbound, service_signatures
 from chalicelib.integrations.circuit_breaker import CircuitBreaker
 from chalicelib.integrations.outbound import NoAnswer, Place, Resolve
@@ -247,16 +247,27 @@ def _read_verdict(said: object) -> tuple[str, ServiceVerdict]:
 
 
 def _numbers(reason: str, asked: ServiceQuestion) -> bool:
-    return asked.id_number.casefold() in reason.casefold()
+    """Whether the number stands there, in whatever width, case or groups."""
+    return _bare(asked.id_number) in _bare(reason)
+
+
+def _bare(text: str) -> str:
+    return "".join(sign for sign in normalise_number(text).casefold() if sign.isalnum())
 
 
 def _without_names(reason: str, people: Sequence[ServiceQuestion]) -> str:
     """Chinese names wherever they stand; a name in letters as whole words, and a single one only as it is spelt."""
     for one in people:
-        if len(one.name) > 1 and one.name.casefold() in reason.casefold():
-            pattern = rf"\b{re.escape(one.name)}\b" if one.name.isascii() else re.escape(one.name)
-            spelling = re.IGNORECASE if " " in one.name else re.NOFLAG
-            reason = re.sub(pattern, mask_name(one.name), reason, flags=spelling)
+        name = normalise_name(one.name)
+        if len(name) < 2:
+            continue
+        if name.isascii():
+            spelling = re.IGNORECASE if " " in name else re.NOFLAG
+            words = r"\s+".join(map(re.escape, name.split()))
+            reason = re.sub(rf"(?<!\w){words}(?!\w)", mask_name(name), reason, flags=spelling)
+        else:  # with whatever space or dot stands between the signs
+            signs = r"[\s.·•・‧]*".join(re.escape(sign) for sign in name if sign.isalnum())
+            reason = re.sub(signs, mask_name(name), reason, flags=re.IGNORECASE)
     return reason
 
 

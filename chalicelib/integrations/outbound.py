@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 MOST_SECONDS = 3.0
+CONNECT_SECONDS = 1.0
 MOST_BYTES = 1_000_000
 Resolve = Callable[[str, int], Sequence[tuple[str, int]]]
 """(host, port) → the (address, port) pairs that it leads to. Raises OSError."""
@@ -168,6 +169,7 @@ def _exchange(
         ProtocolError,
         TimeoutError,
     )
+    from urllib3.util import Timeout
 
     for last in (False, True):
         pool = _pool(place, addresses[int(last) % len(addresses)], ca_certs, sockets, given_up)
@@ -180,7 +182,8 @@ def _exchange(
                     headers=dict(headers),
                     retries=False,
                     redirect=False,
-                    timeout=seconds,
+                    # An address that nobody answers at leaves time for the other one.
+                    timeout=Timeout(connect=min(CONNECT_SECONDS, seconds), read=seconds),
                     preload_content=False,
                     decode_content=False,
                 )

@@ -58,10 +58,10 @@ def _run(errand: Errand, context: Context) -> None:
     )
     count_outcome("amend_vouchers", outcome)
     if outcome == "failed":
-        raise VouchersLeft(f"{len(done.failures)} could not be amended; the log names them")
+        raise VouchersLeft("some could not be amended; the log names them, here or where this look began")
 
 
 def _outcome(done: Run, errand: Errand) -> str:
     if done.next_errand is None:
-        return "failed" if done.failures else "finished"
+        return "failed" if done.left else "finished"
     return "handed_on" if done.next_errand.look == errand.look else "looks_again"

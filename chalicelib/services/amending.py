@@ -53,13 +53,15 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run did. ``next_errand``: what is left to do, after ``delay``; None: the amendment is carried out."""
+    """What a run did. ``next_errand``: what is left to do, after ``delay``; None: the amendment is carried out, unless
+    somebody is ``left`` behind."""
 
     examined: int = 0
     moved: int = 0
     next_errand: Errand | None = None
     delay: timedelta = timedelta()
     failures: tuple[Failure, ...] = ()
+    left: bool = False
 
 
 def amend(
@@ -101,7 +103,7 @@ def amend(
             made_at=now,
             operator_id=actor.operator_id,
         )
-        listing = follow(templates.listing(after.region), after, better, now)
+        listing = follow(templates.listing(after.region), after, better, now, amended=True)
         errands.ask(Errand(template_id, amendment.number), FIRST_LOOK)
         templates.amend(after, better, amendment, Mark(attempt, amendment, now), listing)
         return amendment
@@ -151,6 +153,7 @@ def carry_out(
             while True:
                 if not may_go_on():
                     rest = replace(errand, found=errand.found or moved > 0, day=day, lane=lane)
+                    rest = replace(rest, failed=errand.failed or bool(failures))
                     return Run(examined, moved, rest, timedelta(), tuple(failures))
                 page = people.due_of(template.template_id, day, lane, CHUNK, cursor)
                 examined += len(page.items)
@@ -158,8 +161,8 @@ def carry_out(
                 cursor = page.cursor
                 if cursor is None:
                     break
-    if failures:
-        return Run(examined, moved, failures=tuple(failures))
+    if failures or errand.failed:  # the whole look comes again by the message: it is not finished
+        return Run(examined, moved, failures=tuple(failures), left=True)
     if moved or errand.found or errand.look == 0:
         again = Errand(errand.template_id, errand.number, errand.look + 1)
         return Run(examined, moved, again, NEXT_LOOK)
@@ -254,7 +257,7 @@ def _hands(people: People, steps: Sequence[tuple[Voucher, Voucher]], now: dateti
     """The holders of those that had lapsed and live again."""
     lapsed = {before.person_id: before for before, _ in steps if has_lapsed(before, now)}
     holders = people.holders(list(lapsed)) if lapsed else []
-    changed = (in_hand_again(lapsed[holder.person_id], holder, now) for holder in holders)
+    changed = (in_hand_again([lapsed[holder.person_id]], holder, now) for holder in holders)
     return [holder for holder in changed if holder is not None]
 
 

@@ -63,7 +63,7 @@ def reverse_redemption(
         )
         if rules.one_at_a_time:
             _check_no_other_held(templates, people, [holder, *linked], before, rules, now)
-        again = person.hold_again(holder, before.template_id, before.region)
+        again = person.hold_again(holder, {before.template_id: before.region})
         return after, person.move_count(again, before.counted_as, after.counted_as)
 
     return _change(people, keys, voucher_id, step, attempt, now)

@@ -20,6 +20,7 @@ from chalicelib.domain.errors import (
     HoldsAnother,
     Invalid,
     NotEligible,
+    ProxyLimitReached,
     SoldOut,
     TemplateNotFound,
     TemplateNotOpen,
@@ -42,7 +43,7 @@ from chalicelib.services.judging_claims import (
     must_hold_no_other,
 )
 from chalicelib.services.judging_eligibility import applicant_of, ask_service, regions_of_lists
-from chalicelib.services.linking import linked_with, voucher_among
+from chalicelib.services.linking import first_of, linked_with, vouchers_among
 from chalicelib.services.newest_terms import revived
 from chalicelib.services.ports import Catalogue, Chance, Keys, People, Templates
 from chalicelib.services.publishing import settle
@@ -118,7 +119,7 @@ def claim_voucher(
         )  # fmt: skip
     except ChannelNotOpen:
         raise channel_not_open(catalogue, template.region) from None
-    except (TemplateNotOpen, NotEligible, SoldOut, CapReached, HoldsAnother):
+    except (TemplateNotOpen, NotEligible, SoldOut, CapReached, HoldsAnother, ProxyLimitReached):
         # Another request of this person may have been quicker, and taken what this one lacked. If it was a duplicate,
         # its answer is ours.
         person_id = people.find(named.identity_keys)
@@ -134,8 +135,8 @@ def claim_voucher(
 def _any_voucher(people: People, person_id: str, template_id: str) -> Voucher | None:
     """The person's voucher, on whichever of their records it stands."""
     holder, vouchers = people.read(person_id, [template_id])
-    mine = vouchers.get(template_id)
-    return mine if mine or not holder else voucher_among(people, linked_with(people, holder), template_id)
+    theirs = vouchers_among(people, linked_with(people, holder), template_id) if holder else []
+    return first_of([*vouchers.values(), *theirs])
 
 
 def _claim(
@@ -164,14 +165,16 @@ def _claim(
         holder, there, helper = None, None, None
         if found.person_id or found.proxy_id:
             holder, there, helper = people.read_with_proxy(found.person_id, template.template_id, found.proxy_id)
-        if holder is not None and holder.merged_into is not None:
+        if any(one is not None and one.merged_into is not None for one in (holder, helper)):
             continue  # a moment ago: the number leads to the other record by now
         linked = linked_with(people, holder) if holder else ()
-        there = there or voucher_among(people, linked, template.template_id)
-        if there is not None:
-            earlier = voucher.earlier_answer(there, attempt, now)
+        theirs = vouchers_among(people, linked, template.template_id)
+        all_there = [*([there] if there else []), *theirs]
+        for one in all_there:
+            earlier = voucher.earlier_answer(one, attempt, now)
             if earlier is not None:
-                return Done(receipt(there, earlier), hit=True)
+                return Done(receipt(one, earlier), hit=True)
+        there = first_of(all_there)
         assertions.check_age(assertion, now)
         if relative:
             assertions.check_age(relative.assertion, now)
@@ -187,7 +190,8 @@ def _claim(
             raise SoldOut()
         known = holder or new_person(keys, chance, named)
         taken = person.take(known, template.template_id, wanted)
-        by = _by_proxy(keys, chance, relative, helper, known, actor, now) if relative else None
+        their_records = linked_with(people, helper) if helper else ()
+        by = _by_proxy(keys, chance, relative, helper, their_records, known, actor, now) if relative else None
         if needs_service(terms.eligibility, applicant):
             # Last of all that could refuse, and once for a request: nobody is asked about in vain.
             said = ask_service(catalogue, keys.eligibility_services, template, terms, named, now)
@@ -196,6 +200,7 @@ def _claim(
         try:
             made = _take_from_stock(
                 templates, people, chance, template, blank, taken, named if holder is None else None, by, linked,
+                [one for one in their_records if one not in linked],
                 attempt=attempt, actor=actor, entrance=entrance, now=now,
                 facts=card_facts(keys, assertion, template.template_id),
             )  # fmt: skip
@@ -241,6 +246,7 @@ def _by_proxy(
     chance: Chance,
     relative: _Relative,
     helper: Person | None,
+    their_records: Sequence[Person],
     holder: Person,
     actor: Actor,
     now: datetime,
@@ -249,7 +255,8 @@ def _by_proxy(
     proxy = helper or new_person(keys, chance, relative.named)
     if person.is_one(holder, proxy.person_id):  # under another number of theirs
         raise Invalid(pointer="/proxy/assertion", reason="nobody is their own proxy")
-    person.must_be_alive(proxy)
+    for one in (proxy, *their_records):
+        person.must_be_alive(one)
     standing = proxies.relation_with(proxy, holder.person_id)
     if standing is not None:
         return ByProxy(proxy, standing, relative.kin)
@@ -336,6 +343,7 @@ def _take_from_stock(
     newcomer: Named | None,
     by: ByProxy | None,
     linked: Sequence[Person],
+    unchanged: Sequence[Person],
     *,
     attempt: Attempt,
     actor: Actor,
@@ -353,7 +361,7 @@ def _take_from_stock(
             unclaimed = replace(blank, shard=number)
             made = voucher.claim(unclaimed, attempt=attempt, actor=actor, entrance=entrance, now=now, facts=facts)
             try:
-                people.record_claim(made, taken, identity_keys, conflicts, by, linked)
+                people.record_claim(made, taken, identity_keys, conflicts, by, linked, unchanged)
                 templates.note_shard(template.template_id, number)
                 return made
             except WriteConflict:

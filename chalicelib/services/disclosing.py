@@ -6,7 +6,7 @@ from datetime import datetime
 from chalicelib.domain.access import Actor
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.disclosure import Disclosure
-from chalicelib.domain.errors import OperatorRequired, PersonNotFound
+from chalicelib.domain.errors import OperatorRequired, PersonNotFound, Reused
 from chalicelib.domain.outcomes import Done, Mark
 from chalicelib.domain.person import Profile
 from chalicelib.services.finding_people import find_in_scope
@@ -38,7 +38,7 @@ def disclose(
     """Open a person's profile to the operator who signed.
 
     The mark keeps the trace alone: a repeated request leaves no second one and reads the profile as it is then.
-    Raises PersonNotFound.
+    Raises PersonNotFound, Reused (by another operator).
     """
     operator = actor.operator
     if operator is None:
@@ -59,6 +59,10 @@ def disclose(
         return disclosure
 
     done = once(marks, attempt, Disclosure, now, act)
+    if done.hit:
+        find_in_scope(people, person_id, actor=actor)
+        if done.answer.operator_id != operator.operator_id:  # nobody looks under another's name
+            raise Reused()
     person, _ = people.read(done.answer.person_id, [])
     if person is None:
         raise PersonNotFound()

@@ -121,8 +121,11 @@ def _expire(templates: Templates, people: People, keys: tuple[tuple[str, str], .
             return 0
         heads = {template_id: read(template_id) for template_id in sorted({one.template_id for one in lapsed})}
         steps = [(one, _due_step(templates, heads[one.template_id], one, now)) for one in lapsed]
-        living = {before.person_id: before for before, after in steps if after.state is not State.EXPIRED}
-        hands = [in_hand_again(living[one.person_id], one, now) for one in people.holders(list(living))]
+        living = [before for before, after in steps if after.state is not State.EXPIRED]
+        hands = [
+            in_hand_again([one for one in living if one.person_id == holder.person_id], holder, now)
+            for holder in people.holders(sorted({one.person_id for one in living}))
+        ]
         still = [head for head in heads.values() if head is not None]
         try:
             people.record_steps(steps, holders=[one for one in hands if one], heads=still)

@@ -62,6 +62,7 @@ class Shown:
     proof: str
     token: Token | None = None
     assertion: Assertion | None = None
+    asserted: str = ""
 
     def judge_age(self, now: datetime) -> None:
         """Raises TokenNotAccepted, AssertionNotAccepted, CardReadNotAccepted."""
@@ -74,12 +75,16 @@ class Shown:
         """What the history says of the proof."""
         if self.token:
             return {"nonce": self.token.nonce}
-        return card_facts(keys, self.assertion, self.voucher.template_id) if self.assertion else {}
+        if self.assertion is None:
+            return {}
+        return {"asserted": self.asserted, **card_facts(keys, self.assertion, self.voucher.template_id)}
 
     def judge_bound(self) -> None:
-        """Raises TokenNotAccepted (used)."""
+        """Raises TokenNotAccepted, AssertionNotAccepted, CardReadNotAccepted (used)."""
         if self.token:
             tokens.check_bound(self.token, self.voucher)
+        if self.assertion:
+            assertions.check_unused(self.assertion, self.asserted, (one.said["facts"] for one in self.voucher.history))
 
 
 def name_person(keys: Keys, assertion: Assertion, now: datetime, pointer: str = "/assertion") -> Named:
@@ -177,7 +182,9 @@ def find_presented(
     person_id = people.find(name_person(keys, assertion, now, pointer).identity_keys)
     if person_id is None:
         raise VoucherNotFound()
-    return Shown(*_held_by_any(people, person_id, presented.template_id), proof, assertion=assertion)
+    asserted = keys.identities.veil(f"asserted\0{assertion.terminal_id or ''}\0{assertion.jti}".encode())[:32]
+    held = _held_by_any(people, person_id, presented.template_id)
+    return Shown(*held, proof, assertion=assertion, asserted=asserted)
 
 
 def read_card(catalogue: Catalogue, keys: Keys, card_read: str, *, actor: Actor) -> tuple[Assertion, str]:

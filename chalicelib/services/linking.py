@@ -16,11 +16,14 @@ def linked_with(people: People, person: Person) -> tuple[Person, ...]:
     return tuple(people.heads(person.also)) if person.also else ()
 
 
+def vouchers_among(people: People, linked: Sequence[Person], template_id: str) -> list[Voucher]:
+    """The vouchers of this template that other records of the person have; at most one of all has not ended."""
+    return list(people.vouchers([(one.person_id, template_id) for one in linked])) if linked else []
+
+
 def voucher_among(people: People, linked: Sequence[Person], template_id: str) -> Voucher | None:
-    """The voucher of this template that another record of the person has; of several at most one has not ended."""
-    if not linked:
-        return None
-    return first_of(people.vouchers([(one.person_id, template_id) for one in linked]))
+    """The one of those that tells."""
+    return first_of(vouchers_among(people, linked, template_id))
 
 
 def first_of(found: Sequence[Voucher]) -> Voucher | None:

@@ -1,5 +1,6 @@
 """Merge two records of one person, and undo it. domain/merge.py"""
 
+from dataclasses import replace
 from datetime import datetime
 
 from chalicelib.domain import merge as rules
@@ -78,7 +79,7 @@ def confirm_merge(
         survivor = find_in_scope(people, before.survivor, actor=actor).person
         other = find_in_scope(people, before.other, actor=actor).person
         rules.check_mergeable(survivor, other)
-        _check_belongings(people, survivor, other)
+        after = replace(after, both_have=_check_belongings(people, survivor, other))
         _carry_out(
             people, merges, keys, after, RecordKind.MERGED, other, rules.join(survivor, other),
             other.person_id, survivor.person_id, before.reason, actor, attempt, now,

@@ -4,6 +4,7 @@ Every promise only grows, so a voucher that its own terms allow is allowed; only
 asked whether it promises more by now. That is one read more, and only on the way to a refusal.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from chalicelib.domain import voucher as steps
@@ -41,12 +42,11 @@ def revived(templates: Templates, voucher: Voucher, now: datetime) -> Voucher:
     return voucher if steps.has_lapsed(newest, now) else newest
 
 
-def in_hand_again(voucher: Voucher, holder: Person, now: datetime) -> Person | None:
-    """The holder of a voucher that had lapsed and lives again: it may have been dropped from the hand, and whoever is
-    just dropping it must find this row changed. None where the voucher had not lapsed."""
-    if not steps.has_lapsed(voucher, now):
-        return None
-    return hold_again(holder, voucher.template_id, voucher.region)
+def in_hand_again(vouchers: Sequence[Voucher], holder: Person, now: datetime) -> Person | None:
+    """The holder of vouchers that had lapsed and live again: they may have been dropped from the hand, and whoever is
+    just dropping them must find this row changed. None where none had lapsed."""
+    lapsed = {one.template_id: one.region for one in vouchers if steps.has_lapsed(one, now)}
+    return hold_again(holder, lapsed) if lapsed else None
 
 
 def as_promised(templates: Templates, template: Template, voucher: Voucher) -> Voucher:

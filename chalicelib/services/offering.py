@@ -81,13 +81,17 @@ def look_at_offers(
     judge = _Judge(actor, named, identified, rules, now)
     if identified.person_id is not None:
         judge.meet(people, identified.person_id, [one.template_id for one in entries])
-    return Page(tuple(_with_channels(catalogue, judge.offer(one)) for one in entries), cursor)
+    return Page(_with_channels(catalogue, [judge.offer(one) for one in entries]), cursor)
 
 
-def _with_channels(catalogue: Catalogue, offer: Offer) -> Offer:
-    if not isinstance(offer.refusal, ChannelNotOpen):
-        return offer
-    return replace(offer, refusal=channel_not_open(catalogue, offer.entry.region))
+def _with_channels(catalogue: Catalogue, offers: Sequence[Offer]) -> tuple[Offer, ...]:
+    """Name the channels that are open where this one is not: once a region, from what is remembered for a minute."""
+    shut = {one.entry.region for one in offers if isinstance(one.refusal, ChannelNotOpen)}
+    refusals = {region: channel_not_open(catalogue, region) for region in shut}
+    return tuple(
+        replace(one, refusal=refusals[one.entry.region]) if isinstance(one.refusal, ChannelNotOpen) else one
+        for one in offers
+    )
 
 
 def list_offers(

@@ -219,7 +219,7 @@ class Clients(Shelf[Client], Protocol):
     """A client stands in the listing of each of its regions."""
 
     def listed(self, region: str) -> Sequence[Client]:
-        """Those of exactly this region, a hundred at most; at most 60 s old."""
+        """Those of exactly this region, five hundred at most; at most 60 s old."""
         ...
 
 
@@ -361,8 +361,8 @@ class Listings(Protocol):
         with the lists of ``lists_of``: all in one call."""
         ...
 
-    def page(self, limit: int, cursor: str | None) -> Page[Listing]:
-        """All that offer anything, by region."""
+    def page(self, limit: int, cursor: str | None, since: str = "0", until: str = "~") -> Page[Listing]:
+        """All that offer anything, by region; ``since`` and ``until`` bound the region's code."""
         ...
 
     def read(self, region: str) -> Listing: ...
@@ -438,10 +438,12 @@ class People(Protocol):
         met: int = 0,
         by_proxy: ByProxy | None = None,
         linked: Sequence[Person] = (),
+        unchanged: Sequence[Person] = (),
     ) -> None:
         """One transaction: voucher, shard, person (+ identities when given: the person is new then) (+ the relative).
 
         ``linked``: records that were merged with this one: they are still as they were read, and have no such voucher.
+        ``unchanged``: other records that are still as they were read.
         Tried once, after a pause where conflicts were ``met`` before: the shard may be another next time.
         Raises VoucherExists, ShardRefused, StaleRow, WriteConflict.
         """

@@ -18,6 +18,8 @@ from chalicelib.services.identifying import identity_keys, name_person, read_num
 from chalicelib.services.once import once
 from chalicelib.services.ports import Catalogue, Chance, Keys, Marks
 
+LONGEST_ID = 80
+
 
 @dataclass(frozen=True, slots=True)
 class StaffDraft:
@@ -151,7 +153,7 @@ def stand_at_the_desk(
     assertion = keys.assertions.read(staff_assertion)
     assertions.check_meant_for(assertion, actor.app_key, Purpose.STAFF, None)
     institution_id = assertion.subject
-    if institution_id is None:
+    if institution_id is None or len(institution_id) > LONGEST_ID:  # no key of a table may be as long as a subject
         raise AssertionNotAccepted(reason="subject")
     if not within(find_institution(catalogue, institution_id).region, actor.client.regions):
         raise OutOfScope()

@@ -21,6 +21,7 @@ from chalicelib.storage.tables import Tables
 from chalicelib.storage.transaction import Transaction, always
 
 N = TypeVar("N")
+MOST_PAGES = 5  # of a region's clients, where all of them are looked through
 
 
 class NounShelf(Generic[N]):
@@ -110,7 +111,17 @@ class ClientShelf(NounShelf[Client]):
         self._of_region.clear()
 
     def listed(self, region: str) -> Sequence[Client]:
-        return self._of_region.get(region, lambda: self.page(region, 100, None).items) or ()
+        return self._of_region.get(region, lambda: self._all_of(region)) or ()
+
+    def _all_of(self, region: str) -> tuple[Client, ...]:
+        found, cursor = list[Client](), None
+        for _ in range(MOST_PAGES):
+            page = self.page(region, 100, cursor)
+            found += page.items
+            cursor = page.cursor
+            if cursor is None:
+                break
+        return tuple(found)
 
     def _put_more(self, tx: Transaction, noun: Client) -> None:
         # With every change again: clients of before had no such rows.
@@ -133,10 +144,13 @@ class RuleSetStore:
         self._tables = tables
         # In a tuple, since that a region decided nothing is worth remembering too.
         self._decided: Fresh[tuple[str, date], tuple[RuleSet | None]] = Fresh()
-        self._fresh: Fresh[tuple[str, date], Rules] = Fresh()
+        # By what it was made of: no older than each of the versions.
+        self._fresh: Fresh[tuple[str, tuple[int, ...]], Rules] = Fresh(seconds=float("inf"))
 
     def in_force(self, region: str, day: date) -> Rules:
-        found = self._fresh.get((region, day), lambda: self._resolve(region, day))
+        decided = [self.decided(code, day) for code in (region, *region_ancestors(region))]
+        versions = tuple(one.version if one else 0 for one in decided)
+        found = self._fresh.get((region, versions), lambda: resolve(region, decided))
         assert found is not None
         return found
 
@@ -164,9 +178,6 @@ class RuleSetStore:
         tx.commit()
         self._forget()
 
-    def _resolve(self, region: str, day: date) -> Rules:
-        return resolve(region, [self.decided(code, day) for code in (region, *region_ancestors(region))])
-
     def _newest(self, region: str, day: date) -> RuleSet | None:
         # A later version may begin later: look back past those that wait.
         there = self.versions(region, 50, None).items
@@ -174,7 +185,6 @@ class RuleSetStore:
 
     def _forget(self) -> None:
         self._decided.clear()
-        self._fresh.clear()
 
 
 def _rules_row(rules: RuleSet, version: int) -> ListedRow:

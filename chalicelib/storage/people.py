@@ -133,9 +133,10 @@ class PeopleStore:
         met: int = 0,
         by_proxy: ByProxy | None = None,
         linked: Sequence[Person] = (),
+        unchanged: Sequence[Person] = (),
     ) -> None:
         tx = Transaction(self._tables)
-        _check_unchanged(tx, linked)
+        _check_unchanged(tx, [*linked, *unchanged])
         for one in linked:
             row = PeopleRow(one.person_id, keys.voucher_item(voucher.template_id))
             tx.check(row, PeopleRow.person.does_not_exist(), always(VoucherExists()))

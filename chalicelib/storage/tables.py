@@ -147,13 +147,20 @@ class Tables:
         return Found(answer["Items"], _close_cursor(last, index) if last else None)
 
     def listed(
-        self, row: type[Model], list_key: str, limit: int, cursor: str | None, *, item: str | None = None
+        self,
+        row: type[Model],
+        list_key: str,
+        limit: int,
+        cursor: str | None,
+        condition: Condition | None = None,
+        *,
+        item: str | None = None,
     ) -> Found:
         """A page of base rows that the index ``by_list`` found, in its order, read consistently.
 
         ``item``: not the rows that stand in the index, but those of this sort key in the same partitions.
         """
-        found = self.query(row, list_key, limit=limit, cursor=cursor, index="by_list")
+        found = self.query(row, list_key, condition, limit=limit, cursor=cursor, index="by_list")
         keys = [(one["subject"]["S"], item or one["item"]["S"]) for one in found.items]
         rows = {(i["subject"]["S"], i["item"]["S"]): i for i in self.batch_get(row, keys)}
         return Found([rows[key] for key in keys if key in rows], found.cursor)

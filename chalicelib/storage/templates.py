@@ -15,7 +15,7 @@ from chalicelib.domain.voucher import State
 from chalicelib.storage import keys
 from chalicelib.storage.accounts import post_to_account
 from chalicelib.storage.fresh import Fresh
-from chalicelib.storage.listing_rows import put_listing, read_listing
+from chalicelib.storage.listing_rows import MOST_BYTES, MOST_BYTES_BY_ITSELF, put_listing, read_listing
 from chalicelib.storage.marks import put_mark
 from chalicelib.storage.rows import Item, ListedRow, ShardRow, from_body, number, text, to_body
 from chalicelib.storage.tables import Tables
@@ -92,7 +92,8 @@ class TemplateStore:
         if posted:
             post_to_account(tx, *posted)
         if listing:
-            put_listing(tx, listing)
+            fewer = after.state is not TemplateState.PUBLISHED
+            put_listing(tx, listing, MOST_BYTES_BY_ITSELF if fewer else MOST_BYTES)
         tx.commit()
         self._fresh.forget(after.template_id)
 

@@ -141,6 +141,6 @@ def test_given_a_template_that_was_never_published_when_amended_then_refused(sta
         amend_template(replace(PUBLISHED, state=state, published_at=None))
 
 
-@pytest.mark.parametrize("errand", [Errand("T", 1), Errand("T", 2, 3, True, date(2021, 7, 1), 31)])
+@pytest.mark.parametrize("errand", [Errand("T", 1), Errand("T", 2, 3, True, date(2021, 7, 1), 31, True)])
 def test_given_an_errand_when_written_and_read_then_it_is_the_same(errand: Errand) -> None:
     assert Errand.read(errand.text()) == errand

@@ -132,6 +132,16 @@ class TestFollow:
         assert [one.template_id for one in after.entries] == ["T2"]
         assert rules.follow(after, closed, terms_of(), NOW) is None
 
+    def test_given_a_window_that_opens_again_when_its_stock_is_in_shards_then_it_is_not_called_gone(
+        self,
+    ) -> None:
+        template = a_template(unallotted=0, published_at=NOW - timedelta(days=9))
+
+        after = rules.follow(listed(), template, terms_of(), NOW, amended=True)
+
+        assert after is not None
+        assert after.entries[0].left is Left.SOME
+
     def test_given_a_full_list_when_one_more_is_published_then_it_is_refused_and_a_suspension_never_is(self) -> None:
         full = listed(*(a_template(f"T{number}") for number in range(MOST_ENTRIES)))
         newcomer, later = a_template("NEW"), NOW + timedelta(days=1)
@@ -142,6 +152,8 @@ class TestFollow:
 
         assert refused.value.facts == {"limit": MOST_ENTRIES}
         assert rules.follow(full, stranger, terms_of("OLD"), later) is None
+        with pytest.raises(ListingFull):  # its window was over, and an amendment opens it again
+            rules.follow(full, stranger, terms_of("OLD"), later, amended=True)
         assert rules.follow(full, a_template("T7", state=TemplateState.SUSPENDED), terms_of("T7"), later) is not None
 
     def test_given_a_full_list_with_one_that_is_over_when_one_more_is_published_then_it_takes_its_place(self) -> None:

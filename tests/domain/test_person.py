@@ -177,7 +177,7 @@ class TestTakeAndLetGo:
     def test_given_a_reversal_when_held_again_then_it_is_not_counted_twice(self) -> None:
         before = a_holder({THIS: 1}, version=2)
 
-        after = person.hold_again(before, TEMPLATE, CITY)
+        after = person.hold_again(before, {TEMPLATE: CITY})
 
         assert (after.held, after.counts, after.version) == ({TEMPLATE: CITY}, before.counts, 3)
 

@@ -6,6 +6,8 @@ import boto3
 import pytest
 
 from chalicelib import wiring
+from chalicelib.services import amending, expiring
+from chalicelib.storage import keys
 from tests.engines import Engine, create_tables, delete_tables
 from tests.faults.operations import Scene, a_scene
 from tests.world import a_world
@@ -18,6 +20,8 @@ def scene(engines: dict[str, Engine], monkeypatch: pytest.MonkeyPatch) -> Iterat
     endpoint = engines["dynamodb-local"].endpoint or elsewhere
     assert endpoint is not None
     assert elsewhere is not None
+    for room in (keys, expiring, amending):  # the days of a sweep have four lanes here: all lanes are alike
+        monkeypatch.setattr(room, "LANES", 4)
     monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", elsewhere)
     monkeypatch.setenv("ELSEWHERE", elsewhere)
     environment = create_tables(endpoint)

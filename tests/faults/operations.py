@@ -963,7 +963,7 @@ def renew_budget(s: Scene) -> Request:
 def forget(world: World) -> None:
     """As if the container had just been started: nothing is remembered. (Only its connection stays; it is dear.)"""
     p: Any = world.platform
-    stores = [p.templates, *(getattr(p.catalogue, one.name) for one in fields(p.catalogue))]
+    stores = [p.templates, p.listings, *(getattr(p.catalogue, one.name) for one in fields(p.catalogue))]
     for memory in (kept for store in stores for kept in vars(store).values() if isinstance(kept, Fresh)):
         memory.clear()
     p.paces._leases.clear()

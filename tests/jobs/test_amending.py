@@ -129,6 +129,13 @@ def test_given_a_voucher_that_cannot_be_written_when_run_then_the_function_fails
     with pytest.raises(job.VouchersLeft):
         job.run(a_delivery(Errand(template_id, 1)), Time())
 
+    rest = Errand(template_id, 1, 1, False, date(2021, 7, 1), 31, failed=True)
+    with pytest.raises(job.VouchersLeft):  # a run before it found somebody, who does not stand in what is left
+        job.run(a_delivery(rest), Time())
+    done = whole.templates.amendment(template_id, 1)
+    assert done is not None
+    assert done.finished_at is None
+    del reports.lines[2:]
     assert [line["outcome"] for line in reports.lines] == ["failed", "failed"]
     assert reports.lines[0]["trouble"] == "ValueError"
     wiring.use(whole)

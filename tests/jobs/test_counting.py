@@ -2,18 +2,21 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from chalicelib import wiring
 from chalicelib.domain.listing import Left
+from chalicelib.domain.outcomes import Page
 from chalicelib.jobs import counting as job
-from chalicelib.services import publishing
+from chalicelib.services import counting, publishing
 from tests.faults.layer import Recorded, under
 from tests.jobs.conftest import Reports
 from tests.jobs.test_deliveries import PLENTY, Time
 from tests.services.faults import Watched, with_store
-from tests.world import CITY, PROVINCE, World, a_person
+from tests.world import CITY, PROVINCE, START, World, a_person
 
 
 def lefts(world: World) -> dict[str, Left]:
@@ -50,12 +53,12 @@ def test_given_a_window_that_is_over_when_counted_then_it_is_dropped_and_its_reg
     assert reported == [1, 0]
 
 
-def test_given_no_time_when_it_runs_then_nothing_is_begun_and_the_alarm_rings(wired: World, reports: Reports) -> None:
+def test_given_no_time_when_it_runs_then_nothing_is_begun_and_it_is_said(wired: World, reports: Reports) -> None:
     wired.publish(5)
 
-    with pytest.raises(job.OffersLeft):
-        job.run(Time(job.RESERVE_MILLISECONDS))
+    report = job.run(Time(job.RESERVE_MILLISECONDS))
 
+    assert report["finished"] is False
     assert reports.lines[-1]["outcome"] == "unfinished"
     assert reports.lines[-1]["listings"] == 0
 
@@ -128,4 +131,20 @@ def test_given_templates_that_are_closed_or_over_when_counted_then_only_what_is_
         "BatchGetItem catalogue",
         "BatchGetItem 3 catalogue",
         "BatchGetItem 3 catalogue",
+        "Query catalogue",
     ]
+
+
+def test_given_more_than_one_run_can_do_when_a_hundred_minutes_pass_then_each_place_has_been_the_first() -> None:
+    spans: list[tuple[str, str]] = []
+
+    def page(limit: int, cursor: str | None, since: str, until: str) -> Page[Any]:
+        spans.append((since, until))
+        return Page((), None)
+
+    listings: Any = SimpleNamespace(page=page)
+    for minute in range(100):
+        counting.count_offers(listings, listings, now=START + timedelta(minutes=minute), may_go_on=lambda: True)
+
+    assert {since for since, _ in spans[::2]} == {f"{number:02d}" for number in range(100)}
+    assert spans == [span for since, _ in spans[::2] for span in ((since, "~"), ("0", since))]

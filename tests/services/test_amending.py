@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain import person as people_rules
 from chalicelib.domain.amendment import Amendment, Errand
 from chalicelib.domain.errors import (
     AlreadyRedeemed,
@@ -33,6 +34,7 @@ from chalicelib.domain.voucher import State
 from chalicelib.services import amending, publishing, showing
 from chalicelib.services.amending import CHUNK, FIRST_LOOK, NEXT_LOOK, Run
 from chalicelib.services.identifying import Presented
+from chalicelib.services.newest_terms import in_hand_again
 from chalicelib.services.watching import find_fault
 from tests.faults.operations import forget
 from tests.services.faults import PowerCut, Watched, cut_at, with_store
@@ -655,6 +657,27 @@ class TestTheHand:
         with pytest.raises(HoldsAnother):
             world.claim(person, third)
         world.check_laws(world.vouchers())
+
+    def test_given_two_of_one_person_dropped_from_the_hand_when_the_sweep_brings_both_back_then_both_count(
+        self, strict_world: World
+    ) -> None:
+        world, person = strict_world, a_person()
+        templates = [world.publish(5), world.publish(5)]
+        ids = [world.claim(person, one).answer.voucher_id for one in templates]
+        world.clock.set(local("2021-06-30T16:30:00Z"))
+        holder = holder_of(world, ids[0])
+        dropped = people_rules.drop_ended(holder, {one.template_id for one in templates})
+        for template in templates:
+            world.amend(template, valid_until=LONGER)
+
+        hands = in_hand_again([world.voucher(one) for one in ids], dropped, world.now)
+
+        assert hands is not None
+        assert set(hands.held) == {one.template_id for one in templates}
+        assert hands.version == dropped.version + 1
+        world.expire()
+        assert set(holder_of(world, ids[0]).held) == {one.template_id for one in templates}
+        assert holder_of(world, ids[0]).version == holder.version + 1
 
     def test_given_a_lapsed_voucher_still_in_hand_when_it_lives_again_then_no_other_is_claimed_even_before_the_job(
         self, strict_world: World

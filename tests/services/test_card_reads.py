@@ -310,6 +310,29 @@ class TestUsing:
         with pytest.raises(CardReadNotAccepted):
             elsewhere.verify(shown(template, card_read))
 
+    def test_given_a_use_that_was_reversed_when_the_same_card_read_comes_again_then_it_is_used_up(
+        self, town: World
+    ) -> None:
+        person, template, terminal = a_person(), town.publish(5), install(town)
+        voucher = town.claim(person, template)
+        card_read = read(town, terminal, person, "redeem", template)
+        asserted = town.assertion(person, "redeem", template.template_id, actor=town.desk)
+        town.redeem(shown(template, card_read))
+        town.reverse(voucher.answer.voucher_id)
+
+        with no_writes(town), pytest.raises(CardReadNotAccepted) as refused:
+            town.redeem(shown(template, card_read))
+        assert refused.value.facts == {"reason": "used"}
+        assert town.verify(shown(template, card_read)).usable is False
+
+        by_assertion = Presented(assertion=asserted, template_id=template.template_id)
+        town.redeem(by_assertion)
+        town.reverse(voucher.answer.voucher_id)
+        with no_writes(town), pytest.raises(AssertionNotAccepted) as refused_too:
+            town.redeem(by_assertion)
+        assert refused_too.value.facts == {"reason": "used"}
+        assert town.redeem(shown(template, read(town, terminal, person, "redeem", template))).answer.state == "redeemed"
+
     def test_given_somebody_without_a_voucher_when_their_card_is_read_then_there_is_none(self, town: World) -> None:
         template, terminal = town.publish(5), install(town)
 

@@ -144,6 +144,13 @@ class TestDisclosing:
         assert traces(town, CITY) == before
         with pytest.raises(Reused):
             see(town, person_id, actor, key="see", body=b"other")
+        assert actor.operator is not None
+        another = replace(actor, operator=replace(actor.operator, operator_id="ANOTHER"))
+        elsewhere = replace(actor, operator=replace(actor.operator, region="440305"))
+        for other, refusal in ((another, Reused), (elsewhere, PersonNotFound)):
+            with pytest.raises(refusal):
+                see(town, person_id, other, key="see")
+        assert traces(town, CITY) == before
 
     def test_given_nobody_when_asked_for_then_no_trace_is_left(self, town: World) -> None:
         before = traces(town, CITY)

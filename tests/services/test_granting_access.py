@@ -171,7 +171,6 @@ class TestPlaces:
         with pytest.raises(RegionNotFound):
             register_operator(town, OperatorDraft("张三", A_KEY, region))
 
-
     def test_given_a_region_named_twice_when_registered_then_it_counts_once_in_the_client_and_its_listings(
         self, town: World
     ) -> None:

@@ -253,6 +253,42 @@ class TestConfirmed:
         clear(town, two.survivor)
         assert [town.redeem(Presented(code=code)).answer.state for code in codes] == [State.REDEEMED] * 2
 
+    def test_given_a_relative_whose_merged_record_says_deceased_when_they_act_then_refused(self, town: World) -> None:
+        town.rules(proxy_limit=2)
+        two, template = Two(town, merged=False), town.publish(2)
+        flag(town, two.other, FlagKind.DECEASED)
+        confirm(town, two.merge_id)
+
+        with pytest.raises(PersonFlagged):
+            claim_for(town, a_person(), two.first, template)
+
+        town.rules()
+
+    def test_given_a_template_that_one_claimed_and_gave_back_meanwhile_when_confirmed_then_the_merge_names_it(
+        self, town: World
+    ) -> None:
+        two = Two(town, merged=False)
+        assert merging.find_merge(town.platform.merges, two.merge_id, actor=PROPOSER).both_have == ()
+        town.give_back(two.second, town.claim(two.second, two.of_first).answer.voucher_id)
+
+        confirm(town, two.merge_id)
+
+        merge = merging.find_merge(town.platform.merges, two.merge_id, actor=PROPOSER)
+        assert merge.both_have == (two.of_first.template_id,)
+
+    def test_given_an_ended_voucher_on_one_record_when_claimed_again_then_the_living_one_is_named(
+        self, town: World
+    ) -> None:
+        two = Two(town, merged=False)
+        town.give_back(two.first, two.first_voucher)
+        living = town.claim(two.second, two.of_first, key="living").answer
+        confirm(town, two.merge_id)
+
+        for person in (two.first, two.second):
+            with pytest.raises(AlreadyClaimed) as refused:
+                town.claim(person, two.of_first)
+            assert refused.value.facts["voucher_id"] == living.voucher_id
+
     def test_given_the_record_that_leads_on_when_corrected_flagged_or_numbered_then_the_other_one_is_named(
         self, town: World
     ) -> None:

@@ -350,6 +350,8 @@ def test_given_many_templates_when_looked_at_then_it_is_one_read_two_for_who_is_
     world.offers(a_person())
 
     def reads(person: Profile) -> list[str]:
+        memory: Any = world.platform.listings
+        memory._fresh.clear()  # a second later
         recorded = Recorded()
         with under(recorded):
             world.offers(person)
@@ -360,7 +362,13 @@ def test_given_many_templates_when_looked_at_then_it_is_one_read_two_for_who_is_
     world.offers(a_person())
     with_hands = reads(known)
 
+    world.offers(a_person())
+    again = Recorded()
+    with under(again):
+        world.offers(a_person())
+
     assert stranger == ["BatchGetItem 6 catalogue+people"]
+    assert [str(call) for call in again.calls] == ["BatchGetItem 3 people"]  # within the same second
     assert acquaintance == [*stranger, "BatchGetItem 12 people"]
     assert with_hands == [*acquaintance, "BatchGetItem people"]
 

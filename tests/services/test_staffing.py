@@ -236,6 +236,7 @@ class TestAtTheDesk:
         [
             ("purpose", {"purpose": "redeem"}),
             ("subject", {"subject": None}),
+            ("subject", {"subject": "\N{GRINNING FACE}" * 512}),
             ("audience", {"actor": an_actor("ANOTHERAPP", Role.CHANNEL, "000000")}),
             ("expired", {"ago": MAX_AGE + timedelta(milliseconds=1)}),
             ("future", {"ago": -timedelta(seconds=31)}),

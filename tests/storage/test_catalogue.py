@@ -331,6 +331,32 @@ def test_given_rules_that_were_looked_up_when_this_container_decides_new_ones_th
     assert stores.catalogue.rule_sets.decided(region, TODAY) == some_rules(region, 2, TODAY)
 
 
+def test_given_rules_decided_elsewhere_when_a_minute_passes_then_they_hold_below_too(
+    stores: Platform, elsewhere: Platform
+) -> None:
+    there: Any = elsewhere.catalogue.rule_sets
+    ticks = [0.0]
+    there._decided._ticks = lambda: ticks[0]
+    stores.catalogue.rule_sets.add(some_rules("360700", 1, TODAY, one_at_a_time=False), None)
+    assert there.in_force("360702", TODAY).one_at_a_time is False
+    ticks[0] = 59.0
+    assert there.in_force("360703", TODAY).one_at_a_time is False
+
+    stores.catalogue.rule_sets.add(some_rules("360700", 2, TODAY, one_at_a_time=True), None)
+    ticks[0] = 61.0
+
+    assert there.in_force("360702", TODAY).one_at_a_time is True
+    assert there.in_force("360703", TODAY).one_at_a_time is True
+
+
+def test_given_more_clients_than_a_page_when_a_region_is_looked_through_then_all_are_there(stores: Platform) -> None:
+    region, one = an_id(), NOUNS["clients"]("440300")
+    for number in range(101):
+        stores.catalogue.clients.add(replace(one, app_key=f"{region}{number:03d}", regions=(region,)), None)
+
+    assert len(stores.catalogue.clients.listed(region)) == 101
+
+
 def test_given_a_client_of_several_regions_when_listed_then_each_of_them_has_it_as_it_is_now(
     stores: Platform, elsewhere: Platform
 ) -> None:

@@ -60,7 +60,7 @@ def test_an_app_that_cannot_be_imported_is_a_failure(
     (tmp_path / ".chalice" / "config.json").write_text('{"version": "2.0", "app_name": "broken"}')
     (tmp_path / "requirements.txt").write_text("")
     (tmp_path / "app.py").write_text("import no_such_thing")
-    monkeypatch.setattr("tools.package._copy_of_the_project", lambda: tmp_path)
+    monkeypatch.setattr("tools.package._copy_of_the_project", lambda _: tmp_path)
 
     with pytest.raises(PackagingFailed, match="no_such_thing"):
         package(scratch_stage)
