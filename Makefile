@@ -38,11 +38,11 @@ demo: $(READY) ## the main job, then exit
 
 test: $(READY) ## everything that proves the project
 	@$(RUN) -m tools.dynamodb_local
-	@$(RUN) -m pytest -n 2 --dist loadfile $(ARGUMENTS)
+	@$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGUMENTS)
 
 test-long: $(READY) ## with more examples and longer races
 	@$(RUN) -m tools.dynamodb_local
-	@LONG=1 $(RUN) -m pytest -n 2 --dist loadfile $(ARGUMENTS)
+	@LONG=1 $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGUMENTS)
 
 bench: $(READY) ## how fast it is, beside its floors, on DynamoDB Local: bench/results.json, docs/performance.md
 	@$(RUN) -m bench $(ARGUMENTS)

@@ -8,7 +8,7 @@ from chalicelib.services import counting
 from chalicelib.wiring import platform
 
 # What the function keeps for itself: a listing in the middle of being written, the log line.
-RESERVE_MILLISECONDS = 15_000
+RESERVE_MILLISECONDS = 12_000
 
 
 class OffersLeft(Exception):

@@ -131,7 +131,20 @@ def _requests(scenes: dict[str, dict[str, Prepare]]) -> dict[Name, Subject]:
 
 
 LOOKS = {name: subject for name, subject in _requests(SCENES).items() if name[0].startswith("GET ")}
-CHANGES = {name: subject for name, subject in _requests(SCENES).items() if name not in LOOKS}
+_OTHERS = {name: subject for name, subject in _requests(SCENES).items() if name not in LOOKS}
+_OF_PEOPLE = (
+    "claimable",
+    "claims",
+    "merges",
+    "people",
+    "redemptions",
+    "relations",
+    "sessions",
+    "verifications",
+    "vouchers",
+)
+WITH_PEOPLE = {name: one for name, one in _OTHERS.items() if name[0].split("/")[2] in _OF_PEOPLE}
+CHANGES = {name: one for name, one in _OTHERS.items() if name not in WITH_PEOPLE}
 REFUSED = _requests(REFUSALS)
 OF_FUNCTIONS: dict[Name, Subject] = {
     ("GET /v1/regions/{code}", "its container has no keys yet"): with_secrets_to_fetch,
@@ -147,7 +160,7 @@ OF_FUNCTIONS: dict[Name, Subject] = {
     ("follow_people.steps.json", ""): by_event("follow_people.steps.json"),
 }
 
-SUBJECTS: dict[Name, Subject] = LOOKS | CHANGES | REFUSED | OF_FUNCTIONS
+SUBJECTS: dict[Name, Subject] = LOOKS | CHANGES | WITH_PEOPLE | REFUSED | OF_FUNCTIONS
 
 
 def _said(answer: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The crash matrix of requests that change something."""
+"""The crash matrix of requests that change something of the catalogue, of access or of money."""
 
 import pytest
 
