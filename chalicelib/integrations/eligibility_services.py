@@ -215,15 +215,12 @@ def read_verdicts(body: bytes, people: Sequence[ServiceQuestion]) -> dict[str, S
         raise NoAnswer("form")
     # A reason is shown and logged: it is no place for anybody's number, nor for a name. What looks like a name may be a
     # word, though, and nobody should be left without an answer for being called so: names are only masked.
-    for verdict in verdicts.values():
-        for reason in (verdict.reason_zh, verdict.reason_en):
-            if carries_personal_number(reason) or any(_numbers(reason, one) for one in people):
-                raise NoAnswer("personal")
+    telling = _Telling(people)
     return {
         reference: replace(
             verdict,
-            reason_zh=_without_names(verdict.reason_zh, people),
-            reason_en=_without_names(verdict.reason_en, people),
+            reason_zh=telling.without_names(verdict.reason_zh),
+            reason_en=telling.without_names(verdict.reason_en),
         )
         for reference, verdict in verdicts.items()
     }
@@ -246,29 +243,44 @@ def _read_verdict(said: object) -> tuple[str, ServiceVerdict]:
     return reference, ServiceVerdict(eligible, *(reason.strip() for reason in reasons))
 
 
-def _numbers(reason: str, asked: ServiceQuestion) -> bool:
-    """Whether the number stands there, in whatever width, case or groups."""
-    return _bare(asked.id_number) in _bare(reason)
+class _Telling:
+    """What a reason may not tell of the people who were asked about, made ready once for all reasons of an answer."""
+
+    def __init__(self, people: Sequence[ServiceQuestion]) -> None:
+        self._numbers = {_bare(one.id_number) for one in people}
+        names = {name for one in people if len(name := normalise_name(one.name)) > 1}
+        self._names = [(name[0].casefold(), name[-1].casefold(), _pattern(name), mask_name(name)) for name in names]
+        self._told: dict[str, str] = {"": ""}
+
+    def without_names(self, reason: str) -> str:
+        """The reason with the names in it masked: Chinese ones wherever they stand, also with spaces or dots between;
+        a name in letters as whole words, and a single one only as it is spelt. Raises NoAnswer (personal): somebody's
+        number stands there, in whatever width, case or groups."""
+        told = self._told.get(reason)
+        if told is None:
+            told = self._told[reason] = self._tell(reason)
+        return told
+
+    def _tell(self, reason: str) -> str:
+        bare = _bare(reason)
+        if carries_personal_number(reason) or any(number in bare for number in self._numbers):
+            raise NoAnswer("personal")
+        signs = set(reason.casefold())
+        for first, last, pattern, masked in self._names:
+            if first in signs and last in signs:
+                reason = pattern.sub(masked, reason)
+        return reason
+
+
+def _pattern(name: str) -> re.Pattern[str]:
+    if name.isascii():
+        words = r"\s+".join(map(re.escape, name.split()))
+        return re.compile(rf"(?<!\w){words}(?!\w)", re.IGNORECASE if " " in name else re.NOFLAG)
+    return re.compile(r"[\s.·•・‧]*".join(re.escape(sign) for sign in name if sign.isalnum()), re.IGNORECASE)
 
 
 def _bare(text: str) -> str:
     return "".join(sign for sign in normalise_number(text).casefold() if sign.isalnum())
-
-
-def _without_names(reason: str, people: Sequence[ServiceQuestion]) -> str:
-    """Chinese names wherever they stand; a name in letters as whole words, and a single one only as it is spelt."""
-    for one in people:
-        name = normalise_name(one.name)
-        if len(name) < 2:
-            continue
-        if name.isascii():
-            spelling = re.IGNORECASE if " " in name else re.NOFLAG
-            words = r"\s+".join(map(re.escape, name.split()))
-            reason = re.sub(rf"(?<!\w){words}(?!\w)", mask_name(name), reason, flags=spelling)
-        else:  # with whatever space or dot stands between the signs
-            signs = r"[\s.·•・‧]*".join(re.escape(sign) for sign in name if sign.isalnum())
-            reason = re.sub(signs, mask_name(name), reason, flags=re.IGNORECASE)
-    return reason
 
 
 def _read_json(body: bytes) -> Any:
