@@ -19,8 +19,8 @@ from bench import figures, growth, imports, load, shards, steps
 from bench.figures import Figure
 from bench.town import Town, a_town
 from chalicelib.services import changing_vouchers
-from chalicelib.services.claiming import FULL_HANDS
 from chalicelib.services.identifying import Presented
+from chalicelib.services.making_vouchers import FULL_HANDS
 from tests.capacity import Spy
 from tests.engines import create_tables
 from tests.world import a_person

@@ -25,7 +25,7 @@ from chalicelib.domain.person import Person, Profile
 from chalicelib.domain.template import Template
 from chalicelib.domain.voucher import Redemption, Voucher
 from chalicelib.integrations.clock import SystemClock
-from chalicelib.services.claiming import FULL_HANDS
+from chalicelib.services.making_vouchers import FULL_HANDS
 from chalicelib.storage import keys
 from chalicelib.storage.rows import PeopleRow, to_body
 from tests.world import INSTITUTION_ID, World, a_person

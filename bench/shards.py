@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from chalicelib.domain.template import Shard, Template, TemplateState
 from chalicelib.integrations.chance import SeededChance
-from chalicelib.services.claiming import ROUNDS_OF_STOCK, TRIES_A_ROUND, rounds_of_shards
+from chalicelib.services.making_vouchers import ROUNDS_OF_STOCK, TRIES_A_ROUND, rounds_of_shards
 from chalicelib.storage import transaction
 from chalicelib.storage.fresh import Fresh
 from tests.domain.builders import a_template

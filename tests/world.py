@@ -52,6 +52,7 @@ from chalicelib.services import (
     expiring,
     funding,
     identifying,
+    issuing,
     offering,
     publishing,
     redeeming,
@@ -59,7 +60,7 @@ from chalicelib.services import (
     verifying,
 )
 from chalicelib.services.deciding_eligibility_service import DecidedService
-from chalicelib.services.identifying import Presented
+from chalicelib.services.identifying import Presented, Said
 from chalicelib.services.ports import Chance, Platform
 from tests import eligibility
 from tools.people import invented_person
@@ -327,6 +328,23 @@ class World:
         p = self.platform
         return changing_vouchers.reverse_redemption(
             p.catalogue, p.templates, p.people, p.keys, voucher_id, "扫错了", **self.by(actor or self.desk, key)
+        )
+
+    def issue(
+        self, person: Profile, template: Template, *, key: str | None = None, actor: Actor | None = None, **said: Any
+    ) -> Done[Receipt]:
+        """Put the person on a directed template; ``said`` says otherwise than the profile."""
+        p = self.platform
+        whom = Said(person.name, person.id_type, person.id_number, person.mobile)
+        return issuing.issue_voucher(
+            p.catalogue,
+            p.templates,
+            p.people,
+            p.keys,
+            p.chance,
+            template.template_id,
+            replace(whom, **said),
+            **self.by(actor or self.bureau, key),
         )
 
     def give_back(self, person: Profile, voucher_id: str, *, key: str | None = None) -> Done[Receipt]:

@@ -228,7 +228,12 @@ ADVICE: Mapping[str, tuple[str, str]] = {
     ),
     # claiming
     "template_not_open": ("Not published, suspended or closed.", "Take the voucher out of what is offered."),
-    "directed_only": ("Directed vouchers (定向券) are issued from a roster, not claimed freely.", "Do not offer it."),
+    "directed_only": ("Directed vouchers (定向券) are issued to named people, not claimed freely.", "Do not offer it."),
+    "not_directed": ("The template is open: people claim its vouchers themselves.", "Use a directed template."),
+    "name_differs": (
+        "The name that was sent or asserted is not the one that the person is registered under, however it is spelt.",
+        "The bureau looks at it; a name that changed is corrected at `POST /v1/people/{person_id}/corrections`.",
+    ),
     "claim_window_not_open": ("Before the first day of claiming.", "Show the date; claim from then on."),
     "claim_window_over": ("After the last day of claiming.", "Do not offer it any more."),
     "already_claimed": (

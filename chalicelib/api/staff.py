@@ -21,7 +21,7 @@ from chalicelib.domain.identifiers import IdType
 from chalicelib.domain.outcomes import Done, Page
 from chalicelib.domain.staff import StaffMember
 from chalicelib.services import staffing
-from chalicelib.services.staffing import StaffDraft
+from chalicelib.services.identifying import Said
 
 routes = Blueprint(__name__)
 
@@ -72,7 +72,7 @@ class StaffAnswer(Shown):
     errors=(Invalid, OutOfScope, InstitutionNotFound, AlreadyExists),
 )
 def post_staff(call: Call[StaffRequest, Nothing], institution_id: str) -> Done[StaffAnswer]:
-    p, draft = call.platform, StaffDraft(**call.body.model_dump())
+    p, draft = call.platform, Said(**call.body.model_dump())
     done = staffing.register_staff(p.catalogue, p.marks, p.keys, p.chance, institution_id, draft, **call.acting)
     return StaffAnswer.done(done)
 

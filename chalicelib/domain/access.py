@@ -43,6 +43,7 @@ class Act(StrEnum):
     REDEEM = "redeem"
     READ_VOUCHERS = "read_vouchers"
     REVOKE = "revoke"
+    ISSUE = "issue"
     READ_PEOPLE = "read_people"
     SEE_IDENTITY = "see_identity"
     READ_DISCLOSURES = "read_disclosures"
@@ -89,6 +90,7 @@ _AUTHORITY = _READING | {
     Act.MANAGE_CATALOGUE,
     Act.MANAGE_TEMPLATES,
     Act.REVOKE,
+    Act.ISSUE,
     Act.CORRECT_PEOPLE,
     Act.MERGE_PEOPLE,
     Act.MANAGE_STAFF,
@@ -120,6 +122,7 @@ DUTIES: Mapping[Act, tuple[Duty, ...]] = {
     Act.MANAGE_TEMPLATES: (Duty.CLERK,),
     Act.REDEEM: (Duty.CLERK,),
     Act.REVOKE: (Duty.CLERK, Duty.REVIEWER),
+    Act.ISSUE: (Duty.CLERK,),
     Act.READ_PEOPLE: (Duty.CLERK, Duty.REVIEWER, Duty.AUDITOR, Duty.ADMINISTRATOR),
     Act.SEE_IDENTITY: (Duty.CLERK, Duty.REVIEWER, Duty.AUDITOR),
     Act.READ_DISCLOSURES: (Duty.AUDITOR, Duty.ADMINISTRATOR),

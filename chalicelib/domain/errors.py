@@ -432,6 +432,18 @@ class DirectedOnly(Refused):
     en = "A directed voucher is claimed by the person it was issued to."
 
 
+class NotDirected(Refused):
+    code = "not_directed"
+    zh = "该券不是定向券，由本人自行领取，不能配置人员。"
+    en = "This voucher is open to all who may claim it; it is not issued to named people."
+
+
+class NameDiffers(Refused):
+    code = "name_differs"
+    zh = "姓名与登记的不一致，请联系发券的人社部门核对后再办理。"
+    en = "The name differs from the one that is registered; the authority that issues has to look at it first."
+
+
 class ClaimWindowNotOpen(Refused):
     code = "claim_window_not_open"
     zh = "领取尚未开始，开始日期 {claim_from}。"

@@ -16,6 +16,7 @@ from chalicelib.domain.errors import (
     ClaimWindowNotOpen,
     ClaimWindowOver,
     DirectedOnly,
+    NotDirected,
     TemplateNotOpen,
     TemplateStateRefused,
     WrongCourse,
@@ -338,6 +339,28 @@ def check_open_for_claim(state: TemplateState, terms: Terms, now: datetime) -> N
         raise TemplateNotOpen(state=state)
     if terms.distribution_mode is DistributionMode.DIRECTED:
         raise DirectedOnly()
+    match calendar.in_force(terms.claim_from, terms.claim_until, now):
+        case "not_yet":
+            raise ClaimWindowNotOpen(claim_from=terms.claim_from.isoformat())
+        case "expired":
+            raise ClaimWindowOver(claim_until=terms.claim_until.isoformat())
+
+
+def check_open_for_issue(state: TemplateState, terms: Terms, now: datetime) -> None:
+    """Raises TemplateNotOpen, NotDirected, ClaimWindowOver. The shard's conditions decide."""
+    if state is not TemplateState.PUBLISHED:
+        raise TemplateNotOpen(state=state)
+    if terms.distribution_mode is not DistributionMode.DIRECTED:
+        raise NotDirected()
+    if calendar.local_date(now) > terms.claim_until:
+        raise ClaimWindowOver(claim_until=terms.claim_until.isoformat())
+
+
+def check_open_for_taking(state: TemplateState, terms: Terms, now: datetime) -> None:
+    """Whether what was issued may be claimed now. Raises TemplateNotOpen (suspended; a closed one lets it),
+    ClaimWindowNotOpen, ClaimWindowOver. Source: domain.md §3."""
+    if state is TemplateState.SUSPENDED:
+        raise TemplateNotOpen(state=state)
     match calendar.in_force(terms.claim_from, terms.claim_until, now):
         case "not_yet":
             raise ClaimWindowNotOpen(claim_from=terms.claim_from.isoformat())

@@ -96,6 +96,7 @@ class Voucher:
     """One person's voucher of one template; the pair is its key. ``ceiling_fen`` is the most that it can cost.
 
     ``sealed_code`` opens to the typed code, ``code_key`` finds it. ``version`` equals the number of history entries.
+    ``claim_until``: the last day on which the person whom it was issued to may take it; None: it was claimed openly.
     """
 
     person_id: str
@@ -118,6 +119,7 @@ class Voucher:
     redemption: Redemption | None = None
     due_on: date | None = None
     history: tuple[Entry, ...] = ()
+    claim_until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +174,45 @@ def claim(
         **(facts or {}),
     }
     return _step(unclaimed, "claim", None, State.CLAIMED, actor, attempt, now, said)
+
+
+def issue(
+    blank: Voucher,
+    *,
+    claim_until: date,
+    attempt: Attempt,
+    actor: Actor,
+    now: datetime,
+    facts: Mapping[str, str | int | None] | None = None,
+) -> Voucher:
+    """Make the voucher of a directed template (定向券) for the person who is named: they still have to take it.
+
+    Who does not until the end of ``claim_until`` loses it. Source: domain.md §3.
+    """
+    said = {
+        "shard": blank.shard,
+        "terms": blank.terms_version,
+        "valid_from": blank.valid_from.isoformat(),
+        "valid_until": blank.valid_until.isoformat(),
+        "claim_until": claim_until.isoformat(),
+        **(facts or {}),
+    }
+    issued = replace(blank, claim_until=claim_until)
+    return _step(issued, "issue", None, State.ISSUED, actor, attempt, now, said)
+
+
+def take(
+    issued: Voucher,
+    *,
+    attempt: Attempt,
+    actor: Actor,
+    entrance: str | None,
+    now: datetime,
+    facts: Mapping[str, str | int | None] | None = None,
+) -> Voucher:
+    """The named person claims what was issued to them."""
+    said = {"entrance": entrance, **(facts or {})}
+    return _step(issued, "claim", State.ISSUED, State.CLAIMED, actor, attempt, now, said)
 
 
 def redeem(
@@ -237,11 +278,13 @@ def expire(voucher: Voucher, *, now: datetime) -> Voucher | None:
     """What the sweep makes of a voucher that is due: expired, or nothing if it is not (any more) to expire."""
     if voucher.state not in (State.ISSUED, State.CLAIMED) or effective_state(voucher, now) is not State.EXPIRED:
         return None
-    facts = {"valid_until": voucher.valid_until.isoformat()}
+    facts = {"valid_until": _last_day(voucher).isoformat()}
     return _step(voucher, "expire", voucher.state, State.EXPIRED, None, None, now, facts)
 
 
-def amend(voucher: Voucher, *, terms_version: int, valid_until: date, reason: str, now: datetime) -> Voucher:
+def amend(
+    voucher: Voucher, *, terms_version: int, valid_until: date, claim_until: date, reason: str, now: datetime
+) -> Voucher:
     """Bring a voucher to its template's next terms: no state changes, no money moves. The caller keeps to the order of
     the versions, so that each amendment has its entry."""
     facts: dict[str, str | int | None] = {
@@ -252,13 +295,20 @@ def amend(voucher: Voucher, *, terms_version: int, valid_until: date, reason: st
         "valid_until_before": voucher.valid_until.isoformat(),
         "valid_until": valid_until.isoformat(),
     }
-    better = under(voucher, terms_version=terms_version, valid_until=valid_until)
+    if voucher.claim_until is not None:
+        facts |= {"claim_until_before": voucher.claim_until.isoformat(), "claim_until": claim_until.isoformat()}
+    better = under(voucher, terms_version=terms_version, valid_until=valid_until, claim_until=claim_until)
     return _step(better, AMEND, voucher.state, voucher.state, None, None, now, facts)
 
 
-def under(voucher: Voucher, *, terms_version: int, valid_until: date) -> Voucher:
+def under(voucher: Voucher, *, terms_version: int, valid_until: date, claim_until: date) -> Voucher:
     """A voucher as later terms promise it, to look at: nothing was entered yet."""
-    return replace(voucher, terms_version=terms_version, valid_until=max(voucher.valid_until, valid_until))
+    return replace(
+        voucher,
+        terms_version=terms_version,
+        valid_until=max(voucher.valid_until, valid_until),
+        claim_until=max(voucher.claim_until, claim_until) if voucher.claim_until else None,
+    )
 
 
 def has_lapsed(voucher: Voucher, now: datetime) -> bool:
@@ -269,9 +319,16 @@ def has_lapsed(voucher: Voucher, now: datetime) -> bool:
 def effective_state(voucher: Voucher, now: datetime) -> State:
     """The state as it counts at this instant, whether or not the sweep has run."""
     unused = voucher.state in (State.ISSUED, State.CLAIMED)
-    if unused and calendar.in_force(voucher.valid_from, voucher.valid_until, now) == "expired":
+    if unused and calendar.local_date(now) > _last_day(voucher):
         return State.EXPIRED
     return voucher.state
+
+
+def _last_day(voucher: Voucher) -> date:
+    """Until when it lives: what was issued and not taken ends with the claim window."""
+    if voucher.state is State.ISSUED and voucher.claim_until is not None:
+        return min(voucher.claim_until, voucher.valid_until)
+    return voucher.valid_until
 
 
 def must_be_usable(voucher: Voucher, now: datetime) -> None:
@@ -343,11 +400,7 @@ def _step(
         facts=facts,
     )
     waits = after in (State.ISSUED, State.CLAIMED)
-    return replace(
-        voucher,
-        state=after,
-        version=voucher.version + 1,
-        changed_at=now,
-        due_on=calendar.due_day(voucher.valid_until, now) if waits else None,
-        history=(*voucher.history, entry),
+    entered = replace(
+        voucher, state=after, version=voucher.version + 1, changed_at=now, history=(*voucher.history, entry)
     )
+    return replace(entered, due_on=calendar.due_day(_last_day(entered), now) if waits else None)

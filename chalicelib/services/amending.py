@@ -24,7 +24,7 @@ from chalicelib.domain.errors import AmendmentNotFound, Contended, Invalid, Temp
 from chalicelib.domain.listing import follow
 from chalicelib.domain.outcomes import Done, Mark, Page, StaleRow, WriteConflict
 from chalicelib.domain.person import Person
-from chalicelib.domain.template import Template, Terms
+from chalicelib.domain.template import DistributionMode, Template, Terms
 from chalicelib.domain.voucher import State, Voucher, has_lapsed
 from chalicelib.services.cataloguing import find_course, find_institution
 from chalicelib.services.expiring import LANES, LOOK_BACK
@@ -173,7 +173,10 @@ def carry_out(
 def _days(templates: Templates, template: Template, now: datetime) -> Sequence[date]:
     """Under which due days vouchers of earlier terms may stand: the day after each earlier validity and, where that is
     over, every day since (a step that was taken late is due late), as far back as a sweep would look."""
-    ends = {templates.terms(template.template_id, v).valid_until for v in range(1, template.terms_version)}
+    earlier = [templates.terms(template.template_id, version) for version in range(1, template.terms_version)]
+    ends = {one.valid_until for one in earlier}
+    if any(one.distribution_mode is DistributionMode.DIRECTED for one in earlier):
+        ends |= {one.claim_until for one in earlier}  # what was issued and not taken ends then
     today = calendar.local_date(now)
     first = max(min(ends) + timedelta(days=1), today - LOOK_BACK)
     late = [first + timedelta(days=n) for n in range((today - first).days + 2)] if first <= today else []

@@ -1,6 +1,6 @@
 """Who is this? From an assertion to a person, and from a presented code, token or assertion to a voucher."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from chalicelib.domain import assertion as assertions
@@ -33,6 +33,16 @@ class Named:
     profile: Profile
     identity_keys: tuple[str, ...]
     number: CitizenId
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What an authority or an institution says of a person, as it was sent."""
+
+    name: str = field(repr=False)
+    id_type: str
+    id_number: str = field(repr=False)
+    mobile: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +107,19 @@ def name_person(keys: Keys, assertion: Assertion, now: datetime, pointer: str = 
     if number.id_type != assertion.id_type:
         raise Invalid(pointer=pointer, reason="id_type does not fit the number")
     profile = Profile(normalise_name(assertion.name), number.id_type, number.number, mobile)
+    return Named(profile, identity_keys(keys, number), number)
+
+
+def read_profile(keys: Keys, said: Said, now: datetime) -> Named:
+    """Bring what somebody else says of a person into its one form. Raises Invalid (/id_number, /id_type, /mobile)."""
+    number = read_number(said.id_number, now, "/id_number")
+    if number.id_type != said.id_type:
+        raise Invalid(pointer="/id_type", reason="id_type does not fit the number")
+    try:
+        mobile = parse_mobile(said.mobile) if said.mobile else None
+    except InvalidIdentifier as refused:
+        raise Invalid(pointer="/mobile", reason=refused.hint_en, reason_zh=refused.hint_zh) from None
+    profile = Profile(normalise_name(said.name), number.id_type, number.number, mobile)
     return Named(profile, identity_keys(keys, number), number)
 
 

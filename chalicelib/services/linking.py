@@ -16,6 +16,20 @@ def linked_with(people: People, person: Person) -> tuple[Person, ...]:
     return tuple(people.heads(person.also)) if person.also else ()
 
 
+def linked_of(people: People, person: Person | None) -> tuple[Person, ...]:
+    """The same of somebody who may not be known."""
+    return linked_with(people, person) if person else ()
+
+
+def any_voucher(people: People, identity_keys: Sequence[str], template_id: str) -> Voucher | None:
+    """The voucher of whoever the number leads to, on whichever of their records it stands: up to three reads."""
+    person_id = people.find(identity_keys)
+    if person_id is None:
+        return None
+    holder, vouchers = people.read(person_id, [template_id])
+    return first_of([*vouchers.values(), *vouchers_among(people, linked_of(people, holder), template_id)])
+
+
 def vouchers_among(people: People, linked: Sequence[Person], template_id: str) -> list[Voucher]:
     """The vouchers of this template that other records of the person have; at most one of all has not ended."""
     return list(people.vouchers([(one.person_id, template_id) for one in linked])) if linked else []

@@ -22,7 +22,12 @@ def brought_to(templates: Templates, voucher: Voucher, terms_version: int, now: 
     for version in range(voucher.terms_version + 1, terms_version + 1):
         terms = templates.terms(voucher.template_id, version)
         voucher = steps.amend(
-            voucher, terms_version=version, valid_until=terms.valid_until, reason=terms.reason, now=now
+            voucher,
+            terms_version=version,
+            valid_until=terms.valid_until,
+            claim_until=terms.claim_until,
+            reason=terms.reason,
+            now=now,
         )
     return voucher
 
@@ -54,4 +59,6 @@ def as_promised(templates: Templates, template: Template, voucher: Voucher) -> V
     if voucher.state not in AMENDABLE or voucher.terms_version >= template.terms_version:
         return voucher
     terms = templates.terms(voucher.template_id, template.terms_version)
-    return steps.under(voucher, terms_version=terms.version, valid_until=terms.valid_until)
+    return steps.under(
+        voucher, terms_version=terms.version, valid_until=terms.valid_until, claim_until=terms.claim_until
+    )

@@ -450,11 +450,19 @@ class People(Protocol):
         ...
 
     def record_step(
-        self, before: Voucher, after: Voucher, person: Person | None = None, unchanged: Sequence[Person] = ()
+        self,
+        before: Voucher,
+        after: Voucher,
+        person: Person | None = None,
+        unchanged: Sequence[Person] = (),
+        *,
+        while_open: bool = False,
+        by_proxy: ByProxy | None = None,
     ) -> None:
-        """One transaction: voucher, shard (+ person). ``unchanged``: whoever must still be as they were read.
+        """One transaction: voucher, shard (+ person) (+ the relative). ``unchanged``: whoever must still be as they
+        were read; ``while_open``: only while the shard lets vouchers be claimed.
 
-        Raises StaleRow.
+        Raises StaleRow, ShardRefused, WriteConflict.
         """
         ...
 

@@ -12,7 +12,7 @@ from chalicelib.domain.outcomes import Page
 from chalicelib.domain.person import Person, is_one
 from chalicelib.domain.template import Template, Terms
 from chalicelib.domain.voucher import ENDED, STATE_ZH, State, Voucher
-from chalicelib.services.claiming import code_context
+from chalicelib.services.making_vouchers import code_context
 from chalicelib.services.newest_terms import as_promised, revived
 from chalicelib.services.ports import Chance, Keys, People, Templates
 

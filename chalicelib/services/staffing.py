@@ -1,6 +1,6 @@
 """Staff of institutions: registered, disabled, enabled; and standing at the desk by their own e-SSC (扫一扫)."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chalicelib.domain import assertion as assertions
@@ -8,25 +8,16 @@ from chalicelib.domain.access import Actor, Role, must_act_for, must_cover
 from chalicelib.domain.assertion import Assertion, Purpose
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.errors import AssertionNotAccepted, Invalid, OutOfScope, StaffNotFound, StaffUnknown
-from chalicelib.domain.identifiers import InvalidIdentifier, mask_name, mask_number, normalise_name, parse_mobile
+from chalicelib.domain.identifiers import mask_name, mask_number
 from chalicelib.domain.outcomes import Done, Mark, Page
-from chalicelib.domain.person import Profile
 from chalicelib.domain.region import within
 from chalicelib.domain.staff import StaffMember, must_serve
 from chalicelib.services.cataloguing import find_institution
-from chalicelib.services.identifying import identity_keys, name_person, read_number
+from chalicelib.services.identifying import Said, name_person, read_profile
 from chalicelib.services.once import once
 from chalicelib.services.ports import Catalogue, Chance, Keys, Marks
 
 LONGEST_ID = 80
-
-
-@dataclass(frozen=True, slots=True)
-class StaffDraft:
-    name: str = field(repr=False)
-    id_type: str
-    id_number: str = field(repr=False)
-    mobile: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +39,7 @@ def register_staff(
     keys: Keys,
     chance: Chance,
     institution_id: str,
-    draft: StaffDraft,
+    draft: Said,
     *,
     actor: Actor,
     attempt: Attempt,
@@ -61,25 +52,18 @@ def register_staff(
 
     def act() -> StaffMember:
         must_be_responsible(catalogue, institution_id, actor)
-        number = read_number(draft.id_number, now, "/id_number")
-        if number.id_type != draft.id_type:
-            raise Invalid(pointer="/id_type", reason="id_type does not fit the number")
-        try:
-            mobile = parse_mobile(draft.mobile) if draft.mobile else None
-        except InvalidIdentifier as refused:
-            raise Invalid(pointer="/mobile", reason=refused.hint_en, reason_zh=refused.hint_zh) from None
-        profile = Profile(normalise_name(draft.name), number.id_type, number.number, mobile)
+        named = read_profile(keys, draft, now)
         staff_id = chance.short_id()
         member = StaffMember(
             staff_id=staff_id,
             institution_id=institution_id,
-            sealed_profile=keys.sealer.seal_profile(profile, _context(staff_id)),
-            masked_name=mask_name(profile.name),
-            masked_number=mask_number(profile.id_number),
+            sealed_profile=keys.sealer.seal_profile(named.profile, _context(staff_id)),
+            masked_name=mask_name(named.profile.name),
+            masked_number=mask_number(named.profile.id_number),
             made_at=now,
             changed_by=actor.operator_id,
         )
-        catalogue.staff.register(member, identity_keys(keys, number), Mark(attempt, member, now))
+        catalogue.staff.register(member, named.identity_keys, Mark(attempt, member, now))
         return member
 
     return once(marks, attempt, StaffMember, now, act)

@@ -166,7 +166,9 @@ def a_caller(world: RecordedWorld, app_key: str, role: Role, region: str, instit
     return Caller(world, app_key, operator_id=operator.operator_id, key=key)
 
 
-def a_template(bureau: Caller, programme_id: str, account_id: str, quantity: int = 50) -> dict[str, Any]:
+def a_template(
+    bureau: Caller, programme_id: str, account_id: str, quantity: int = 50, *, distribution_mode: str = "open"
+) -> dict[str, Any]:
     body = {
         "region": CITY,
         "account_id": account_id,
@@ -174,7 +176,7 @@ def a_template(bureau: Caller, programme_id: str, account_id: str, quantity: int
         "look": {"title": "深圳市职业培训券", "note": "请在有效期内使用"},
         "business_mode": "foundation",
         "function_mode": "face_value",
-        "distribution_mode": "open",
+        "distribution_mode": distribution_mode,
         "programme_id": programme_id,
         "face_value_fen": 80_000,
         "claim_from": "2021-04-01",
@@ -505,6 +507,21 @@ def test_the_road(callers: Callers) -> None:
     stock = bureau.get(f"/v1/templates/{template_id}")["stock"]
     assert (stock["remaining"], stock["released"], stock["made"]) == (0, 57, 3)
     assert (stock["reserved_fen"], stock["to_release_fen"]) == (80_000, 59 * 80_000)
+
+    # --- a directed voucher ---
+    worker = a_person(6_001)
+    named = {"name": worker.name, "id_type": worker.id_type, "id_number": worker.id_number}
+    directed_id = a_template(bureau, programme_id, account_id, distribution_mode="directed")["template_id"]
+    bureau.post(f"/v1/templates/{directed_id}/publish")
+    issued = bureau.post(f"/v1/templates/{directed_id}/vouchers", named, status=201)
+    assert (issued["state"], issued["facts"]["claim_until"]) == ("issued", "2021-06-30")
+    again = bureau.post(f"/v1/templates/{directed_id}/vouchers", named, status=409)
+    assert (again["code"], again["facts"]["voucher_id"]) == ("already_claimed", issued["voucher_id"])
+    asked = {"template_id": directed_id, "assertion": assertion("claim", directed_id)}
+    assert channel.post("/v1/claims", asked, status=201)["voucher_id"] == issued["voucher_id"]
+    worker = a_person(6_002)
+    asked = {"template_id": directed_id, "assertion": assertion("claim", directed_id)}
+    assert channel.post("/v1/claims", asked, status=409)["code"] == "directed_only"
 
     # --- the person, as an authority sees them ---
     worker = a_person(3)

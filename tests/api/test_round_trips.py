@@ -15,7 +15,7 @@ from chalicelib.domain.eligibility import AllOf, Asked, Declared, Listed
 from chalicelib.domain.region import Cap, CapBy, Window
 from chalicelib.integrations.essc_platform import DemoTerminal
 from chalicelib.services import installing_terminals, staffing
-from chalicelib.services.staffing import StaffDraft
+from chalicelib.services.identifying import Said
 from tests.engines import Engine, create_tables, delete_tables
 from tests.world import INSTITUTION_ID, a_person
 
@@ -84,7 +84,7 @@ def test_given_staff_in_a_channel_or_a_card_when_a_container_has_met_them_then_n
     first, second, third = town.template(), town.template(), town.template()
     world, p, member, newcomer = town.world, town.world.platform, a_person(), a_person()
     for one in (member, newcomer):
-        draft = StaffDraft(one.name, one.id_type, one.id_number)
+        draft = Said(one.name, one.id_type, one.id_number)
         staffing.register_staff(p.catalogue, p.marks, p.keys, p.chance, INSTITUTION_ID, draft, **world.by(world.bureau))
     device = DemoTerminal(b"t" * 32)
     terminal_id = installing_terminals.install_terminal(

@@ -385,6 +385,15 @@ def _template(cast: Cast) -> Good:
     return Good(cast.bureau, body=body)
 
 
+def _issue(cast: Cast) -> Good:
+    body: dict[str, Any] = {**(_template(cast).body or {}), "distribution_mode": "directed"}
+    template_id = cast.bureau.do("/v1/templates", body)["template_id"]
+    cast.bureau.do(f"/v1/templates/{template_id}/publish", {})
+    person = invented_person(cast.number)
+    named = {"name": person.name, "id_type": person.id_type, "id_number": person.id_number}
+    return Good(cast.bureau, {"template_id": template_id}, body=named)
+
+
 def _amendment(cast: Cast) -> Good:
     path = {"template_id": cast.a_template("publish")}
     return Good(cast.bureau, path, body={**cast.days(valid_until=90, claim_until=40), "reason": "台风"})
@@ -546,6 +555,7 @@ GOOD: Mapping[str, Callable[[Cast], Good]] = {
     "POST /v1/vouchers/{voucher_id}/reversal": lambda cast: Good(
         cast.desk, {"voucher_id": cast.a_used_voucher()}, body={"reason": "扫错了"}
     ),
+    "POST /v1/templates/{template_id}/vouchers": _issue,
     "POST /v1/vouchers/{voucher_id}/revocation": _ask(
         "voucher_id", lambda cast: cast.a_voucher()[0], reason="资格有误"
     ),

@@ -20,7 +20,7 @@ from chalicelib.domain.person import Profile
 from chalicelib.domain.record import Record, RecordKind
 from chalicelib.domain.template import Template
 from chalicelib.integrations.chance import SystemChance
-from chalicelib.services import changing_vouchers, claiming, publishing, showing
+from chalicelib.services import changing_vouchers, making_vouchers, publishing, showing
 from chalicelib.services.identifying import Presented
 from chalicelib.storage.checkpoints import MovedClock
 from tests.capacity import TABLES, Spy, tables_of
@@ -231,7 +231,7 @@ class FirstToLast(SystemChance):
         return list(range(count))
 
 
-HANDS = f"where the region allows one at a time, or `held` counts a multiple of {claiming.FULL_HANDS}"
+HANDS = f"where the region allows one at a time, or `held` counts a multiple of {making_vouchers.FULL_HANDS}"
 """The row on the look at what is held."""
 LAPSED = "and one of them has lapsed, and no sweep has come to it yet"
 
@@ -288,7 +288,7 @@ def test_given_hands_that_are_full_when_claimed_then_they_are_looked_through_at_
     strict_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = told_of_claims()
-    monkeypatch.setattr(claiming, "FULL_HANDS", 2)
+    monkeypatch.setattr(making_vouchers, "FULL_HANDS", 2)
     world, person = strict_world, a_person()
     world.rules()
     templates = [world.publish() for _ in range(5)]

@@ -14,7 +14,7 @@ from chalicelib.domain.eligibility import Asked
 from chalicelib.domain.pace import FREE, WINDOW_SECONDS
 from chalicelib.domain.person import Profile
 from chalicelib.domain.region import Region, RuleSet
-from chalicelib.domain.template import Template
+from chalicelib.domain.template import DistributionMode, Template
 from chalicelib.integrations.essc_platform import DemoTerminal, OperatorKey
 from chalicelib.services import publishing
 from chalicelib.services.identifying import Presented
@@ -43,6 +43,11 @@ class Scene:
     @cached_property
     def other_stock(self) -> Template:
         return self.world.publish(1000)
+
+    @cached_property
+    def directed(self) -> Template:
+        """A template whose vouchers are issued to named people."""
+        return self.world.publish(1000, distribution_mode=DistributionMode.DIRECTED)
 
     @cached_property
     def by_service(self) -> Template:
@@ -613,6 +618,34 @@ def claim_by(s: Scene, person: Profile, template: Template) -> Request:
     template_id = template.template_id
     jws = s.assertion(person, "claim", template_id, caller=s.channel)
     return post(s.channel, "/v1/claims", {"template_id": template_id, "assertion": jws, "entrance": "card"})
+
+
+def issue_to(s: Scene, person: Profile) -> Request:
+    return post(s.bureau, f"/v1/templates/{s.directed.template_id}/vouchers", staff_body(person))
+
+
+@scene("POST /v1/templates/{template_id}/vouchers")
+def issue_new(s: Scene) -> Request:
+    return issue_to(s, a_person())
+
+
+@scene("POST /v1/templates/{template_id}/vouchers", "somebody known")
+def issue_known(s: Scene) -> Request:
+    return issue_to(s, claimed(s)[0])
+
+
+@refusal("POST /v1/templates/{template_id}/vouchers", "refused: has one already")
+def issue_again(s: Scene) -> Request:
+    person = a_person()
+    issue_to(s, person).send()
+    return issue_to(s, person)
+
+
+@scene("POST /v1/claims", "of what was issued")
+def take_issued(s: Scene) -> Request:
+    person = a_person()
+    issue_to(s, person).send()
+    return claim_by(s, person, s.directed)
 
 
 @scene("POST /v1/claims", "a newcomer")

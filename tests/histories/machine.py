@@ -40,8 +40,8 @@ from chalicelib.services import (
     publishing,
     redeeming,
 )
-from chalicelib.services.claiming import code_context
 from chalicelib.services.identifying import Presented
+from chalicelib.services.making_vouchers import code_context
 from chalicelib.storage import keys
 from chalicelib.storage.rows import CaseworkRow, ListedRow, PeopleRow, from_body, text
 from chalicelib.storage.templates import to_shard

@@ -217,10 +217,27 @@ class Refusals:
         self.bureau.post(f"/v1/templates/{one}/suspend")
         self._claim(self.other, one, 409)  # template_not_open
         self._claim(self.canary, self._template(distribution_mode="directed"), 409)
+        self._directed(one)
         nobody = {"kind": "declared", "age_to": 0}
         self._claim(self.canary, self._template(eligibility=nobody), 409)  # not_eligible
         self._claim(self.canary, self._template(claim_from=MAY[1]), 409)
         self._by_service()
+
+    def _directed(self, opened: str) -> None:
+        """A directed voucher: issued, of an open template, under another name, twice, and taken under another name."""
+        named = {"id_type": self.canary.id_type, "id_number": self.canary.id_number, "mobile": self.canary.mobile}
+        named |= {"name": self.canary.name}
+        directed = self._template(distribution_mode="directed")
+        path = f"/v1/templates/{directed}/vouchers"
+        self.bureau.post(f"/v1/templates/{opened}/vouchers", named, status=409)  # already claimed, or not directed
+        stranger = {"name": self.other.name, "id_type": self.other.id_type, "id_number": self.other.id_number}
+        self.bureau.post(f"/v1/templates/{self._template()}/vouchers", stranger, status=409)  # not_directed
+        self.bureau.post(path, named | {"name": "测试另名"}, status=409)  # name_differs
+        self.bureau.post(path, named | {"id_number": self.canary.id_number[:-1] + "?"}, status=400)
+        self.bureau.post(path, named, status=201, key=self.canary.id_number)
+        self.bureau.post(path, named, status=409)  # already_claimed
+        self._claim(replace(self.canary, name="测试另名"), directed, 409)  # name_differs
+        self._claim(self.canary, directed)
 
     def _by_service(self) -> None:
         """The region's service: it is down, then it names the canary in its reason, then it refuses."""

@@ -13,7 +13,7 @@ from chalicelib.domain.region import Cap, CapBy, Window
 from chalicelib.domain.voucher import State
 from chalicelib.integrations.identities import HashedIdentities
 from chalicelib.integrations.keyring import Keyring
-from chalicelib.services import claiming, publishing
+from chalicelib.services import making_vouchers, publishing
 from chalicelib.services.identifying import Presented
 from tests.races.crowd import at_once
 from tests.services.faults import Watched, with_store
@@ -198,13 +198,13 @@ def test_given_every_shard_is_busy_all_the_time_when_claimed_then_it_gives_up_in
     with pytest.raises(Contended):
         world.claim(a_person(), template)
 
-    assert len(people.tried) == 2 + claiming.ROUNDS_OF_STOCK * claiming.TRIES_A_ROUND
+    assert len(people.tried) == 2 + making_vouchers.ROUNDS_OF_STOCK * making_vouchers.TRIES_A_ROUND
 
 
 def test_given_hands_full_of_vouchers_that_ended_when_claimed_again_then_they_are_dropped_and_others_stay(
     strict_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(claiming, "FULL_HANDS", 3)
+    monkeypatch.setattr(making_vouchers, "FULL_HANDS", 3)
     world, person = strict_world, a_person()
     soon = world.publish(claim_until=date(2021, 5, 2), valid_until=date(2021, 5, 2))
     used, kept, wanted = world.publish(), world.publish(), world.publish()

@@ -17,7 +17,7 @@ from chalicelib.domain.outcomes import Done
 from chalicelib.domain.person import Profile
 from chalicelib.domain.region import RuleSet
 from chalicelib.domain.voucher import State
-from chalicelib.services import cataloguing, changing_vouchers, claiming, deciding_rules, publishing, redeeming
+from chalicelib.services import cataloguing, changing_vouchers, deciding_rules, making_vouchers, publishing, redeeming
 from chalicelib.services.identifying import Presented
 from tests.storage.worlds import all_rows, own_world
 from tests.world import INSTITUTION_ID, OTHER_CITY, World, a_person, an_actor, local
@@ -77,7 +77,7 @@ def test_given_a_voucher_that_went_on_when_earlier_requests_are_repeated_then_ea
 def _code_of(world: World, voucher_id: str) -> str:
     """The typed code of a voucher that has ended: shown to nobody any more, but somebody may still type it."""
     voucher = world.voucher(voucher_id)
-    context = claiming.code_context(voucher.person_id, voucher.template_id)
+    context = making_vouchers.code_context(voucher.person_id, voucher.template_id)
     return world.platform.keys.sealer.unseal(voucher.sealed_code, context)
 
 

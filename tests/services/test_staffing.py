@@ -27,8 +27,7 @@ from chalicelib.domain.person import Profile
 from chalicelib.domain.staff import StaffMember
 from chalicelib.domain.voucher import Receipt
 from chalicelib.services import cataloguing, changing_vouchers, staffing
-from chalicelib.services.identifying import Presented
-from chalicelib.services.staffing import StaffDraft
+from chalicelib.services.identifying import Presented, Said
 from tests.storage.worlds import no_writes
 from tests.world import CITY, INSTITUTION_ID, OTHER_CITY, OTHER_INSTITUTION_ID, World, a_person, an_actor
 
@@ -44,7 +43,7 @@ def register(
     key: str | None = None,
     **changes: Any,
 ) -> Done[StaffMember]:
-    p, draft = world.platform, StaffDraft(person.name, person.id_type, person.id_number, person.mobile)
+    p, draft = world.platform, Said(person.name, person.id_type, person.id_number, person.mobile)
     by = world.by(actor or world.desk, key)
     return staffing.register_staff(
         p.catalogue, p.marks, p.keys, p.chance, institution_id, replace(draft, **changes), **by

@@ -1,0 +1,75 @@
+"""Directed vouchers: a bureau puts one person on a template (直接配置培训人员); rosters do it for many."""
+
+from typing import Annotated
+
+from chalice.app import Blueprint
+from pydantic import Field
+
+from chalicelib.api.answers import Call, answers
+from chalicelib.api.people import IdNumber
+from chalicelib.api.receipts import ReceiptAnswer
+from chalicelib.api.shapes import Asked, Line, Nothing
+from chalicelib.domain.access import Act
+from chalicelib.domain.errors import (
+    AlreadyClaimed,
+    CapReached,
+    ClaimWindowOver,
+    EligibilityServiceUnavailable,
+    HoldsAnother,
+    Invalid,
+    NameDiffers,
+    NotDirected,
+    NotEligible,
+    OutOfScope,
+    PersonFlagged,
+    SoldOut,
+    TemplateNotFound,
+    TemplateNotOpen,
+)
+from chalicelib.domain.identifiers import IdType
+from chalicelib.domain.outcomes import Done
+from chalicelib.services import issuing
+from chalicelib.services.identifying import Said
+
+routes = Blueprint(__name__)
+
+
+class IssueRequest(Asked):
+    """Whom the voucher is for; the name is compared with the one that the e-SSC platform asserts at the claim."""
+
+    name: Annotated[Line, Field(max_length=60)]
+    id_type: IdType
+    id_number: IdNumber
+    mobile: Annotated[str, Field(min_length=11, max_length=20)] | None = None
+
+
+@answers(
+    routes,
+    "POST",
+    "/v1/templates/{template_id}/vouchers",
+    status=201,
+    act=Act.ISSUE,
+    tag="templates",
+    zh="为指定人员发放定向券",
+    en="Issue a directed voucher to a named person",
+    errors=(
+        Invalid,
+        OutOfScope,
+        TemplateNotFound,
+        TemplateNotOpen,
+        NotDirected,
+        ClaimWindowOver,
+        AlreadyClaimed,
+        NameDiffers,
+        NotEligible,
+        PersonFlagged,
+        CapReached,
+        HoldsAnother,
+        SoldOut,
+        EligibilityServiceUnavailable,
+    ),
+)
+def post_voucher(call: Call[IssueRequest, Nothing], template_id: str) -> Done[ReceiptAnswer]:
+    p, said = call.platform, Said(**call.body.model_dump())
+    done = issuing.issue_voucher(p.catalogue, p.templates, p.people, p.keys, p.chance, template_id, said, **call.acting)
+    return ReceiptAnswer.done(done)
