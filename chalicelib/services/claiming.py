@@ -44,7 +44,7 @@ from chalicelib.services.judging_claims import (
 from chalicelib.services.judging_eligibility import applicant_of, ask_service, regions_of_lists
 from chalicelib.services.linking import any_voucher, first_of, linked_of, linked_with, vouchers_among
 from chalicelib.services.making_vouchers import TermsChanged, blank_voucher, look_at_hands, take_from_stock
-from chalicelib.services.newest_terms import revived
+from chalicelib.services.newest_terms import in_hand_again, revived
 from chalicelib.services.ports import Catalogue, Chance, Keys, People, Templates
 from chalicelib.services.publishing import settle
 
@@ -168,31 +168,26 @@ def _claim(
         assertions.check_age(assertion, now)
         if relative:
             assertions.check_age(relative.assertion, now)
+        records = (holder, *linked) if holder else ()
+        issued = _issued(templates, there, now)
+        if there is not None and issued is None:
+            raise already_claimed(there)
         if place:
             must_redeem(place)
-        records = (holder, *linked) if holder else ()
-        if there is not None:
-            issued = revived(templates, there, now)
-            if voucher.effective_state(issued, now) is not State.ISSUED:
-                raise already_claimed(there)
-            _judge_taking(keys, template, terms, issued, records, named, actor, now)
+        if there is not None and issued is not None:
             owner = next(one for one in records if one.person_id == there.person_id)
-            by = (
-                _by_proxy(keys, chance, relative, helper, linked_of(people, helper), owner, actor, now)
-                if relative
-                else None
-            )
-            after = voucher.take(
-                issued, attempt=attempt, actor=actor, entrance=entrance, now=now,
-                facts=_facts(keys, assertion, template.template_id, by),
-            )  # fmt: skip
+            _judge_taking(keys, template, terms, owner, records, named, actor, now)
+            helpers = linked_of(people, helper)
+            by = _by_proxy(keys, chance, relative, helper, helpers, owner, actor, now) if relative else None
+            facts = _facts(keys, assertion, template.template_id, by)
+            taken_up = voucher.take(issued, attempt=attempt, actor=actor, entrance=entrance, now=now, facts=facts)
+            again = in_hand_again([there], owner, now)  # its window was over, and an amendment opened it again
+            unchanged = [one for one in records if again is None or one is not owner]
+            shut = template.state is TemplateState.CLOSED  # for good: what was issued before may still be taken
             try:
-                shut = template.state is TemplateState.CLOSED  # for good: what was issued before may be taken
-                people.record_step(there, after, unchanged=records, while_open=not shut, by_proxy=by)
-                return Done(receipt(after))
-            except (StaleRow, WriteConflict):
-                continue
-            except ShardRefused:
+                people.record_step(there, taken_up, again, unchanged, while_open=not shut, by_proxy=by)
+                return Done(receipt(taken_up))
+            except (StaleRow, WriteConflict, ShardRefused):
                 template = settle(templates, template.template_id)
                 continue
         applicant = applicant_of(named, found, said, now)
@@ -225,11 +220,19 @@ def _claim(
     raise Contended()
 
 
+def _issued(templates: Templates, there: Voucher | None, now: datetime) -> Voucher | None:
+    """The voucher as it stands for the person to take; None where it does not."""
+    if there is None or there.state is not State.ISSUED:
+        return None
+    issued = revived(templates, there, now)
+    return issued if voucher.effective_state(issued, now) is State.ISSUED else None
+
+
 def _judge_taking(
     keys: Keys,
     template: Template,
     terms: Terms,
-    issued: Voucher,
+    owner: Person,
     records: Sequence[Person],
     named: Named,
     actor: Actor,
@@ -243,7 +246,7 @@ def _judge_taking(
         raise ChannelNotOpen(channels=None, channels_zh=None)
     check_open_for_taking(template.state, terms, now)
     person.must_not_be_flagged(records, template.region, calendar.local_date(now))
-    must_be_called(keys, next(one for one in records if one.person_id == issued.person_id), named)
+    must_be_called(keys, owner, named)
 
 
 def _facts(keys: Keys, assertion: Assertion, template_id: str, by: ByProxy | None) -> dict[str, str | int | None]:
