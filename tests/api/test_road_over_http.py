@@ -510,8 +510,13 @@ def test_the_road(callers: Callers) -> None:
 
     # --- a directed voucher ---
     worker = a_person(6_001)
-    named = {"name": worker.name, "id_type": worker.id_type, "id_number": worker.id_number}
-    directed_id = a_template(bureau, programme_id, account_id, distribution_mode="directed")["template_id"]
+    named = {
+        "name": worker.name,
+        "id_type": worker.id_type,
+        "id_number": worker.id_number,
+        "mobile": worker.mobile,
+    }
+    directed_id = a_template(bureau, programme_id, account_id, 2, distribution_mode="directed")["template_id"]
     bureau.post(f"/v1/templates/{directed_id}/publish")
     issued = bureau.post(f"/v1/templates/{directed_id}/vouchers", named, status=201)
     assert (issued["state"], issued["facts"]["claim_until"]) == ("issued", "2021-06-30")
