@@ -13,7 +13,7 @@ from tests.histories.machine import Histories, Tally
 from tests.storage.worlds import shared_world
 
 LONG = bool(os.environ.get("LONG"))
-HISTORIES = int(os.environ.get("HISTORIES", 10_000 if LONG else 80))
+HISTORIES = int(os.environ.get("HISTORIES", 10_000 if LONG else 60))
 STEPS = 16
 
 Steps = list[tuple[str, dict[str, Any]]]
