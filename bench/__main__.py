@@ -190,7 +190,7 @@ def _claimable(endpoint: str, size: Size) -> Iterator[Figure]:
     with steps.a_container(few) as one, steps.a_container(many) as other:
         small = growth.a_window(few, one, published=growth.LISTED)
         large = growth.a_window(many, other, published=size.entries)
-        short, long = map(statistics.median, growth.compare_windows(small, large, 2 * size.rounds))
+        short, long = map(statistics.median, growth.compare_windows(small, large, size.rounds))
     note = f"times among {growth.LISTED}: {long * 1e3:.2f} ms beside {short * 1e3:.2f}"
     name = f"claimable, {growth.LISTED} listed among {size.entries:,} published"
     yield Figure(name, long / short, at_most=1.2, floor=1, note=note)

@@ -1,14 +1,11 @@
 """Directed vouchers: a bureau puts one person on a template (直接配置培训人员); rosters do it for many."""
 
-from typing import Annotated
-
 from chalice.app import Blueprint
-from pydantic import Field
 
 from chalicelib.api.answers import Call, answers
-from chalicelib.api.people import IdNumber
+from chalicelib.api.people import PersonRequest
 from chalicelib.api.receipts import ReceiptAnswer
-from chalicelib.api.shapes import Asked, Line, Nothing
+from chalicelib.api.shapes import Nothing
 from chalicelib.domain.access import Act
 from chalicelib.domain.errors import (
     AlreadyClaimed,
@@ -26,7 +23,6 @@ from chalicelib.domain.errors import (
     TemplateNotFound,
     TemplateNotOpen,
 )
-from chalicelib.domain.identifiers import IdType
 from chalicelib.domain.outcomes import Done
 from chalicelib.services import issuing
 from chalicelib.services.identifying import Said
@@ -34,13 +30,8 @@ from chalicelib.services.identifying import Said
 routes = Blueprint(__name__)
 
 
-class IssueRequest(Asked):
+class IssueRequest(PersonRequest):
     """Whom the voucher is for; the name is compared with the one that the e-SSC platform asserts at the claim."""
-
-    name: Annotated[Line, Field(max_length=60)]
-    id_type: IdType
-    id_number: IdNumber
-    mobile: Annotated[str, Field(min_length=11, max_length=20)] | None = None
 
 
 @answers(

@@ -45,6 +45,15 @@ routes = Blueprint(__name__)
 IdNumber = Annotated[str, Field(min_length=15, max_length=40, description="as typed; spaces do not matter")]
 
 
+class PersonRequest(Asked):
+    """Who somebody is, as an authority or an institution says it."""
+
+    name: Annotated[Line, Field(max_length=60)]
+    id_type: IdType
+    id_number: IdNumber
+    mobile: Annotated[str, Field(min_length=11, max_length=20)] | None = None
+
+
 class PersonSearch(Asked):
     """Exactly one of ``id_number`` (with its ``id_type``) and ``voucher_id``."""
 

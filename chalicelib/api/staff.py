@@ -1,13 +1,12 @@
 """Staff of an institution: who may scan for it by their own e-SSC, through a channel (扫一扫)."""
 
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 from chalice.app import Blueprint
-from pydantic import Field
 
 from chalicelib.api.answers import Call, Plain, answers
-from chalicelib.api.people import IdNumber
-from chalicelib.api.shapes import Asked, Instant, Line, Listing, Nothing, Shown
+from chalicelib.api.people import PersonRequest
+from chalicelib.api.shapes import Instant, Listing, Nothing, Shown
 from chalicelib.domain.access import Act
 from chalicelib.domain.errors import (
     AlreadyExists,
@@ -17,7 +16,6 @@ from chalicelib.domain.errors import (
     OutOfScope,
     StaffNotFound,
 )
-from chalicelib.domain.identifiers import IdType
 from chalicelib.domain.outcomes import Done, Page
 from chalicelib.domain.staff import StaffMember
 from chalicelib.services import staffing
@@ -26,13 +24,8 @@ from chalicelib.services.identifying import Said
 routes = Blueprint(__name__)
 
 
-class StaffRequest(Asked):
+class StaffRequest(PersonRequest):
     """A person, who is registered once at an institution; at another one again."""
-
-    name: Annotated[Line, Field(max_length=60)]
-    id_type: IdType
-    id_number: IdNumber
-    mobile: Annotated[str, Field(min_length=11, max_length=20)] | None = None
 
 
 class StaffAnswer(Shown):

@@ -63,5 +63,5 @@ def _run(errand: Errand, context: Context) -> None:
 
 def _outcome(done: Run, errand: Errand) -> str:
     if done.next_errand is None:
-        return "failed" if done.left else "finished"
+        return "failed" if done.failures or errand.failed else "finished"
     return "handed_on" if done.next_errand.look == errand.look else "looks_again"

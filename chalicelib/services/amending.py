@@ -20,18 +20,18 @@ from chalicelib.domain.amendment import (
     amend_terms,
 )
 from chalicelib.domain.attempt import Attempt
-from chalicelib.domain.errors import AmendmentNotFound, Contended, Invalid, TemplateNotFound, Unavailable
+from chalicelib.domain.errors import AmendmentNotFound, Contended, TemplateNotFound, Unavailable
 from chalicelib.domain.listing import follow
 from chalicelib.domain.outcomes import Done, Mark, Page, StaleRow, WriteConflict
 from chalicelib.domain.person import Person
 from chalicelib.domain.template import DistributionMode, Template, Terms
 from chalicelib.domain.voucher import State, Voucher, has_lapsed
-from chalicelib.services.cataloguing import find_course, find_institution
+from chalicelib.services.cataloguing import find_institution
 from chalicelib.services.expiring import LANES, LOOK_BACK
 from chalicelib.services.newest_terms import brought_to, in_hand_again
 from chalicelib.services.once import TRIES, once
 from chalicelib.services.ports import Catalogue, Errands, Marks, People, Templates
-from chalicelib.services.publishing import find_template, settle
+from chalicelib.services.publishing import check_courses, find_template, settle
 
 # Longer than a request can last: by then the amendment is written, or it never will be.
 FIRST_LOOK = timedelta(seconds=60)
@@ -53,15 +53,14 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run did. ``next_errand``: what is left to do, after ``delay``; None: the amendment is carried out, unless
-    somebody is ``left`` behind."""
+    """What a run did. ``next_errand``: what is left to do, after ``delay``; None: the amendment is carried out, or
+    somebody is left behind, in this run or in one before it in the same look (``errand.failed``)."""
 
     examined: int = 0
     moved: int = 0
     next_errand: Errand | None = None
     delay: timedelta = timedelta()
     failures: tuple[Failure, ...] = ()
-    left: bool = False
 
 
 def amend(
@@ -152,8 +151,8 @@ def carry_out(
             cursor: str | None = None
             while True:
                 if not may_go_on():
-                    rest = replace(errand, found=errand.found or moved > 0, day=day, lane=lane)
-                    rest = replace(rest, failed=errand.failed or bool(failures))
+                    found, failed = errand.found or moved > 0, errand.failed or bool(failures)
+                    rest = replace(errand, found=found, failed=failed, day=day, lane=lane)
                     return Run(examined, moved, rest, timedelta(), tuple(failures))
                 page = people.due_of(template.template_id, day, lane, CHUNK, cursor)
                 examined += len(page.items)
@@ -161,8 +160,8 @@ def carry_out(
                 cursor = page.cursor
                 if cursor is None:
                     break
-    if failures or errand.failed:  # the whole look comes again by the message: it is not finished
-        return Run(examined, moved, failures=tuple(failures), left=True)
+    if failures or errand.failed:  # somebody is left behind, here or where this look began: it is not finished
+        return Run(examined, moved, failures=tuple(failures))
     if moved or errand.found or errand.look == 0:
         again = Errand(errand.template_id, errand.number, errand.look + 1)
         return Run(examined, moved, again, NEXT_LOOK)
@@ -278,20 +277,7 @@ def _finish(templates: Templates, errand: Errand, now: datetime) -> None:
 
 
 def _check_places(catalogue: Catalogue, terms: Terms, changes: Changes) -> None:
-    for course_id in changes.add_courses:
-        course = find_course(catalogue, course_id)
-        if course.programme_id != terms.programme_id:
-            raise Invalid(
-                pointer="/add_courses",
-                reason=f"course {course_id} is not of this programme",
-                reason_zh=f"课程 {course_id} 不属于该培训项目",
-            )
-        if terms.institutions and course.institution_id not in terms.institutions:
-            raise Invalid(
-                pointer="/add_courses",
-                reason=f"course {course_id} is of an institution that is not among the institutions",
-                reason_zh=f"课程 {course_id} 的机构不在所列机构之中",
-            )
+    check_courses(catalogue, changes.add_courses, terms.programme_id, terms.institutions, "/add_courses")
     for institution_id in changes.add_institutions:
         find_institution(catalogue, institution_id)
 

@@ -39,16 +39,21 @@ from chalicelib.services.judging_claims import (
     already_claimed,
     channel_not_open,
     judge_claim,
-    offers,
+    must_be_offered,
 )
 from chalicelib.services.judging_eligibility import applicant_of, ask_service, regions_of_lists
-from chalicelib.services.linking import any_voucher, first_of, linked_of, linked_with, vouchers_among
-from chalicelib.services.making_vouchers import TermsChanged, blank_voucher, look_at_hands, take_from_stock
+from chalicelib.services.linking import first_of, linked_of, vouchers_among
+from chalicelib.services.making_vouchers import (
+    TRIES,
+    TermsChanged,
+    blank_voucher,
+    done_by_a_twin,
+    look_at_hands,
+    take_from_stock,
+)
 from chalicelib.services.newest_terms import in_hand_again, revived
 from chalicelib.services.ports import Catalogue, Chance, Keys, People, Templates
 from chalicelib.services.publishing import settle
-
-TRIES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +123,12 @@ def claim_voucher(
     except ChannelNotOpen:
         raise channel_not_open(catalogue, template.region) from None
     except (TemplateNotOpen, NotEligible, SoldOut, CapReached, HoldsAnother, ProxyLimitReached):
-        # Another request of this person may have been quicker, and taken what this one lacked. If it was a duplicate,
-        # its answer is ours.
-        there = any_voucher(people, named.identity_keys, template.template_id)
-        if there is None or there.state is State.ISSUED:
+        done = done_by_a_twin(
+            people, named.identity_keys, template.template_id, attempt, now, not_in_the_way=(State.ISSUED,)
+        )
+        if done is None:
             raise
-        earlier = voucher.earlier_answer(there, attempt, now)
-        if earlier is None:
-            raise already_claimed(there) from None
-        return Done(receipt(there, earlier), hit=True)
+        return done
 
 
 def _claim(
@@ -157,7 +159,7 @@ def _claim(
             holder, there, helper = people.read_with_proxy(found.person_id, template.template_id, found.proxy_id)
         if any(one is not None and one.merged_into is not None for one in (holder, helper)):
             continue  # a moment ago: the number leads to the other record by now
-        linked = linked_with(people, holder) if holder else ()
+        linked = linked_of(people, holder)
         theirs = vouchers_among(people, linked, template.template_id)
         all_there = [*([there] if there else []), *theirs]
         for one in all_there:
@@ -169,6 +171,7 @@ def _claim(
         if relative:
             assertions.check_age(relative.assertion, now)
         records = (holder, *linked) if holder else ()
+        helpers = linked_of(people, helper)
         issued = _issued(templates, there, now)
         if there is not None and issued is None:
             raise already_claimed(there)
@@ -177,12 +180,12 @@ def _claim(
         if there is not None and issued is not None:
             owner = next(one for one in records if one.person_id == there.person_id)
             _judge_taking(keys, template, terms, owner, records, named, actor, now)
-            helpers = linked_of(people, helper)
             by = _by_proxy(keys, chance, relative, helper, helpers, owner, actor, now) if relative else None
             facts = _facts(keys, assertion, template.template_id, by)
             taken_up = voucher.take(issued, attempt=attempt, actor=actor, entrance=entrance, now=now, facts=facts)
             again = in_hand_again([there], owner, now)  # its window was over, and an amendment opened it again
-            unchanged = [one for one in records if again is None or one is not owner]
+            looked_at = [*records, *(one for one in helpers if one not in records)]
+            unchanged = [one for one in looked_at if again is None or one is not owner]
             shut = template.state is TemplateState.CLOSED  # for good: what was issued before may still be taken
             try:
                 people.record_step(there, taken_up, again, unchanged, while_open=not shut, by_proxy=by)
@@ -197,8 +200,7 @@ def _claim(
             raise SoldOut()
         known = holder or new_person(keys, chance, named)
         taken = person.take(known, template.template_id, wanted)
-        their_records = linked_of(people, helper)
-        by = _by_proxy(keys, chance, relative, helper, their_records, known, actor, now) if relative else None
+        by = _by_proxy(keys, chance, relative, helper, helpers, known, actor, now) if relative else None
         if needs_service(terms.eligibility, applicant):
             # Last of all that could refuse, and once for a request: nobody is asked about in vain.
             said = ask_service(catalogue, keys.eligibility_services, template, terms, named, now)
@@ -210,7 +212,7 @@ def _claim(
         try:
             made = take_from_stock(
                 templates, people, chance, template, blank, taken, newcomer, make,
-                by=by, linked=linked, unchanged=[one for one in their_records if one not in linked],
+                by=by, linked=linked, unchanged=[one for one in helpers if one not in linked],
             )  # fmt: skip
             return Done(receipt(made))
         except (VoucherExists, StaleRow):
@@ -242,8 +244,7 @@ def _judge_taking(
 
     Raises ChannelNotOpen, TemplateNotOpen, ClaimWindowNotOpen, ClaimWindowOver, PersonFlagged, NameDiffers.
     """
-    if not offers(actor, template.region):
-        raise ChannelNotOpen(channels=None, channels_zh=None)
+    must_be_offered(actor, template.region)
     check_open_for_taking(template.state, terms, now)
     person.must_not_be_flagged(records, template.region, calendar.local_date(now))
     must_be_called(keys, owner, named)

@@ -1,13 +1,13 @@
 """Issue a directed voucher to a named person (直接配置培训人员), and let that person take it. domain.md §3, §6."""
 
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
 from chalicelib.domain import person, voucher
 from chalicelib.domain.access import Actor, covers, must_cover
 from chalicelib.domain.attempt import Attempt
-from chalicelib.domain.calendar import local_date, year_of
-from chalicelib.domain.eligibility import must_be_eligible, needs_service
+from chalicelib.domain.eligibility import ServiceVerdict, must_be_eligible, needs_service
 from chalicelib.domain.errors import (
     CapReached,
     Contended,
@@ -19,18 +19,23 @@ from chalicelib.domain.errors import (
     TemplateNotOpen,
 )
 from chalicelib.domain.outcomes import Done, StaleRow, VoucherExists
-from chalicelib.domain.person import CountKey, Person
+from chalicelib.domain.person import Person
 from chalicelib.domain.template import Template, check_open_for_issue
 from chalicelib.domain.voucher import Receipt, Voucher, receipt
 from chalicelib.services.cataloguing import rules_in_force
 from chalicelib.services.identifying import Named, Said, new_person, read_profile
-from chalicelib.services.judging_claims import already_claimed
+from chalicelib.services.judging_claims import already_claimed, judge_person
 from chalicelib.services.judging_eligibility import applicant_of, ask_service, regions_of_lists
-from chalicelib.services.linking import any_voucher, first_of, linked_of, vouchers_among
-from chalicelib.services.making_vouchers import TermsChanged, blank_voucher, look_at_hands, take_from_stock
+from chalicelib.services.linking import first_of, linked_of, vouchers_among
+from chalicelib.services.making_vouchers import (
+    TRIES,
+    TermsChanged,
+    blank_voucher,
+    done_by_a_twin,
+    look_at_hands,
+    take_from_stock,
+)
 from chalicelib.services.ports import Catalogue, Chance, Keys, People, Templates
-
-TRIES = 12
 
 
 def issue_voucher(
@@ -62,14 +67,10 @@ def issue_voucher(
             catalogue, templates, people, keys, chance, template, named, actor=actor, attempt=attempt, now=now
         )
     except (TemplateNotOpen, NotEligible, SoldOut, CapReached, HoldsAnother):
-        # As at a claim: a duplicate may have been quicker.
-        there = any_voucher(people, named.identity_keys, template_id)
-        if there is None:
+        done = done_by_a_twin(people, named.identity_keys, template_id, attempt, now)
+        if done is None:
             raise
-        earlier = voucher.earlier_answer(there, attempt, now)
-        if earlier is None:
-            raise already_claimed(there) from None
-        return Done(receipt(there, earlier), hit=True)
+        return done
 
 
 def _issue(
@@ -87,6 +88,7 @@ def _issue(
 ) -> Done[Receipt]:
     template_id = template.template_id
     rules = rules_in_force(catalogue, template.region, now)
+    said: ServiceVerdict | None = None
     for _ in range(TRIES):
         terms = templates.terms(template_id, template.terms_version)
         found = people.identify(named.identity_keys, regions_of_lists(template, terms))
@@ -107,19 +109,19 @@ def _issue(
         check_open_for_issue(template.state, terms, now)
         if holder is not None:
             must_be_called(keys, holder, named)
-        applicant = applicant_of(named, found, None, now)
+        applicant = applicant_of(named, found, said, now)
         records = (holder, *linked) if holder else ()
+        wanted = judge_person(template.region, terms, applicant, records, rules, now)
+        holder = look_at_hands(templates, people, holder, linked, rules, now)
+        if templates.is_sold_out(template):
+            raise SoldOut()
+        known = holder or new_person(keys, chance, named)
+        if needs_service(terms.eligibility, applicant):
+            # Last of all that could refuse, and once for a request, as at a claim.
+            said = ask_service(catalogue, keys.eligibility_services, template, terms, named, now)
+            must_be_eligible(terms.eligibility, replace(applicant, service=said))
+        make = partial(voucher.issue, claim_until=terms.claim_until, attempt=attempt, actor=actor, now=now)
         try:
-            if needs_service(terms.eligibility, applicant):
-                verdict = ask_service(catalogue, keys.eligibility_services, template, terms, named, now)
-                applicant = applicant_of(named, found, verdict, now)
-            must_be_eligible(terms.eligibility, applicant)
-            person.must_not_be_flagged(records, template.region, local_date(now))
-            wanted = CountKey(template.region, year_of(now), terms.programme_type, terms.occupation, terms.level)
-            person.check_caps(holder, rules, wanted, linked)
-            holder = look_at_hands(templates, people, holder, linked, rules, now)
-            known = holder or new_person(keys, chance, named)
-            make = partial(voucher.issue, claim_until=terms.claim_until, attempt=attempt, actor=actor, now=now)
             made = take_from_stock(
                 templates, people, chance, template,
                 blank_voucher(keys, chance, known, template, terms, wanted, now),

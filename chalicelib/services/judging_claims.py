@@ -54,15 +54,28 @@ def judge_claim(
     Raises ChannelNotOpen (which names no channels yet: ``channel_not_open`` does), TemplateNotOpen, DirectedOnly,
     ClaimWindowNotOpen, ClaimWindowOver, NotEligible, PersonFlagged, CapReached.
     """
-    if not offers(actor, region):
-        raise ChannelNotOpen(channels=None, channels_zh=None)
+    must_be_offered(actor, region)
     check_open_for_claim(state, terms, now)
+    return judge_person(region, terms, applicant, records, rules, now)
+
+
+def judge_person(
+    region: str, terms: Terms, applicant: Applicant, records: Sequence[Person], rules: Rules, now: datetime
+) -> CountKey:
+    """What a claim and an issue judge of the person alike, as ``judge_claim`` says. Raises NotEligible, PersonFlagged,
+    CapReached."""
     if not needs_service(terms.eligibility, applicant):
         must_be_eligible(terms.eligibility, applicant)
     person.must_not_be_flagged(records, region, calendar.local_date(now))
     wanted = CountKey(region, calendar.year_of(now), terms.programme_type, terms.occupation, terms.level)
     person.check_caps(records[0] if records else None, rules, wanted, records[1:])
     return wanted
+
+
+def must_be_offered(actor: Actor, region: str) -> None:
+    """Raises ChannelNotOpen, which names no channels yet."""
+    if not offers(actor, region):
+        raise ChannelNotOpen(channels=None, channels_zh=None)
 
 
 def offers(actor: Actor, region: str) -> bool:

@@ -1,24 +1,27 @@
 """Make a voucher out of a template's stock, for whoever claims one or is issued one. design.md §1, §2."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import cycle, islice
 
 from chalicelib.domain import person, voucher
+from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.errors import Contended, SoldOut, TemplateNotOpen
 from chalicelib.domain.identifiers import format_code, parse_code
-from chalicelib.domain.outcomes import ShardRefused, WriteConflict
+from chalicelib.domain.outcomes import Done, ShardRefused, WriteConflict
 from chalicelib.domain.person import CountKey, Person
 from chalicelib.domain.proxy import ByProxy
 from chalicelib.domain.region import Rules
 from chalicelib.domain.template import Template, TemplateState, Terms
-from chalicelib.domain.voucher import State, Voucher
-from chalicelib.services.judging_claims import in_hand, must_hold_no_other
+from chalicelib.domain.voucher import Receipt, State, Voucher, receipt
+from chalicelib.services.judging_claims import already_claimed, in_hand, must_hold_no_other
+from chalicelib.services.linking import any_voucher
 from chalicelib.services.newest_terms import revived
 from chalicelib.services.ports import Chance, Keys, People, Templates
 from chalicelib.services.publishing import settle
 
+TRIES = 12
 ROUNDS_OF_STOCK, TRIES_A_ROUND = 4, 12
 FULL_HANDS = 64
 
@@ -29,6 +32,31 @@ class TermsChanged(Exception):
     def __init__(self, template: Template) -> None:
         super().__init__()
         self.template = template
+
+
+def done_by_a_twin(
+    people: People,
+    identity_keys: Sequence[str],
+    template_id: str,
+    attempt: Attempt,
+    now: datetime,
+    *,
+    not_in_the_way: Collection[State] = (),
+) -> Done[Receipt] | None:
+    """What became of a refused request whose duplicate was quicker, and took what this one lacked; None where there was
+    no such thing, or the voucher is in a state that does not stand in the way (``not_in_the_way``).
+
+    Raises AlreadyClaimed (by another request), Reused.
+    """
+    there = any_voucher(people, identity_keys, template_id)
+    if there is None:
+        return None
+    earlier = voucher.earlier_answer(there, attempt, now)
+    if earlier is not None:
+        return Done(receipt(there, earlier), hit=True)
+    if there.state in not_in_the_way:
+        return None
+    raise already_claimed(there)
 
 
 def look_at_hands(

@@ -5,7 +5,7 @@ then brought to them by ``settle``, which may be cut off anywhere and called aga
 by the next act, by a claim that finds stock on its way.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -381,26 +381,36 @@ def _check_draft(
             )
     elif draft.face_value_fen:
         raise Invalid(pointer="/face_value_fen", reason="a voucher without face value carries none")
-    for course_id in draft.courses:
-        course = find_course(catalogue, course_id)
-        if course.programme_id != programme.programme_id:
-            raise Invalid(
-                pointer="/courses",
-                reason=f"course {course_id} is not of this programme",
-                reason_zh=f"课程 {course_id} 不属于该培训项目",
-            )
-        if draft.institutions and course.institution_id not in draft.institutions:
-            raise Invalid(
-                pointer="/courses",
-                reason=f"course {course_id} is of an institution that is not among the institutions",
-                reason_zh=f"课程 {course_id} 的机构不在所列机构之中",
-            )
+    check_courses(catalogue, draft.courses, programme.programme_id, draft.institutions, "/courses")
     for institution_id in draft.institutions:
         find_institution(catalogue, institution_id)
     account = accounts.read(draft.account_id)
     if account is None or account.region != draft.region:
         raise AccountNotFound()
     return programme
+
+
+def check_courses(
+    catalogue: Catalogue, courses: Sequence[str], programme_id: str, institutions: Collection[str], pointer: str
+) -> None:
+    """Whether a template of the programme, for these institutions (none: for all), may name the courses.
+
+    Raises CourseNotFound, Invalid at ``pointer``.
+    """
+    for course_id in courses:
+        course = find_course(catalogue, course_id)
+        if course.programme_id != programme_id:
+            raise Invalid(
+                pointer=pointer,
+                reason=f"course {course_id} is not of this programme",
+                reason_zh=f"课程 {course_id} 不属于该培训项目",
+            )
+        if institutions and course.institution_id not in institutions:
+            raise Invalid(
+                pointer=pointer,
+                reason=f"course {course_id} is of an institution that is not among the institutions",
+                reason_zh=f"课程 {course_id} 的机构不在所列机构之中",
+            )
 
 
 def _validity(catalogue: Catalogue, draft: TemplateDraft, now: datetime) -> tuple[date, date]:

@@ -24,17 +24,16 @@ class ListingStore:
     def look(
         self, regions: Sequence[str], identity_keys: Sequence[str], lists_of: Sequence[str]
     ) -> tuple[list[Listing], Identified]:
-        known = {region: self._fresh.get(region, lambda: None) for region in regions}
-        wanted = [region for region, listing in known.items() if listing is None]
+        known = {region: there for region in regions if (there := self._fresh.get(region, lambda: None))}
+        wanted = [region for region in regions if region not in known]
         rows, people = self._tables.batch_get_both(
             (ListedRow, [(keys.listing(region), keys.HEAD) for region in wanted]),
             (PeopleRow, keys_to_identify(identity_keys, lists_of)),
         )
-        found = dict.fromkeys(wanted, None) | {one.region: one for one in map(to_listing, rows)}
+        known |= {region: Listing(region) for region in wanted} | {one.region: one for one in map(to_listing, rows)}
         for region in wanted:
-            known[region] = listing = found[region] or Listing(region)
-            self._fresh.keep(region, listing)
-        return [known[region] or Listing(region) for region in regions], identified(identity_keys, people)
+            self._fresh.keep(region, known[region])
+        return [known[region] for region in regions], identified(identity_keys, people)
 
     def page(self, limit: int, cursor: str | None, since: str = "0", until: str = "~") -> Page[Listing]:
         found = self._tables.listed(ListedRow, ALL, limit, cursor, ListedRow.list_order.between(since, until))

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.access import Role
-from chalicelib.domain.eligibility import Declared
+from chalicelib.domain.eligibility import Asked, Declared
 from chalicelib.domain.errors import (
     AlreadyClaimed,
     CapReached,
     ChannelNotOpen,
     ClaimWindowOver,
+    EligibilityServiceUnavailable,
     Invalid,
     NameDiffers,
     NotClaimed,
@@ -26,12 +27,15 @@ from chalicelib.domain.errors import (
     TemplateNotFound,
     TemplateNotOpen,
 )
+from chalicelib.domain.outcomes import StaleRow
 from chalicelib.domain.person import FlagKind
 from chalicelib.domain.region import Cap, CapBy, Window
 from chalicelib.domain.template import DistributionMode, Template
 from chalicelib.domain.voucher import State
 from chalicelib.services import publishing
 from chalicelib.services.identifying import Presented
+from tests.eligibility import sample_server
+from tests.services.faults import Watched, with_store
 from tests.services.test_acting_for import claim_for
 from tests.services.test_flagging import flag
 from tests.storage.worlds import no_writes, own_world
@@ -177,6 +181,45 @@ class TestRefused:
         flag(world, world.session(person).person_id, FlagKind.INELIGIBLE)
         with pytest.raises(PersonFlagged):
             world.issue(person, directed(world))
+
+
+class TestByService:
+    def test_given_a_template_that_asks_the_service_when_issued_then_it_is_asked_once_and_last_and_has_the_last_word(
+        self, world: World
+    ) -> None:
+        server = sample_server()
+        server.behave("answer")
+        world.decide_service()
+        template, known = directed(world, eligibility=Asked()), a_person()
+        server.asked.clear()
+        world.claim(known, world.publish(1))
+        flag(world, world.session(known).person_id, FlagKind.INELIGIBLE)
+
+        with pytest.raises(PersonFlagged):  # refused by what is known here: nobody is asked about in vain
+            world.issue(known, template)
+        assert len(server.asked) == 0
+        assert world.issue(a_person(), template).answer.state is State.ISSUED
+        assert len(server.asked) == 1
+        server.behave("fail")
+        with no_writes(world), pytest.raises(EligibilityServiceUnavailable):
+            world.issue(a_person(), template)
+        server.behave("answer")
+
+    def test_given_the_service_when_a_race_makes_it_judge_again_then_it_is_asked_once(self, world: World) -> None:
+        server = sample_server()
+        server.behave("answer")
+        world.decide_service()
+        template, person = directed(world, eligibility=Asked()), a_person()
+        server.asked.clear()
+
+        def overtaken(call: int) -> None:
+            if call == 1:
+                raise StaleRow
+
+        people = Watched(world.platform.people, "record_claim", before=overtaken)
+
+        assert with_store(world, "people", people).issue(person, template).answer.state is State.ISSUED
+        assert len(server.asked) == 1
 
 
 class TestNames:
