@@ -26,7 +26,8 @@ NEIGHBOURS = {
     "app": {"api", "jobs", "observability", "config"},
     "api": {"services", "domain", "wiring", "observability"},
     "jobs": {"services", "domain", "wiring", "observability"},
-    "wiring": {"storage", "integrations", "services", "domain", "config", "observability"},
+    "workbooks": {"domain"},
+    "wiring": {"storage", "integrations", "workbooks", "services", "domain", "config", "observability"},
     "services": {"domain"},
     "storage": {"domain", "config"},
     "integrations": {"domain", "config"},
@@ -40,6 +41,7 @@ OUTSIDERS = {
     "api": {"chalice", "pydantic", "pydantic_core", "qrcode"},
     "storage": {"botocore", "pynamodb", "pydantic"},
     "integrations": {"botocore", "cryptography", "urllib3"},
+    "workbooks": {"python_calamine", "xlsxwriter"},
     "observability": {"aws_lambda_powertools"},
 }
 # Rules get time and chance handed in, and neither log nor touch the machine.
