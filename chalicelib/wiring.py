@@ -15,14 +15,17 @@ from chalicelib.storage import catalogue
 from chalicelib.storage.accounts import AccountStore
 from chalicelib.storage.checkpoints import CheckpointStore, MovedClock
 from chalicelib.storage.disclosures import DisclosureStore
+from chalicelib.storage.files import FileStore
 from chalicelib.storage.listings import ListingStore
 from chalicelib.storage.marks import MarkStore
 from chalicelib.storage.merges import MergeStore
 from chalicelib.storage.pace import PaceStore
 from chalicelib.storage.people import PeopleStore
+from chalicelib.storage.rosters import RosterStore
 from chalicelib.storage.staff import StaffShelf
 from chalicelib.storage.tables import Tables
 from chalicelib.storage.templates import TemplateStore
+from chalicelib.workbooks.files import WorkbookFiles
 
 _platform: Platform | None = None
 
@@ -84,6 +87,10 @@ def build(
         continuations=SweepQueue(settings.sweeps_queue_url, settings.region),
         errands=ErrandQueue(settings.amendments_queue_url, settings.region),
         paces=PaceStore(tables),
+        rosters=RosterStore(tables),
+        files=FileStore(settings.bucket, settings.region),
+        roster_errands=ErrandQueue(settings.rosters_queue_url, settings.region),
+        workbooks=WorkbookFiles(),
     )
 
 

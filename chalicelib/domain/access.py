@@ -44,6 +44,8 @@ class Act(StrEnum):
     READ_VOUCHERS = "read_vouchers"
     REVOKE = "revoke"
     ISSUE = "issue"
+    SUBMIT_ROSTERS = "submit_rosters"
+    READ_ROSTERS = "read_rosters"
     READ_PEOPLE = "read_people"
     SEE_IDENTITY = "see_identity"
     READ_DISCLOSURES = "read_disclosures"
@@ -85,12 +87,14 @@ _READING = {
     Act.SEE_IDENTITY,
     Act.READ_DISCLOSURES,
     Act.READ_STAFF,
+    Act.READ_ROSTERS,
 }
 _AUTHORITY = _READING | {
     Act.MANAGE_CATALOGUE,
     Act.MANAGE_TEMPLATES,
     Act.REVOKE,
     Act.ISSUE,
+    Act.SUBMIT_ROSTERS,
     Act.CORRECT_PEOPLE,
     Act.MERGE_PEOPLE,
     Act.MANAGE_STAFF,
@@ -107,6 +111,8 @@ _ACTS: dict[Role, set[Act]] = {
         Act.CLAIM,
         Act.MANAGE_STAFF,
         Act.READ_STAFF,
+        Act.SUBMIT_ROSTERS,
+        Act.READ_ROSTERS,
     },
     Role.COUNTY: _AUTHORITY,
     Role.CITY: _AUTHORITY | {Act.MANAGE_MONEY, Act.MANAGE_ACCESS},
@@ -123,6 +129,9 @@ DUTIES: Mapping[Act, tuple[Duty, ...]] = {
     Act.REDEEM: (Duty.CLERK,),
     Act.REVOKE: (Duty.CLERK, Duty.REVIEWER),
     Act.ISSUE: (Duty.CLERK,),
+    Act.SUBMIT_ROSTERS: (Duty.CLERK,),
+    # A result has people's names and numbers in it, so somebody answers for having looked.
+    Act.READ_ROSTERS: (Duty.CLERK, Duty.REVIEWER, Duty.AUDITOR),
     Act.READ_PEOPLE: (Duty.CLERK, Duty.REVIEWER, Duty.AUDITOR, Duty.ADMINISTRATOR),
     Act.SEE_IDENTITY: (Duty.CLERK, Duty.REVIEWER, Duty.AUDITOR),
     Act.READ_DISCLOSURES: (Duty.AUDITOR, Duty.ADMINISTRATOR),

@@ -230,6 +230,12 @@ class InstitutionNotFound(NotFound):
     en = "No such institution."
 
 
+class RosterNotFound(NotFound):
+    code = "roster_not_found"
+    zh = "没有此名单。"
+    en = "No such roster."
+
+
 class ClientNotFound(NotFound):
     code = "client_not_found"
     zh = "没有此应用。"
@@ -444,6 +450,12 @@ class NameDiffers(Refused):
     en = "The name differs from the one that is registered; the authority that issues has to look at it first."
 
 
+class RosterStateRefused(Refused):
+    code = "roster_state_refused"
+    zh = "名单当前状态为 {state}，不能进行此操作。"
+    en = "The roster is {state}; that does not allow this."
+
+
 class ClaimWindowNotOpen(Refused):
     code = "claim_window_not_open"
     zh = "领取尚未开始，开始日期 {claim_from}。"
@@ -616,6 +628,13 @@ class EligibilityServiceUnavailable(Unavailable):
         "The region's eligibility service ({region}) gave no answer to go by: {reason}. Nothing changed; repeat later "
         "with the same idempotency key."
     )
+
+
+def sentences(refused: DomainError) -> tuple[str, str]:
+    """What a refusal says, in Chinese and in English, its facts as they are."""
+    facts = {name: "" if value is None else value for name, value in refused.facts.items()}
+    chinese = facts | {name.removesuffix("_zh"): value for name, value in facts.items() if name.endswith("_zh")}
+    return refused.zh.format(**(facts | chinese)), refused.en.format(**facts)
 
 
 def every_error() -> list[type[DomainError]]:

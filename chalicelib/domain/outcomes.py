@@ -3,13 +3,16 @@
 A signal is no refusal: it tells a service of something about which it can still do something.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.eligibility import Enlisted
+from chalicelib.domain.person import Person
 from chalicelib.domain.template import Shard
+from chalicelib.domain.voucher import Voucher
 
 T = TypeVar("T")
 
@@ -50,6 +53,22 @@ class ShardRefused(Exception):
 
 class WriteConflict(Exception):
     """Others were writing the same rows; nothing happened, and trying again is right."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewVoucher:
+    """What making a voucher writes beside its shard. ``identity_keys``: of a person who is new; ``linked``: records
+    that were merged with this one: they are still as they were read, and have no such voucher."""
+
+    voucher: Voucher
+    person: Person
+    identity_keys: Sequence[str] = ()
+    linked: Sequence[Person] = ()
+
+    @property
+    def actions(self) -> int:
+        """How many of a transaction's hundred it takes."""
+        return 2 + len(self.identity_keys) + 2 * len(self.linked)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,14 @@
-"""The queue by which the job of an amendment is asked to begin, to go on, and to look again."""
+"""The queues by which a job is asked to begin, to go on, to look again: of amendments, of rosters."""
 
 from datetime import timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
-from chalicelib.domain.amendment import Errand
 from chalicelib.domain.errors import Unavailable
+
+
+class Written(Protocol):
+    def text(self) -> str: ...
 
 
 class ErrandQueue:
@@ -13,7 +16,7 @@ class ErrandQueue:
         self._queue_url = queue_url
         self._region = region
 
-    def ask(self, errand: Errand, delay: timedelta) -> None:
+    def ask(self, errand: Written, delay: timedelta) -> None:
         from botocore.exceptions import BotoCoreError, ClientError
 
         seconds = int(delay.total_seconds())

@@ -1,5 +1,6 @@
 """What is known of a person when a template asks who may claim it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from chalicelib.domain import calendar
@@ -65,17 +66,35 @@ def ask_service(
     named: Named,
     now: datetime,
 ) -> ServiceVerdict:
-    """What the service of the template's region says. Raises EligibilityServiceUnavailable, also where the region has
-    none in use any more: whether the person is eligible is not known then, and a refusal would say more than that."""
+    """What the service of the template's region says of one person. Raises as ``ask_service_of_many``."""
+    return ask_service_of_many(catalogue, services, template, terms, [named], now)[0]
+
+
+def ask_service_of_many(
+    catalogue: Catalogue,
+    services: EligibilityServices,
+    template: Template,
+    terms: Terms,
+    people: Sequence[Named],
+    now: datetime,
+) -> list[ServiceVerdict]:
+    """What the service of the template's region says of each of these, 500 at most, in one call.
+
+    Raises EligibilityServiceUnavailable, also where the region has none in use any more: whether somebody is eligible
+    is not known then, and a refusal would say more than that.
+    """
     service = eligibility_service_of(catalogue, template.region)
     if service is None:
         raise EligibilityServiceUnavailable(region=template.region, reason="none")
-    question = ServiceQuestion("1", named.profile.name, named.number.id_type, named.number.number)
+    questions = [
+        ServiceQuestion(str(i), one.profile.name, one.number.id_type, one.number.number)
+        for i, one in enumerate(people, start=1)
+    ]
     verdicts = services.ask(
         service,
         template_id=template.template_id,
         programme_type=terms.programme_type,
-        people=(question,),
+        people=questions,
         now=now,
     )
-    return verdicts[question.reference]
+    return [verdicts[question.reference] for question in questions]

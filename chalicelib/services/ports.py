@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from typing import Any, Protocol, TypeVar
+from typing import Any, BinaryIO, Protocol, TypeVar
 
 from chalicelib.domain.access import AssertionKey, Client, Operator
 from chalicelib.domain.amendment import Amendment, Errand
@@ -17,14 +17,17 @@ from chalicelib.domain.fund import Account, Posting
 from chalicelib.domain.institution import Institution
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.merge import Merge
-from chalicelib.domain.outcomes import Identified, Mark, Page
+from chalicelib.domain.outcomes import Identified, Mark, NewVoucher, Page
 from chalicelib.domain.pace import Pace
 from chalicelib.domain.person import Person, Profile
 from chalicelib.domain.programme import Course, Programme
 from chalicelib.domain.proxy import ByProxy, Relation
 from chalicelib.domain.record import Record
 from chalicelib.domain.region import Region, Rules, RuleSet
+from chalicelib.domain.roster import Chunk, Roster, RosterErrand
+from chalicelib.domain.sheets import Sheet
 from chalicelib.domain.staff import StaffMember
+from chalicelib.domain.stored_file import Download, Stored, Upload
 from chalicelib.domain.template import Shard, Template, Terms
 from chalicelib.domain.terminal import Terminal
 from chalicelib.domain.token import Token
@@ -388,6 +391,14 @@ class People(Protocol):
         of these keys is: one call."""
         ...
 
+    def identify_all(self, people: Sequence[Sequence[str]], regions: Sequence[str]) -> list[Identified]:
+        """``identify`` for many, each by their keys: in this order, a call for each hundred rows."""
+        ...
+
+    def read_all(self, person_ids: Sequence[str], template_id: str) -> tuple[dict[str, Person], dict[str, Voucher]]:
+        """The head rows of these, and their vouchers of one template, by person: a call for each hundred rows."""
+        ...
+
     def read_with_proxy(
         self, person_id: str | None, template_id: str, proxy_id: str | None
     ) -> tuple[Person | None, Voucher | None, Person | None]:
@@ -550,6 +561,72 @@ class Disclosures(Protocol):
         ...
 
 
+class Rosters(Protocol):
+    def read(self, roster_id: str) -> Roster | None: ...
+
+    def page(self, of: str, limit: int, cursor: str | None) -> Page[Roster]:
+        """Those of a region, or those that an institution submitted; the oldest first."""
+        ...
+
+    def add(self, roster: Roster, mark: Mark | None) -> None:
+        """Without a mark for a file that was put straight under the prefix. Raises RequestSeen, StaleRow (it is
+        there)."""
+        ...
+
+    def change(self, after: Roster, mark: Mark | None = None) -> None:
+        """Replace version ``after.version - 1``. Raises RequestSeen, StaleRow."""
+        ...
+
+    def record_chunk(self, after: Roster, chunk: Chunk, made: Sequence[NewVoucher] = ()) -> None:
+        """One transaction: the vouchers with their holders, their shards, the chunk's mark, the roster that it brings
+        forward. Raises StaleRow, VoucherExists, ShardRefused, WriteConflict, Unavailable (outcome unknown)."""
+        ...
+
+    def chunks(self, roster_id: str, limit: int, cursor: str | None) -> Page[Chunk]:
+        """In the order of the sheet."""
+        ...
+
+
+class Files(Protocol):
+    """Objects of the bucket. All are encrypted, and every version is kept."""
+
+    def upload_url(self, key: str, *, size: int, sha256: str, now: datetime) -> Upload:
+        """Where and how a file of exactly this size and SHA-256 (hex) may be put for some minutes."""
+        ...
+
+    def download_url(self, key: str, file_name: str, now: datetime) -> Download:
+        """Where the object may be fetched for some minutes; the browser saves it as ``file_name``."""
+        ...
+
+    def exists(self, key: str) -> bool: ...
+
+    def look(self, key: str, version: str | None) -> Stored | None:
+        """What stands there, without its content; None: nothing (any more)."""
+        ...
+
+    def read(self, key: str, version: str | None, most: int) -> bytes | None:
+        """The content; None: there is no such object, or it is longer than ``most`` bytes."""
+        ...
+
+    def write(self, key: str, file: BinaryIO, content_type: str) -> None: ...
+
+
+class Workbooks(Protocol):
+    """Reads and writes workbook files."""
+
+    def open(self, data: bytes, file_name: str) -> Sheet:
+        """Raises FileRefused."""
+        ...
+
+
+class RosterErrands(Protocol):
+    """How the import function is asked to begin or to go on."""
+
+    def ask(self, errand: RosterErrand, delay: timedelta) -> None:
+        """Raises Unavailable."""
+        ...
+
+
 class Continuations(Protocol):
     """How a job that runs out of time asks to be called again."""
 
@@ -635,6 +712,10 @@ class Platform:
     continuations: Continuations
     errands: Errands
     paces: Paces
+    rosters: Rosters
+    files: Files
+    roster_errands: RosterErrands
+    workbooks: Workbooks
 
     @cached_property
     def keys(self) -> Keys:

@@ -14,6 +14,8 @@ AMENDMENTS = "AMENDMENT#"
 LISTS = "1#LISTED#"
 RELATIONS = "7#RELATION#"
 RECORDS = "7#RECORD#"
+CHUNKS = "1#CHUNK#"
+OF_INSTITUTION = "9#OF_INSTITUTION"
 
 
 def voucher_item(template_id: str) -> str:
@@ -79,6 +81,16 @@ def disclosure(disclosure_id: str) -> str:
 
 def merge(merge_id: str) -> str:
     return f"MERGE#{merge_id}"
+
+
+def roster(roster_id: str) -> str:
+    """Of a roster's rows; and the listing of those of a region, or of those that an institution submitted."""
+    return f"ROSTER#{roster_id}"
+
+
+def chunk_item(until: int) -> str:
+    """By the last row of the sheet that is in it."""
+    return f"{CHUNKS}{until:09d}"
 
 
 def mark(request: str) -> str:

@@ -7,7 +7,16 @@ from typing import Any
 
 from chalicelib.domain.amendment import Amendment
 from chalicelib.domain.eligibility import Enlisted
-from chalicelib.domain.outcomes import Identified, IdentityTaken, Mark, Page, ShardRefused, StaleRow, VoucherExists
+from chalicelib.domain.outcomes import (
+    Identified,
+    IdentityTaken,
+    Mark,
+    NewVoucher,
+    Page,
+    ShardRefused,
+    StaleRow,
+    VoucherExists,
+)
 from chalicelib.domain.person import Person
 from chalicelib.domain.proxy import ByProxy, Relation
 from chalicelib.domain.record import Record
@@ -34,6 +43,24 @@ class PeopleStore:
         wanted = keys_to_identify(identity_keys, regions)
         rows = self._tables.batch_get(PeopleRow, [*wanted, *((key, keys.IDENTITY) for key in proxy_keys)])
         return identified(identity_keys, rows, proxy_keys)
+
+    def identify_all(self, people: Sequence[Sequence[str]], regions: Sequence[str]) -> list[Identified]:
+        wanted = dict.fromkeys(key for identity_keys in people for key in keys_to_identify(identity_keys, regions))
+        rows: dict[str, list[Item]] = {}
+        for row in self._tables.batch_get(PeopleRow, list(wanted)):
+            rows.setdefault(text(row, "person"), []).append(row)
+        return [identified(one, [row for key in one for row in rows.get(key, ())]) for one in people]
+
+    def read_all(self, person_ids: Sequence[str], template_id: str) -> tuple[dict[str, Person], dict[str, Voucher]]:
+        item = keys.voucher_item(template_id)
+        wanted = [(person_id, one) for person_id in dict.fromkeys(person_ids) for one in (keys.PERSON, item)]
+        people, vouchers = dict[str, Person](), dict[str, Voucher]()
+        for row in self._tables.batch_get(PeopleRow, wanted):
+            if text(row, "item") == keys.PERSON:
+                people[text(row, "person")] = from_body(Person, text(row, "body"))
+            else:
+                vouchers[text(row, "person")] = from_body(Voucher, text(row, "body"))
+        return people, vouchers
 
     def enlisted(self, identity_keys: Sequence[str], region: str) -> Enlisted | None:
         return next(iter(self.identify(identity_keys, [region]).lists), None)
@@ -136,22 +163,11 @@ class PeopleStore:
         unchanged: Sequence[Person] = (),
     ) -> None:
         tx = Transaction(self._tables)
-        _check_unchanged(tx, [*linked, *unchanged])
-        for one in linked:
-            row = PeopleRow(one.person_id, keys.voucher_item(voucher.template_id))
-            tx.check(row, PeopleRow.person.does_not_exist(), always(VoucherExists()))
-        tx.put(_voucher_row(voucher), PeopleRow.person.does_not_exist(), always(VoucherExists()))
-        _put_person(tx, person, identity_keys)
+        _check_unchanged(tx, unchanged)
+        put_new_voucher(tx, NewVoucher(voucher, person, identity_keys, linked))
         if by_proxy is not None:
             _put_proxy(tx, by_proxy)
-        moved = movement(None, voucher.state, voucher.ceiling_fen)
-        in_stock = (ShardRow.open == True) & (ShardRow.terms == voucher.terms_version) & (ShardRow.remaining > 0)  # noqa: E712
-        tx.update(
-            ShardRow(keys.shard(voucher.template_id, voucher.shard), keys.SHARD),
-            move(moved),
-            in_stock,
-            lambda item: ShardRefused(to_shard(item) if item else None),
-        )
+        take_from_shards(tx, [voucher])
         tx.commit(tries=1, met=met)  # the caller takes another shard
 
     def record_step(
@@ -272,6 +288,39 @@ def put_changes(tx: Transaction, changes: Sequence[tuple[Person, Record]]) -> No
         tx.put(_person_row(after), PeopleRow.version == after.version - 1, always(StaleRow()))
         row = PeopleRow(record.person_id, keys.record_item(record.number), version=1, body=to_body(record))
         tx.put(row, PeopleRow.person.does_not_exist(), always(StaleRow()))
+
+
+def put_new_voucher(tx: Transaction, new: NewVoucher) -> None:
+    """Add a voucher that is made, and its holder, to a transaction; not what it takes out of the stock."""
+    _check_unchanged(tx, new.linked)
+    for one in new.linked:
+        row = PeopleRow(one.person_id, keys.voucher_item(new.voucher.template_id))
+        tx.check(row, PeopleRow.person.does_not_exist(), always(VoucherExists()))
+    tx.put(_voucher_row(new.voucher), PeopleRow.person.does_not_exist(), always(VoucherExists()))
+    _put_person(tx, new.person, new.identity_keys)
+
+
+def take_from_shards(tx: Transaction, made: Sequence[Voucher]) -> None:
+    """Add what these vouchers of one template take out of its shards: each shard once, only while it is open by the
+    same terms and has as many."""
+    for number, group in groupby(sorted(made, key=_shard_of), key=_shard_of):
+        vouchers = list(group)
+        one = vouchers[0]
+        in_stock = (
+            (ShardRow.open == True)  # noqa: E712
+            & (ShardRow.terms == one.terms_version)
+            & (ShardRow.remaining >= len(vouchers))
+        )
+        tx.update(
+            ShardRow(keys.shard(one.template_id, number), keys.SHARD),
+            move(total(movement(None, voucher.state, voucher.ceiling_fen) for voucher in vouchers)),
+            in_stock,
+            lambda item: ShardRefused(to_shard(item) if item else None),
+        )
+
+
+def _shard_of(voucher: Voucher) -> int:
+    return voucher.shard
 
 
 def _check_unchanged(tx: Transaction, people: Sequence[Person]) -> None:

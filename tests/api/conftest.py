@@ -245,6 +245,10 @@ def desk() -> Iterator[Desk]:
             continuations=nothing,
             errands=nothing,
             paces=MemoryPaces(),
+            rosters=nothing,
+            files=nothing,
+            roster_errands=nothing,
+            workbooks=nothing,
         )
     )
     yield Desk(clock, keys, catalogue)
