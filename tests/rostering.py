@@ -10,12 +10,12 @@ from typing import Any, BinaryIO
 
 from chalicelib.domain.access import Actor
 from chalicelib.domain.person import Profile
-from chalicelib.domain.roster import Kind, Roster, RosterErrand, Work
+from chalicelib.domain.roster import Kind, Roster, RosterErrand
 from chalicelib.domain.sheets import Cell
 from chalicelib.domain.stored_file import Download, Stored, Upload
 from chalicelib.domain.template import Template
 from chalicelib.domain.voucher import Voucher
-from chalicelib.services import importing_rosters, receiving_rosters, submitting_rosters
+from chalicelib.services import importing_rosters, reading_marks, receiving_rosters, submitting_rosters
 from chalicelib.services.importing_rosters import Run
 from chalicelib.services.receiving_rosters import Arrived, Receipt
 from chalicelib.services.submitting_rosters import Declaration
@@ -116,12 +116,12 @@ def receive(world: World, arrived: Arrived) -> Receipt:
     return receiving_rosters.receive_file(world.platform, arrived, world.now)
 
 
-def carry_on(world: World, roster_id: str, *, chunks: int | None = None, work: Work = Work.IMPORT) -> Run:
+def carry_on(world: World, roster_id: str, *, chunks: int | None = None) -> Run:
     """One run of the import; ``chunks``: time for so many."""
     left = itertools.count()
     return importing_rosters.carry_out(
         world.platform,
-        RosterErrand(roster_id, work),
+        RosterErrand(roster_id),
         moment=world.clock.now,
         may_go_on=lambda: chunks is None or next(left) < chunks,
     )
@@ -143,7 +143,7 @@ def roster_of(world: World, roster: Roster) -> Roster:
 
 def verdicts(world: World, roster: Roster) -> list[tuple[str, str | None]]:
     """(verdict, code) of each row, in the order of the sheet, as the marks tell."""
-    rows = [row for chunk in importing_rosters.marks(world.platform, roster.roster_id) for row in chunk.rows]
+    rows = [row for chunk in reading_marks.marks(world.platform, roster.roster_id) for row in chunk.rows]
     assert [row.number for row in rows] == sorted({row.number for row in rows})
     return [(row.verdict.value, row.code) for row in rows]
 

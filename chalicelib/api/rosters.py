@@ -6,20 +6,34 @@ from chalice.app import Blueprint
 from pydantic import Field
 
 from chalicelib.api.answers import Call, Plain, answers
-from chalicelib.api.shapes import Asked, Identifier, Instant, Line, Listing, Nothing, Reason, RegionCode, Shown
+from chalicelib.api.shapes import (
+    Asked,
+    Cursor,
+    Identifier,
+    Instant,
+    Limit,
+    Line,
+    Listing,
+    Nothing,
+    Reason,
+    RegionCode,
+    Shown,
+)
 from chalicelib.domain.access import Act
 from chalicelib.domain.errors import (
     Invalid,
     NotDirected,
     OutOfScope,
     RegionNotFound,
+    ResultNotReady,
     RosterNotFound,
     RosterStateRefused,
     TemplateNotFound,
 )
 from chalicelib.domain.outcomes import Done, Page
-from chalicelib.domain.roster import MOST_BYTES, Kind, Roster, RosterState, estimated_end, per_cent
-from chalicelib.services import submitting_rosters
+from chalicelib.domain.roster import MOST_BYTES, Kind, Roster, RosterState, Verdict, estimated_end, per_cent
+from chalicelib.domain.voucher import State
+from chalicelib.services import reporting_rosters, submitting_rosters, withdrawing_rosters
 from chalicelib.services.submitting_rosters import Declaration
 
 routes = Blueprint(__name__)
@@ -60,6 +74,17 @@ class UploadAnswer(Shown):
     ends_at: Instant
 
 
+class WithdrawalAnswer(Shown):
+    """``kept``: vouchers that were used or had ended already; the rows tell which."""
+
+    reason: str
+    operator_id: str | None
+    asked_at: Instant
+    finished_at: Instant | None
+    revoked: int
+    kept: int
+
+
 class RosterAnswer(Shown):
     """``rows``: people on it, once it was read through. ``problem``: why the file as a whole was refused."""
 
@@ -87,6 +112,8 @@ class RosterAnswer(Shown):
     finished_at: Instant | None
     operator_id: str | None
     decided_by: str | None
+    result_at: Instant | None
+    withdrawal: WithdrawalAnswer | None
     version: int
 
     @classmethod
@@ -109,6 +136,59 @@ class RosterListing(Listing):
     """Those of a region; for an institution, its own."""
 
     of: Annotated[str, Field(pattern=r"^[A-Z0-9]{6,20}$", description="a region's code or an institution's id")]
+
+
+class RowAnswer(Shown):
+    """What became of the row that stands as ``number`` in the sheet, and why it was refused."""
+
+    number: int
+    verdict: Verdict
+    voucher_id: str | None
+    code: str | None
+    column: str | None
+    zh: str | None
+    en: str | None
+
+
+class RowsAnswer(Shown):
+    """The rows of one chunk, in the order of the sheet."""
+
+    rows: tuple[RowAnswer, ...]
+
+
+class WithdrawnRowAnswer(Shown):
+    """``state``: the one that the voucher has since."""
+
+    number: int
+    voucher_id: str
+    revoked: bool
+    state: State
+
+
+class WithdrawnRowsAnswer(Shown):
+    """The vouchers of one chunk, in the order of the sheet."""
+
+    rows: tuple[WithdrawnRowAnswer, ...]
+
+
+class ChunkListing(Asked):
+    """Pages are chunks of some forty rows each, up to four hundred."""
+
+    limit: Annotated[Limit, Field(le=100)] = 10
+    cursor: Cursor | None = None
+
+
+class FileAnswer(Shown):
+    """Fetch it by GET, without any header, until ``ends_at``."""
+
+    url: str
+    ends_at: Instant
+
+
+class WorkbookQuery(Asked):
+    """For which kind of roster; a roster of vouchers unless told."""
+
+    kind: Kind = Field(default=Kind.VOUCHERS, strict=False)
 
 
 class RosterReasonRequest(Asked):
@@ -148,6 +228,82 @@ def list_rosters(call: Call[Nothing, RosterListing]) -> Page[RosterAnswer]:
     asked = call.query
     page = submitting_rosters.list_rosters(call.platform, asked.of, asked.limit, asked.cursor, actor=call.actor)
     return Page(tuple(RosterAnswer.of(one) for one in page.items), page.cursor)
+
+
+@answers(
+    routes,
+    "GET",
+    "/v1/rosters/template",
+    act=Act.READ_CATALOGUE,
+    tag="rosters",
+    zh="下载名单模板",
+    en="Where to fetch the workbook to fill in",
+)
+def get_workbook(call: Call[Nothing, WorkbookQuery]) -> FileAnswer:
+    return FileAnswer.of(reporting_rosters.template_of(call.platform, call.query.kind, call.now))
+
+
+@answers(
+    routes,
+    "GET",
+    "/v1/rosters/{roster_id}/result",
+    act=Act.READ_ROSTERS,
+    tag="rosters",
+    zh="下载处理结果",
+    en="Where to fetch the result workbook",
+    errors=(RosterNotFound, ResultNotReady),
+)
+def get_result(call: Plain, roster_id: str) -> FileAnswer:
+    p = call.platform
+    roster = submitting_rosters.find_roster(p, roster_id, actor=call.actor)
+    return FileAnswer.of(reporting_rosters.result_of(p, roster, call.now))
+
+
+@answers(
+    routes,
+    "GET",
+    "/v1/rosters/{roster_id}/rows",
+    act=Act.READ_ROSTERS,
+    tag="rosters",
+    zh="逐行处理结果",
+    en="What became of each row, chunk by chunk",
+    errors=(RosterNotFound,),
+)
+def list_rows(call: Call[Nothing, ChunkListing], roster_id: str) -> Page[RowsAnswer]:
+    asked, p = call.query, call.platform
+    submitting_rosters.find_roster(p, roster_id, actor=call.actor)
+    return RowsAnswer.page(p.rosters.chunks(roster_id, asked.limit, asked.cursor))
+
+
+@answers(
+    routes,
+    "GET",
+    "/v1/rosters/{roster_id}/withdrawn",
+    act=Act.READ_ROSTERS,
+    tag="rosters",
+    zh="撤回结果",
+    en="What the withdrawal did with each voucher, chunk by chunk",
+    errors=(RosterNotFound,),
+)
+def list_withdrawn(call: Call[Nothing, ChunkListing], roster_id: str) -> Page[WithdrawnRowsAnswer]:
+    asked, p = call.query, call.platform
+    submitting_rosters.find_roster(p, roster_id, actor=call.actor)
+    return WithdrawnRowsAnswer.page(p.rosters.withdrawn(roster_id, asked.limit, asked.cursor))
+
+
+@answers(
+    routes,
+    "POST",
+    "/v1/rosters/{roster_id}/withdrawal",
+    act=Act.REVOKE,
+    tag="rosters",
+    zh="撤回整份名单（未使用的券作废）",
+    en="Withdraw a whole roster: revoke what is unused",
+    errors=(RosterNotFound, OutOfScope, RosterStateRefused),
+)
+def post_withdrawal(call: Call[RosterReasonRequest, Nothing], roster_id: str) -> Done[RosterAnswer]:
+    done = withdrawing_rosters.withdraw_roster(call.platform, roster_id, call.body.reason, **call.acting)
+    return Done(RosterAnswer.of(done.answer), hit=done.hit)
 
 
 @answers(

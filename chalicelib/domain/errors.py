@@ -456,6 +456,12 @@ class RosterStateRefused(Refused):
     en = "The roster is {state}; that does not allow this."
 
 
+class ResultNotReady(Refused):
+    code = "result_not_ready"
+    zh = "名单当前状态为 {state}，结果文件尚未生成，请稍后再试。"
+    en = "The roster is {state} and its result is not written yet; ask again later."
+
+
 class ClaimWindowNotOpen(Refused):
     code = "claim_window_not_open"
     zh = "领取尚未开始，开始日期 {claim_from}。"

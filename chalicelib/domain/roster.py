@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from chalicelib.domain.errors import RosterStateRefused
+from chalicelib.domain.voucher import State
 
 MOST_BYTES = 50 * 1024 * 1024
 MOST_ROWS = 500_000
@@ -43,6 +44,8 @@ class RosterState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+OVER = frozenset({RosterState.FINISHED, RosterState.CANCELLED, RosterState.WITHDRAWN})
+"""These have a result to be fetched."""
 AT_WORK = frozenset({RosterState.ACCEPTED, RosterState.RUNNING, RosterState.PAUSED})
 """The import may go on in these."""
 
@@ -63,12 +66,13 @@ FOLLOWS: Mapping[RosterState, frozenset[RosterState]] = {
     RosterState.ACCEPTED: _AT_WORK_TO,
     RosterState.RUNNING: _AT_WORK_TO,
     RosterState.PAUSED: _AT_WORK_TO,
-    RosterState.FINISHED: frozenset({RosterState.WITHDRAWING}),
-    RosterState.CANCELLED: frozenset({RosterState.WITHDRAWING}),
+    # To themselves: their result was written.
+    RosterState.FINISHED: frozenset({RosterState.FINISHED, RosterState.WITHDRAWING}),
+    RosterState.CANCELLED: frozenset({RosterState.CANCELLED, RosterState.WITHDRAWING}),
     RosterState.WITHDRAWING: frozenset({RosterState.WITHDRAWING, RosterState.WITHDRAWN}),
+    RosterState.WITHDRAWN: frozenset({RosterState.WITHDRAWN}),
     RosterState.UNREADABLE: frozenset(),
     RosterState.RETURNED: frozenset(),
-    RosterState.WITHDRAWN: frozenset(),
 }
 
 
@@ -135,6 +139,36 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class WithdrawnRow:
+    """What the withdrawal of a roster did with a voucher that the row was issued: ``state`` is the one that it has
+    now."""
+
+    number: int
+    voucher_id: str
+    revoked: bool
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawnChunk:
+    """The mark of a chunk's withdrawal."""
+
+    roster_id: str
+    until: int
+    rows: tuple[WithdrawnRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the result workbook says of the row that stands as ``number`` in the sheet; in Chinese."""
+
+    number: int
+    result: str
+    reason: str
+    refused: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Withdrawal:
     """How far the withdrawal of a whole roster has come. ``kept``: vouchers that could not be taken away any more."""
 
@@ -143,6 +177,7 @@ class Withdrawal:
     app_key: str
     asked_at: datetime
     done_until: int = 0
+    finished_at: datetime | None = None
     revoked: int = 0
     kept: int = 0
 
@@ -152,8 +187,9 @@ class Roster:
     """One roster. ``sha256`` in hex and ``size`` in bytes are those that were declared, or those of the file.
 
     ``institution_id``: who submitted it, where an institution did. ``done_until``: the last row of the sheet that is
-    done. ``rows``: rows with people on them, once the file was read through. ``decided_by``, ``decided_for``: the operator who
-    lets it be worked off, and by which client. ``all_or_nothing``: rows are judged first, then issued, if none was refused.
+    done. ``rows``: rows with people on them, once the file was read through. ``decided_by``, ``decided_for``: the
+    operator who lets it be worked off, and by which client. ``all_or_nothing``: rows are judged first, then issued, if
+    none was refused.
     """
 
     roster_id: str
@@ -187,6 +223,7 @@ class Roster:
     started_at: datetime | None = None
     worked_at: datetime | None = None
     finished_at: datetime | None = None
+    result_at: datetime | None = None
     withdrawal: Withdrawal | None = None
     version: int = 1
 
@@ -230,27 +267,22 @@ def estimated_end(roster: Roster) -> datetime | None:
     return roster.worked_at + (roster.worked_at - roster.started_at) / roster.counts.read * left
 
 
-class Work(StrEnum):
-    IMPORT = "import"
-    WITHDRAW = "withdraw"
-
-
 @dataclass(frozen=True, slots=True)
 class RosterErrand:
-    """What the import function is told by a message of our own. ``tried``: how often it was in vain since."""
+    """What the import function is told by a message of our own: to go on with a roster, whatever is next for it by its
+    state. ``tried``: how often in a row that came to nothing."""
 
     roster_id: str
-    work: Work = Work.IMPORT
     tried: int = 0
 
     def text(self) -> str:
         """As it stands in a message."""
-        return json.dumps({"roster_id": self.roster_id, "work": self.work, "tried": self.tried})
+        return json.dumps({"roster_id": self.roster_id, "tried": self.tried})
 
     @staticmethod
     def read(said: Mapping[str, object]) -> "RosterErrand":
         """Raises KeyError, ValueError for what is none of ours."""
-        return RosterErrand(str(said["roster_id"]), Work(str(said["work"])), int(str(said["tried"])))
+        return RosterErrand(str(said["roster_id"]), int(str(said["tried"])))
 
 
 def content(values: Sequence[tuple[str, str]]) -> bytes:
@@ -263,6 +295,10 @@ INCOMING = "rosters/incoming/"
 """Where files are put; what stands under it brings the import function."""
 DECLARED, DIRECT = f"{INCOMING}declared/", f"{INCOMING}direct/"
 RESULTS, TEMPLATES = "rosters/results/", "rosters/templates/"
+
+
+def result_key(roster_id: str) -> str:
+    return f"{RESULTS}{roster_id}.xlsx"
 
 
 def declared_key(roster_id: str) -> str:

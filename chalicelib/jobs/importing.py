@@ -86,7 +86,6 @@ def _tell(errand: RosterErrand, done: Run) -> None:
         "import_rosters",
         failed=False,
         outcome=done.outcome,
-        work=errand.work,
         roster_id=errand.roster_id,
         chunks=done.chunks,
         rows=counts.read if counts else None,

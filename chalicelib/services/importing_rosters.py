@@ -12,13 +12,12 @@ from datetime import datetime, timedelta
 from itertools import chain, islice
 from typing import Protocol
 
-from chalicelib.domain import calendar
 from chalicelib.domain.access import Actor
 from chalicelib.domain.errors import Contended, EligibilityServiceUnavailable
 from chalicelib.domain.outcomes import ShardRefused, StaleRow, VoucherExists, WriteConflict
 from chalicelib.domain.roster import (
     AT_WORK,
-    MOST_BYTES,
+    OVER,
     Chunk,
     Kind,
     Roster,
@@ -28,14 +27,18 @@ from chalicelib.domain.roster import (
     enter,
     go,
 )
-from chalicelib.domain.schemas import SCHEMAS
-from chalicelib.domain.sheets import Entry, FileRefused, RawRow, find_header, read_entries
+from chalicelib.domain.sheets import Entry, FileRefused
 from chalicelib.services.judging_rosters import ROOM, Judged, VoucherRows
 from chalicelib.services.ports import Platform
+from chalicelib.services.reading_marks import marks
+from chalicelib.services.reading_rosters import Reading
+from chalicelib.services.reporting_rosters import write_result
+from chalicelib.services.withdrawing_rosters import carry_out_withdrawal
 
 TRIES = 12
 FIRST_WINDOW, WIDEST_WINDOW = ROOM // 2, 400
-HEADER_WITHIN = 30
+# The result of so many rows is written within seconds, by the run that has issued the last of them.
+MOST_REPORTED_AT_ONCE = 20_000
 # Until the service is asked again: a little at first, then longer.
 SHORTEST_REST, LONGEST_REST = timedelta(seconds=30), timedelta(minutes=15)
 
@@ -70,15 +73,14 @@ def carry_out(
     roster = p.rosters.read(errand.roster_id)
     if roster is None:
         return Run("unknown")
-    if roster.state not in AT_WORK:
-        return Run(f"nothing_to_do_{roster.state}", roster)
     try:
-        return _work_off(p, roster, errand, moment, may_go_on)
+        if roster.state in AT_WORK:
+            return _work_off(p, roster, errand, moment, may_go_on)
+        if roster.state is RosterState.WITHDRAWING:
+            return _withdraw(p, roster, moment, may_go_on)
+        return _report(p, roster, moment, 0)
     except FileRefused as refused:
-        problem = {"problem": refused.code, "problem_zh": refused.zh, "problem_en": refused.en}
-        refused_roster = go(roster, RosterState.UNREADABLE, finished_at=moment(), **problem)
-        p.rosters.change(refused_roster)
-        return Run("unreadable", refused_roster)
+        return _refuse(p, roster, refused, moment())
 
 
 def _work_off(
@@ -89,70 +91,91 @@ def _work_off(
     may_go_on: Callable[[], bool],
 ) -> Run:
     sheet = Reading(p, roster, moment())
-    if roster.rows is None:
-        roster = _count(p, roster, sheet)
-    rows: Rows = rows_of(p, roster)
+    roster = _count(p, roster, sheet)
+    rows = rows_of(p, roster)
     left = _after(p, roster, sheet, rows)
     window, chunks, waiting = FIRST_WINDOW, 0, deque[Entry]()
-    while True:
+    while roster.state in AT_WORK:
         waiting.extend(islice(left, max(0, window - len(waiting))))
         if not waiting:
-            return Run("finished", _finish(p, roster, moment()), chunks)
+            roster = _finish(p, roster, moment())
+            break
         if not may_go_on():
             return Run("handed_on", roster, chunks, RosterErrand(roster.roster_id))
         try:
             roster, window = _do_chunk(p, roster, rows, waiting, window, moment)
         except EligibilityServiceUnavailable:
             return _pause(p, roster, errand, moment(), chunks)
-        if roster.state not in AT_WORK:
-            return Run(f"stopped_{roster.state}", roster, chunks)
         chunks += 1
+    return _report(p, roster, moment, chunks)
+
+
+def _report(p: Platform, roster: Roster, moment: Callable[[], datetime], chunks: int) -> Run:
+    """It is over: its result is written; of a long one by a run of its own, which has all the time that there is."""
+    if roster.state not in OVER or roster.result_at is not None or roster.object_version is None:
+        return Run(f"nothing_to_do_{roster.state}", roster, chunks)
+    if chunks and (roster.rows or 0) > MOST_REPORTED_AT_ONCE:
+        return Run(roster.state, roster, chunks, RosterErrand(roster.roster_id))
+    return Run(roster.state, write_result(p, roster, moment()), chunks)
+
+
+def _withdraw(p: Platform, roster: Roster, moment: Callable[[], datetime], may_go_on: Callable[[], bool]) -> Run:
+    actor = _actor(p, roster.withdrawal.app_key, roster.withdrawal.operator_id) if roster.withdrawal else None
+    assert actor is not None
+    after, done = carry_out_withdrawal(p, roster, actor, moment=moment, may_go_on=may_go_on)
+    if not done:
+        return Run("handed_on", after, next_errand=RosterErrand(roster.roster_id))
+    return _report(p, after, moment, 0)
+
+
+def _refuse(p: Platform, roster: Roster, refused: FileRefused, now: datetime) -> Run:
+    """The file as a whole cannot be read; if that is found out only for its result, it stays as it is."""
+    problem = {"problem": refused.code, "problem_zh": refused.zh, "problem_en": refused.en}
+    for _ in range(TRIES):
+        if roster.state not in AT_WORK:
+            return Run(refused.code, roster)
+        after = go(roster, RosterState.UNREADABLE, finished_at=now, **problem)
+        try:
+            p.rosters.change(after)
+            return Run("unreadable", after)
+        except (StaleRow, WriteConflict):
+            roster = _as_it_is(p, roster)
+    raise Contended()
 
 
 def rows_of(p: Platform, roster: Roster) -> Rows:
     """Who judges them."""
-    client = p.catalogue.clients.get(roster.decided_for or roster.app_key)
-    assert client is not None, "a client is never deleted"
-    operator = p.catalogue.operators.get(roster.decided_by) if roster.decided_by else None
-    actor = Actor(client, operator)
     assert roster.kind is Kind.VOUCHERS
-    return VoucherRows(p, roster, actor)
+    return VoucherRows(p, roster, _actor(p, roster.decided_for or roster.app_key, roster.decided_by))
 
 
-class Reading:
-    """The file of a roster: its header, and its people. Raises FileRefused."""
-
-    def __init__(self, p: Platform, roster: Roster, now: datetime) -> None:
-        data = p.files.read(roster.object_key or "", roster.object_version, MOST_BYTES)
-        if data is None:
-            raise FileRefused(
-                "file_gone", "文件已不存在，请重新上传。", "The file is not there any more; upload it again."
-            )
-        self.sheet = p.workbooks.open(data, roster.file_name)
-        self.schema = SCHEMAS[roster.kind]
-        self._today = calendar.local_date(now)
-        first = list(islice(self.sheet.rows(), HEADER_WITHIN))
-        self.header = find_header(first, self.schema)
-
-    def rows(self) -> Iterator[RawRow]:
-        """All rows of the sheet, as they stand there."""
-        return iter(self.sheet.rows())
-
-    def entries(self) -> Iterator[Entry]:
-        return read_entries(self.rows(), self.header, self.schema, today=self._today)
+def _actor(p: Platform, app_key: str, operator_id: str | None) -> Actor:
+    """By whose word it is done."""
+    client = p.catalogue.clients.get(app_key)
+    assert client is not None, "a client is never deleted"
+    return Actor(client, p.catalogue.operators.get(operator_id) if operator_id else None)
 
 
 def _count(p: Platform, roster: Roster, sheet: Reading) -> Roster:
     """Read it through once before anything is written: how many people stand on it, and whether it can be read."""
+    if roster.rows is not None:
+        return roster
     rows = hidden = 0
     for entry in sheet.entries():
         rows += 1
         hidden += entry.hidden
     if not rows:
         raise FileRefused("no_rows", "名单中没有人员。", "Nobody stands on the roster.")
-    counted = go(roster, RosterState.RUNNING, rows=rows, hidden_rows=hidden)
-    p.rosters.change(counted)
-    return counted
+    for _ in range(TRIES):
+        if roster.state not in AT_WORK or roster.rows is not None:
+            return roster  # another run was quicker, or somebody has stopped it
+        counted = go(roster, RosterState.RUNNING, rows=rows, hidden_rows=hidden)
+        try:
+            p.rosters.change(counted)
+            return counted
+        except (StaleRow, WriteConflict):
+            roster = _as_it_is(p, roster)
+    raise Contended()
 
 
 def _after(p: Platform, roster: Roster, sheet: Reading, rows: Rows) -> Iterator[Entry]:
@@ -172,17 +195,6 @@ def promised(p: Platform, roster: Roster) -> frozenset[int]:
     return frozenset(
         row.number for chunk in marks(p, roster.roster_id) for row in chunk.rows if row.verdict is Verdict.ISSUED
     )
-
-
-def marks(p: Platform, roster_id: str) -> Iterator[Chunk]:
-    """All marks of a roster, in the order of the sheet."""
-    cursor: str | None = None
-    while True:
-        page = p.rosters.chunks(roster_id, 25, cursor)
-        yield from page.items
-        cursor = page.cursor
-        if cursor is None:
-            return
 
 
 def _do_chunk(

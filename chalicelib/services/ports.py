@@ -1,6 +1,6 @@
 """What the services need from outside, as Protocols; ``wiring.py`` picks who answers them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -24,8 +24,8 @@ from chalicelib.domain.programme import Course, Programme
 from chalicelib.domain.proxy import ByProxy, Relation
 from chalicelib.domain.record import Record
 from chalicelib.domain.region import Region, Rules, RuleSet
-from chalicelib.domain.roster import Chunk, Roster, RosterErrand
-from chalicelib.domain.sheets import Sheet
+from chalicelib.domain.roster import Chunk, Outcome, Roster, RosterErrand, WithdrawnChunk
+from chalicelib.domain.sheets import RawRow, Schema, Sheet
 from chalicelib.domain.staff import StaffMember
 from chalicelib.domain.stored_file import Download, Stored, Upload
 from chalicelib.domain.template import Shard, Template, Terms
@@ -582,6 +582,14 @@ class Rosters(Protocol):
         forward. Raises StaleRow, VoucherExists, ShardRefused, WriteConflict, Unavailable (outcome unknown)."""
         ...
 
+    def record_withdrawal(self, after: Roster, chunk: WithdrawnChunk, steps: Sequence[tuple[Voucher, Voucher]]) -> None:
+        """One transaction: the steps with their shards, the mark, the roster. Raises StaleRow, WriteConflict."""
+        ...
+
+    def withdrawn(self, roster_id: str, limit: int, cursor: str | None) -> Page[WithdrawnChunk]:
+        """In the order of the sheet."""
+        ...
+
     def chunks(self, roster_id: str, limit: int, cursor: str | None) -> Page[Chunk]:
         """In the order of the sheet."""
         ...
@@ -616,6 +624,21 @@ class Workbooks(Protocol):
 
     def open(self, data: bytes, file_name: str) -> Sheet:
         """Raises FileRefused."""
+        ...
+
+    def template(self, schema: Schema) -> BinaryIO:
+        """An empty workbook to be filled in."""
+        ...
+
+    def result(
+        self,
+        rows: Iterable[RawRow],
+        header_number: int,
+        outcomes: Iterator[Outcome],
+        *,
+        summary: Sequence[tuple[str, str]],
+    ) -> BinaryIO:
+        """The rows as they were uploaded, each with what became of it; ``outcomes`` in the order of the sheet."""
         ...
 
 

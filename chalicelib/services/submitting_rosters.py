@@ -102,8 +102,8 @@ def accept_roster(p: Platform, roster_id: str, *, actor: Actor, attempt: Attempt
     def change(before: Roster) -> Roster:
         return go(before, RosterState.ACCEPTED, decided_by=actor.operator_id, decided_for=actor.app_key)
 
-    done = _act(p, roster_id, change, actor, attempt, now, errand=RosterErrand(roster_id))
-    _ask_now(p, RosterErrand(roster_id))
+    done = act_on_roster(p, roster_id, change, actor=actor, attempt=attempt, now=now, errand=RosterErrand(roster_id))
+    ask_now(p, RosterErrand(roster_id))
     return done
 
 
@@ -116,7 +116,7 @@ def return_roster(
     def change(before: Roster) -> Roster:
         return go(before, RosterState.RETURNED, decided_by=actor.operator_id, reason=reason, finished_at=now)
 
-    return _act(p, roster_id, change, actor, attempt, now)
+    return act_on_roster(p, roster_id, change, actor=actor, attempt=attempt, now=now)
 
 
 def cancel_roster(
@@ -130,7 +130,10 @@ def cancel_roster(
     def change(before: Roster) -> Roster:
         return go(before, RosterState.CANCELLED, reason=reason, finished_at=now)
 
-    return _act(p, roster_id, change, actor, attempt, now, by_submitter=True)
+    errand = RosterErrand(roster_id)
+    done = act_on_roster(p, roster_id, change, actor=actor, attempt=attempt, now=now, errand=errand, by_submitter=True)
+    ask_now(p, errand)
+    return done
 
 
 def find_roster(p: Platform, roster_id: str, *, actor: Actor) -> Roster:
@@ -192,17 +195,22 @@ def _submitter(actor: Actor) -> str | None:
     return actor.operator.institution_id
 
 
-def _act(
+def act_on_roster(
     p: Platform,
     roster_id: str,
     change: Callable[[Roster], Roster],
+    *,
     actor: Actor,
     attempt: Attempt,
     now: datetime,
-    *,
     errand: RosterErrand | None = None,
     by_submitter: bool = False,
 ) -> Done[Roster]:
+    """Bring a roster into another state, once; ``errand``: what the import function has to do then.
+
+    Raises RosterNotFound, OutOfScope, and what ``change`` refuses.
+    """
+
     def act() -> Roster:
         before = find_roster(p, roster_id, actor=actor)
         if actor.client.role is Role.INSTITUTION:
@@ -222,7 +230,7 @@ def _act(
     return once(p.marks, attempt, Roster, now, act)
 
 
-def _ask_now(p: Platform, errand: RosterErrand) -> None:
+def ask_now(p: Platform, errand: RosterErrand) -> None:
     """Once more, so that nobody waits for a minute; if that does not come through, the other one does."""
     try:
         p.roster_errands.ask(errand, timedelta())

@@ -15,6 +15,7 @@ LISTS = "1#LISTED#"
 RELATIONS = "7#RELATION#"
 RECORDS = "7#RECORD#"
 CHUNKS = "1#CHUNK#"
+WITHDRAWN = "2#WITHDRAWN#"
 OF_INSTITUTION = "9#OF_INSTITUTION"
 
 
@@ -91,6 +92,10 @@ def roster(roster_id: str) -> str:
 def chunk_item(until: int) -> str:
     """By the last row of the sheet that is in it."""
     return f"{CHUNKS}{until:09d}"
+
+
+def withdrawn_item(until: int) -> str:
+    return f"{WITHDRAWN}{until:09d}"
 
 
 def mark(request: str) -> str:

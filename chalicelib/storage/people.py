@@ -182,12 +182,12 @@ class PeopleStore:
     ) -> None:
         tx = Transaction(self._tables)
         _check_unchanged(tx, unchanged)
-        tx.put(_voucher_row(after), PeopleRow.version == before.version, always(StaleRow()))
+        put_step(tx, before, after)
         if person is not None:
             tx.put(_person_row(person), PeopleRow.version == person.version - 1, always(StaleRow()))
         if by_proxy is not None:
             _put_proxy(tx, by_proxy)
-        self._move_shards(tx, [(before, after)], while_open=while_open)
+        move_shards(tx, [(before, after)], while_open=while_open)
         tx.commit()
 
     def record_steps(
@@ -199,14 +199,14 @@ class PeopleStore:
     ) -> None:
         tx = Transaction(self._tables)
         for before, after in steps:
-            tx.put(_voucher_row(after), PeopleRow.version == before.version, always(StaleRow()))
+            put_step(tx, before, after)
         for person in holders:
             tx.put(_person_row(person), PeopleRow.version == person.version - 1, always(StaleRow()))
         for head in heads:
             check_head(tx, head)
         if progress is not None:
             put_progress(tx, progress)
-        self._move_shards(tx, steps)
+        move_shards(tx, steps)
         tx.commit()
 
     def change(self, changes: Sequence[tuple[Person, Record]], mark: Mark, identity_keys: Sequence[str] = ()) -> None:
@@ -246,22 +246,6 @@ class PeopleStore:
         if not image["item"]["S"].startswith(keys.VOUCHERS):
             return None
         return from_body(Voucher, image["body"]["S"])
-
-    def _move_shards(
-        self, tx: Transaction, steps: Sequence[tuple[Voucher, Voucher]], *, while_open: bool = False
-    ) -> None:
-        def shard(step: tuple[Voucher, Voucher]) -> tuple[str, int]:
-            return step[0].template_id, step[0].shard
-
-        moving = [step for step in steps if step[0].state is not step[1].state]
-        for (template_id, number), moved in groupby(sorted(moving, key=shard), key=shard):
-            sum_ = total(movement(before.state, after.state, before.ceiling_fen) for before, after in moved)
-            row = ShardRow(keys.shard(template_id, number), keys.SHARD)
-            if while_open:
-                tx.update(row, move(sum_), ShardRow.open == True, always(ShardRefused(None)))  # noqa: E712
-                continue
-            missing = AssertionError(f"shard {number} of template {template_id} is gone")
-            tx.update(row, move(sum_), ShardRow.subject.exists(), always(missing))
 
 
 def keys_to_identify(identity_keys: Sequence[str], regions: Sequence[str]) -> list[tuple[str, str]]:
@@ -317,6 +301,28 @@ def take_from_shards(tx: Transaction, made: Sequence[Voucher]) -> None:
             in_stock,
             lambda item: ShardRefused(to_shard(item) if item else None),
         )
+
+
+def put_step(tx: Transaction, before: Voucher, after: Voucher) -> None:
+    """Add the voucher as it is after a step to a transaction; not what the step does to its shard."""
+    tx.put(_voucher_row(after), PeopleRow.version == before.version, always(StaleRow()))
+
+
+def move_shards(tx: Transaction, steps: Sequence[tuple[Voucher, Voucher]], *, while_open: bool = False) -> None:
+    """Add what these steps do to their shards to a transaction: each shard once."""
+
+    def shard(step: tuple[Voucher, Voucher]) -> tuple[str, int]:
+        return step[0].template_id, step[0].shard
+
+    moving = [step for step in steps if step[0].state is not step[1].state]
+    for (template_id, number), moved in groupby(sorted(moving, key=shard), key=shard):
+        sum_ = total(movement(before.state, after.state, before.ceiling_fen) for before, after in moved)
+        row = ShardRow(keys.shard(template_id, number), keys.SHARD)
+        if while_open:
+            tx.update(row, move(sum_), ShardRow.open == True, always(ShardRefused(None)))  # noqa: E712
+            continue
+        missing = AssertionError(f"shard {number} of template {template_id} is gone")
+        tx.update(row, move(sum_), ShardRow.subject.exists(), always(missing))
 
 
 def _shard_of(voucher: Voucher) -> int:

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from chalicelib.domain.calendar import to_text
 from chalicelib.domain.outcomes import Mark, NewVoucher, Page, StaleRow
-from chalicelib.domain.roster import Chunk, Roster
+from chalicelib.domain.roster import Chunk, Roster, WithdrawnChunk
+from chalicelib.domain.voucher import Voucher
 from chalicelib.storage import keys
 from chalicelib.storage.marks import put_mark
-from chalicelib.storage.people import put_new_voucher, take_from_shards
+from chalicelib.storage.people import move_shards, put_new_voucher, put_step, take_from_shards
 from chalicelib.storage.rows import CaseworkRow, from_body, text, to_body
 from chalicelib.storage.tables import Tables
 from chalicelib.storage.transaction import Transaction, always
@@ -60,6 +61,22 @@ class RosterStore:
             put_new_voucher(tx, new)
         take_from_shards(tx, [new.voucher for new in made])
         tx.commit()
+
+    def record_withdrawal(self, after: Roster, chunk: WithdrawnChunk, steps: Sequence[tuple[Voucher, Voucher]]) -> None:
+        tx = Transaction(self._tables)
+        _replace(tx, after)
+        subject, item = keys.roster(chunk.roster_id), keys.withdrawn_item(chunk.until)
+        row = CaseworkRow(subject, item, version=1, body=to_body(chunk))
+        tx.put(row, CaseworkRow.subject.does_not_exist(), always(StaleRow()))
+        for step in steps:
+            put_step(tx, *step)
+        move_shards(tx, steps)
+        tx.commit()
+
+    def withdrawn(self, roster_id: str, limit: int, cursor: str | None) -> Page[WithdrawnChunk]:
+        condition = CaseworkRow.item.startswith(keys.WITHDRAWN)
+        found = self._tables.query(CaseworkRow, keys.roster(roster_id), condition, limit=limit, cursor=cursor)
+        return Page(tuple(from_body(WithdrawnChunk, text(item, "body")) for item in found.items), found.cursor)
 
     def chunks(self, roster_id: str, limit: int, cursor: str | None) -> Page[Chunk]:
         condition = CaseworkRow.item.startswith(keys.CHUNKS)

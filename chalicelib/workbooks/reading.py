@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from io import BytesIO
+
 from chalicelib.domain.sheets import RawRow
 
 

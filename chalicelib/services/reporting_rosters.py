@@ -1,0 +1,119 @@
+"""The result workbook of a roster: the rows as they were uploaded, each with what became of it and why.
+
+It is made of the file and of the marks alone, so it can be made again at any time.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from chalicelib.domain import calendar
+from chalicelib.domain.errors import Contended, ResultNotReady
+from chalicelib.domain.outcomes import StaleRow, WriteConflict
+from chalicelib.domain.roster import (
+    OVER,
+    TEMPLATES,
+    VERDICT_ZH,
+    Kind,
+    Outcome,
+    Roster,
+    RosterState,
+    RowVerdict,
+    Verdict,
+    go,
+    result_key,
+)
+from chalicelib.domain.schemas import SCHEMAS
+from chalicelib.domain.stored_file import Download
+from chalicelib.domain.voucher import STATE_ZH
+from chalicelib.services.once import TRIES
+from chalicelib.services.ports import Platform
+from chalicelib.services.reading_marks import marks, withdrawn
+from chalicelib.services.reading_rosters import Reading
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_STATE_ZH = {
+    RosterState.FINISHED: "已完成",
+    RosterState.CANCELLED: "已取消（以下为取消前的处理结果）",
+    RosterState.WITHDRAWN: "已整批撤回",
+}
+_WHY_ZH = {
+    Verdict.CONFLICT: "该人员已有此券，但本次填写的内容与当时不同；如需更正请走信息更正流程。",
+    Verdict.ENDED: "该人员的此种券已作废、退回、过期或核销，同一种券每人只有一次。",
+}
+_RECORDED_ZH = "已登记"
+
+
+def write_result(p: Platform, roster: Roster, now: datetime) -> Roster:
+    """Make the workbook and put it under the results' prefix. Raises FileRefused, Contended, Unavailable."""
+    sheet = Reading(p, roster, now)
+    file = p.workbooks.result(sheet.rows(), sheet.header.number, _outcomes(p, roster), summary=_summary(roster))
+    with file:
+        p.files.write(result_key(roster.roster_id), file, XLSX)
+    for _ in range(TRIES):
+        after = go(roster, roster.state, result_at=now)
+        try:
+            p.rosters.change(after)
+            return after
+        except (StaleRow, WriteConflict):
+            fresh = p.rosters.read(roster.roster_id)
+            if fresh is None or fresh.state is not roster.state or fresh.result_at is not None:
+                return fresh or roster  # it is being withdrawn by now, or another run was quicker
+            roster = fresh
+    raise Contended()
+
+
+def result_of(p: Platform, roster: Roster, now: datetime) -> Download:
+    """Where the result may be fetched for some minutes. Raises ResultNotReady."""
+    if roster.state not in OVER or roster.result_at is None:
+        raise ResultNotReady(state=roster.state)
+    stem = roster.file_name.rsplit(".", 1)[0]
+    return p.files.download_url(result_key(roster.roster_id), f"{stem}-结果.xlsx", now)
+
+
+def template_of(p: Platform, kind: Kind, now: datetime) -> Download:
+    """Where the workbook to fill in may be fetched; it is made when it is first asked for."""
+    schema = SCHEMAS[kind]
+    key = f"{TEMPLATES}{kind}-{schema.version}.xlsx"
+    if not p.files.exists(key):
+        with p.workbooks.template(schema) as file:
+            p.files.write(key, file, XLSX)
+    return p.files.download_url(key, f"{schema.title}-{schema.version}.xlsx", now)
+
+
+def _outcomes(p: Platform, roster: Roster) -> Iterator[Outcome]:
+    taken = {row.number: row for row in withdrawn(p, roster.roster_id)} if roster.withdrawal else {}
+    for chunk in marks(p, roster.roster_id):
+        for row in chunk.rows:
+            if row.number in taken:
+                revoked, state = taken[row.number].revoked, taken[row.number].state
+                reason = "" if revoked else f"券的状态为“{STATE_ZH[state]}”，未作废。"
+                yield Outcome(row.number, "已撤回" if revoked else "未撤回", reason, refused=not revoked)
+            else:
+                refused = row.verdict is not Verdict.ISSUED and row.verdict is not Verdict.SAME
+                yield Outcome(row.number, _result(roster, row), row.zh or _WHY_ZH.get(row.verdict, ""), refused)
+
+
+def _result(roster: Roster, row: RowVerdict) -> str:
+    if row.verdict is Verdict.ISSUED:
+        if roster.dry_run:
+            return "可发放（试运行）"
+        if roster.kind is not Kind.VOUCHERS:
+            return _RECORDED_ZH
+    return VERDICT_ZH[row.verdict]
+
+
+def _summary(roster: Roster) -> list[tuple[str, str]]:
+    counts = roster.counts
+    said = [
+        ("名单编号", roster.roster_id),
+        ("文件", roster.file_name),
+        ("状态", _STATE_ZH.get(roster.state, roster.state)),
+        ("人员行数", str(roster.rows if roster.rows is not None else counts.read)),
+        ("其中隐藏行", str(roster.hidden_rows)),
+        *((VERDICT_ZH[verdict], str(getattr(counts, verdict))) for verdict in Verdict),
+    ]
+    if roster.withdrawal:
+        said += [("已撤回", str(roster.withdrawal.revoked)), ("未撤回", str(roster.withdrawal.kept))]
+    if roster.finished_at:
+        said.append(("完成时间", calendar.to_text(roster.finished_at)))
+    return said
