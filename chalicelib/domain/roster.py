@@ -16,6 +16,8 @@ from chalicelib.domain.voucher import State
 
 MOST_BYTES = 50 * 1024 * 1024
 MOST_ROWS = 500_000
+MOST_ROWS_AT_ONCE = 20_000
+"""Of a roster that is issued all or nothing: it is judged as a whole within one run."""
 MOST_TRIES = 20
 """After so many runs in a row that brought nothing, an errand is given up and an alarm rings."""
 
@@ -189,7 +191,7 @@ class Roster:
     ``institution_id``: who submitted it, where an institution did. ``done_until``: the last row of the sheet that is
     done. ``rows``: rows with people on them, once the file was read through. ``decided_by``, ``decided_for``: the
     operator who lets it be worked off, and by which client. ``all_or_nothing``: rows are judged first, then issued, if
-    none was refused.
+    none was refused; ``reserved``: units that are set aside for that, ``held_back``: some was.
     """
 
     roster_id: str
@@ -207,6 +209,7 @@ class Roster:
     dry_run: bool = False
     all_or_nothing: bool = False
     reserved: int | None = None
+    held_back: bool = False
     object_key: str | None = None
     object_version: str | None = None
     counts: Counts = field(default_factory=Counts)
@@ -236,7 +239,9 @@ def go(roster: Roster, state: RosterState, **changes: object) -> Roster:
 
 
 def enter(roster: Roster, chunk: Chunk, now: datetime) -> Roster:
-    """The roster with one more chunk done."""
+    """The roster with one more chunk done; no row is ever done twice."""
+    if any(not roster.done_until < row.number <= chunk.until for row in chunk.rows):
+        raise AssertionError(f"roster {roster.roster_id}: a chunk until {chunk.until} after {roster.done_until}")
     return go(
         roster,
         RosterState.RUNNING,

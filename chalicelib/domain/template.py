@@ -98,9 +98,10 @@ class Terms:
 class Template:
     """A template's head row.
 
-    ``shards`` counts those that exist. ``unallotted`` stock is on its way to a shard (all of it, in a draft). ``gate``
-    grows with every opening and shutting, so that a late shard write of an older act finds itself overtaken;
-    ``gate_reached`` follows when every shard has it, ``released`` when a closed template's shards are empty.
+    ``shards`` counts those that exist. ``unallotted`` stock is on its way to a shard (all of it, in a draft); of it
+    ``set_aside`` waits for rosters that are issued as a whole. ``gate`` grows with every opening and shutting, so that
+    a late shard write of an older act finds itself overtaken; ``gate_reached`` follows when every shard has it,
+    ``released`` when a closed template's shards are empty.
     """
 
     template_id: str
@@ -113,6 +114,7 @@ class Template:
     quantity: int
     made_at: datetime
     unallotted: int = 0
+    set_aside: int = 0
     shards: int = 0
     gate: int = 0
     gate_reached: int = 0
@@ -283,18 +285,47 @@ def allotments(template: Template, shards: Sequence[Shard], most: int) -> dict[i
     unevenly levels out. A closed template's stock goes to shard 0, to be released there.
     """
     if template.state is TemplateState.CLOSED:
-        return {0: template.unallotted}
+        return {0: to_deal(template)}
     wanted = max(shards_wanted(template.quantity, template.peak_claims), len(shards))
     remaining = {s.number: s.remaining for s in shards}
     levels = sorted((remaining.get(n, 0), n) for n in range(wanted))
     # New shards are numbered without gaps: a chunk that is cut off takes the lowest numbers of equal level first.
     filled, poured = 1, levels[0][0]
-    while filled < wanted and levels[filled][0] * filled - poured < template.unallotted:
+    while filled < wanted and levels[filled][0] * filled - poured < to_deal(template):
         poured += levels[filled][0]
         filled += 1
-    level, rest = divmod(template.unallotted + poured, filled)
+    level, rest = divmod(to_deal(template) + poured, filled)
     deals = {n: level + (1 if i < rest else 0) - had for i, (had, n) in enumerate(levels[:filled])}
     return dict(sorted((n, q) for n, q in deals.items() if q > 0)[:most])
+
+
+def to_deal(template: Template) -> int:
+    """The unallotted stock that goes to shards now; once closed, also what was set aside."""
+    kept = 0 if template.state is TemplateState.CLOSED else template.set_aside
+    return template.unallotted - kept
+
+
+def set_aside(template: Template, shards: Iterable[Shard], units: int, most: int) -> tuple[Template, dict[int, int]]:
+    """Take units back from the fullest shards, ``most`` of them at once, for a roster that is issued as a whole: the
+    template after it, and how many of which shard. They may be fewer than were asked for."""
+    taken: dict[int, int] = {}
+    for shard in sorted(shards, key=lambda one: -one.remaining)[:most]:
+        some = min(units - sum(taken.values()), shard.remaining)
+        if some > 0:
+            taken[shard.number] = some
+    units = sum(taken.values())
+    after = _next(template, unallotted=template.unallotted + units, set_aside=template.set_aside + units)
+    return after, taken
+
+
+def use_aside(template: Template, units: int) -> Template:
+    """Units that were set aside become vouchers of a shard."""
+    return _next(template, unallotted=template.unallotted - units, set_aside=template.set_aside - units)
+
+
+def give_back_aside(template: Template, units: int) -> Template:
+    """Units that were set aside and are not needed go to the shards again; a closed template has dealt them already."""
+    return _next(template, set_aside=template.set_aside - min(units, template.set_aside))
 
 
 def deal(template: Template, deals: Mapping[int, int]) -> Template:
@@ -302,6 +333,7 @@ def deal(template: Template, deals: Mapping[int, int]) -> Template:
     return _next(
         template,
         unallotted=template.unallotted - sum(deals.values()),
+        set_aside=0 if template.state is TemplateState.CLOSED else template.set_aside,
         shards=max(template.shards, *(n + 1 for n in deals)),
     )
 
@@ -325,7 +357,7 @@ def is_settled(template: Template) -> bool:
     if template.state is TemplateState.DRAFT:
         return True
     closed = template.state is TemplateState.CLOSED
-    return template.gate_reached == template.gate and (template.released if closed else template.unallotted == 0)
+    return template.gate_reached == template.gate and (template.released if closed else to_deal(template) == 0)
 
 
 def reached(template: Template) -> Template:

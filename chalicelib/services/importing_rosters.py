@@ -7,7 +7,7 @@ on from there. What the marks say of the rows is what happened.
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain, islice
 from typing import Protocol
@@ -33,6 +33,7 @@ from chalicelib.services.ports import Platform
 from chalicelib.services.reading_marks import marks
 from chalicelib.services.reading_rosters import Reading
 from chalicelib.services.reporting_rosters import write_result
+from chalicelib.services.weighing_rosters import HeldBack, release, weigh
 from chalicelib.services.withdrawing_rosters import carry_out_withdrawal
 
 TRIES = 12
@@ -92,11 +93,19 @@ def _work_off(
 ) -> Run:
     sheet = Reading(p, roster, moment())
     roster = _count(p, roster, sheet)
+    if roster.all_or_nothing and not roster.dry_run and roster.state in AT_WORK:
+        try:
+            weighed = weigh(p, roster, sheet, _actor_of(p, roster), moment, may_go_on)
+        except EligibilityServiceUnavailable:
+            return _pause(p, roster, errand, moment(), 0)
+        if weighed is None:
+            return Run("handed_on", roster, 0, RosterErrand(roster.roster_id, errand.tried + 1))
+        roster = weighed
     rows = rows_of(p, roster)
     left = _after(p, roster, sheet, rows)
     window, chunks, waiting = FIRST_WINDOW, 0, deque[Entry]()
     while roster.state in AT_WORK:
-        waiting.extend(islice(left, max(0, window - len(waiting))))
+        _fill(waiting, left, window, roster.done_until)
         if not waiting:
             roster = _finish(p, roster, moment())
             break
@@ -111,7 +120,10 @@ def _work_off(
 
 
 def _report(p: Platform, roster: Roster, moment: Callable[[], datetime], chunks: int) -> Run:
-    """It is over: its result is written; of a long one by a run of its own, which has all the time that there is."""
+    """It is over: what was set aside for it goes back, and its result is written; of a long one by a run of its own,
+    which has all the time that there is."""
+    if roster.state in OVER and roster.reserved:
+        roster = release(p, roster)
     if roster.state not in OVER or roster.result_at is not None or roster.object_version is None:
         return Run(f"nothing_to_do_{roster.state}", roster, chunks)
     if chunks and (roster.rows or 0) > MOST_REPORTED_AT_ONCE:
@@ -146,7 +158,13 @@ def _refuse(p: Platform, roster: Roster, refused: FileRefused, now: datetime) ->
 def rows_of(p: Platform, roster: Roster) -> Rows:
     """Who judges them."""
     assert roster.kind is Kind.VOUCHERS
-    return VoucherRows(p, roster, _actor(p, roster.decided_for or roster.app_key, roster.decided_by))
+    if roster.held_back:
+        return HeldBack(VoucherRows(p, replace(roster, dry_run=True), _actor_of(p, roster)))
+    return VoucherRows(p, roster, _actor_of(p, roster))
+
+
+def _actor_of(p: Platform, roster: Roster) -> Actor:
+    return _actor(p, roster.decided_for or roster.app_key, roster.decided_by)
 
 
 def _actor(p: Platform, app_key: str, operator_id: str | None) -> Actor:
@@ -210,7 +228,9 @@ def _do_chunk(
             until = judged.rows[-1].number
             chunk = Chunk(roster.roster_id, roster.done_until, until, judged.rows)
             after = enter(roster, chunk, now)
-            p.rosters.record_chunk(after, chunk, () if roster.dry_run else judged.made)
+            if judged.aside is not None:
+                after = replace(after, reserved=(after.reserved or 0) - len(judged.made))
+            p.rosters.record_chunk(after, chunk, () if roster.dry_run else judged.made, judged.aside)
         except (StaleRow, VoucherExists, WriteConflict):
             roster = _as_it_is(p, roster)
             if roster.state not in AT_WORK:
@@ -238,6 +258,16 @@ def _as_it_is(p: Platform, roster: Roster) -> Roster:
     fresh = p.rosters.read(roster.roster_id)
     assert fresh is not None, "a roster is never deleted"
     return fresh
+
+
+def _fill(waiting: deque[Entry], left: Iterator[Entry], window: int, done_until: int) -> None:
+    """As many as the window has room for; what another run has done meanwhile is passed over."""
+    while len(waiting) < window:
+        entry = next(left, None)
+        if entry is None:
+            return
+        if entry.number > done_until:
+            waiting.append(entry)
 
 
 def _drop(waiting: deque[Entry], done_until: int) -> None:

@@ -21,7 +21,7 @@ from chalicelib.domain.person import CountKey, Person, Profile
 from chalicelib.domain.region import Rules
 from chalicelib.domain.roster import Roster, RowVerdict, Verdict, content
 from chalicelib.domain.sheets import Entry
-from chalicelib.domain.template import Template, Terms, check_open_for_issue, check_place
+from chalicelib.domain.template import Template, Terms, check_open_for_issue, check_place, use_aside
 from chalicelib.domain.voucher import ENDED, Voucher
 from chalicelib.services.cataloguing import find_course, find_institution, rules_in_force
 from chalicelib.services.identifying import Named, identity_keys, new_person
@@ -43,11 +43,12 @@ _NOT_COMPARED = {"id_type", "remark"}
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The rows of a chunk, a first part of those that were given, and the vouchers that it makes. ``taken``: by whom,
-    and with what content."""
+    """The rows of a chunk, a first part of those that were given, and the vouchers that it makes. ``aside``: the
+    template after it, where they are made of units that were set aside. ``taken``: by whom, and with what content."""
 
     rows: tuple[RowVerdict, ...]
     made: tuple[NewVoucher, ...] = ()
+    aside: Template | None = None
     taken: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -76,6 +77,7 @@ class VoucherRows:
         self._template_id = roster.template_id
         self._actor = actor
         self._remaining: dict[int, int] | None = None
+        self._aside = roster.reserved
         self._turn = 0
         self._seen: dict[str, str] = {}
         self._places: dict[tuple[str, str, int], DomainError | None] = {}
@@ -208,7 +210,8 @@ class VoucherRows:
         verdicts: list[RowVerdict] = []
         made: list[NewVoucher] = []
         taken: dict[str, str] = {}  # content, by identity and by person
-        units = self._units(template) if any(row.wanted for row in rows) else []
+        takers = sum(row.wanted is not None for row in rows)
+        units = self._units(template, takers if self._roster.dry_run else min(takers, ROOM // 2)) if takers else []
         room = ROOM
         for row in rows:
             if row.named is None:
@@ -222,10 +225,14 @@ class VoucherRows:
                 verdicts.append(self._of_standing(row, row.standing, now))
             elif row.wanted is None:
                 verdicts.append(refusal(row.entry.number, row.refused or SoldOut()))
-            elif not units and sum((self._remaining or {}).values()) > len(made):
+            elif not units and self._left() > len(made) and not self._roster.dry_run:
                 break  # the rest is of shards for which this chunk has no room
             elif not units:
                 verdicts.append(refusal(row.entry.number, SoldOut()))
+            elif self._roster.dry_run:
+                units.pop(0)
+                taken |= dict.fromkeys(same_person, row.content)
+                verdicts.append(RowVerdict(row.entry.number, Verdict.ISSUED))
             else:
                 new = self._new_voucher(row, row.named, row.wanted, units[0], template, terms, now)
                 if new.actions > room:
@@ -235,28 +242,38 @@ class VoucherRows:
                 taken |= dict.fromkeys(same_person, row.content)
                 made.append(new)
                 verdicts.append(RowVerdict(row.entry.number, Verdict.ISSUED, new.voucher.voucher_id))
-        return Judged(tuple(verdicts), tuple(made), taken)
+        aside = use_aside(template, len(made)) if made and self._aside is not None else None
+        return Judged(tuple(verdicts), tuple(made), aside, taken)
 
-    def _units(self, template: Template) -> list[int]:
-        """Shards for as many vouchers as a chunk can make, in the order in which they are taken: of one shard where one
-        has enough, another one each time, so that later steps spread."""
+    def _units(self, template: Template, most: int) -> list[int]:
+        """Shards for so many vouchers, as far as there are units, in the order in which they are taken: of one shard
+        where one has enough, another one each time, so that later steps spread."""
+        self._turn += 1
+        if self._aside is not None:
+            return [self._turn % template.shards] * min(most, self._aside)
         if self._remaining is None or not (self._remaining or self._roster.dry_run):
             self._remaining = {one.number: one.remaining for one in self._p.templates.shards(template) if one.remaining}
             if self._roster.dry_run:
                 self._lower(self._roster.counts.issued)
-        self._turn += 1
-        most = ROOM // 2
         numbers = sorted(self._remaining)
         turned = [numbers[(self._turn + i) % len(numbers)] for i in range(len(numbers))]
-        enough = [number for number in turned if self._remaining[number] >= most]
-        fullest = sorted(turned, key=self._remaining.__getitem__, reverse=True)[:MOST_SHARDS]
-        return [number for number in enough[:1] or fullest for _ in range(min(self._remaining[number], most))][:most]
+        enough = [number for number in turned if self._remaining[number] >= most][:1]
+        several = sorted(turned, key=self._remaining.__getitem__, reverse=True)
+        # What is only promised is taken out of no shard: it may be of any.
+        chosen = enough or (several if self._roster.dry_run else several[:MOST_SHARDS])
+        return [number for number in chosen for _ in range(min(self._remaining[number], most))][:most]
+
+    def _left(self) -> int:
+        return sum((self._remaining or {}).values())
 
     def note(self, judged: Judged) -> None:
         """The chunk stands: its vouchers are out of the stock, and of a dry run its people are known."""
+        if self._aside is not None:
+            self._aside -= len(judged.made)
         for new in judged.made:
             self._lower(1, new.voucher.shard)
         if self._roster.dry_run:
+            self._lower(sum(row.verdict is Verdict.ISSUED for row in judged.rows))
             self._seen |= judged.taken
 
     def remember(self, entry: Entry) -> None:

@@ -577,9 +577,22 @@ class Rosters(Protocol):
         """Replace version ``after.version - 1``. Raises RequestSeen, StaleRow."""
         ...
 
-    def record_chunk(self, after: Roster, chunk: Chunk, made: Sequence[NewVoucher] = ()) -> None:
+    def record_chunk(
+        self, after: Roster, chunk: Chunk, made: Sequence[NewVoucher] = (), aside: Template | None = None
+    ) -> None:
         """One transaction: the vouchers with their holders, their shards, the chunk's mark, the roster that it brings
-        forward. Raises StaleRow, VoucherExists, ShardRefused, WriteConflict, Unavailable (outcome unknown)."""
+        forward; and the template, where they are made of units that were set ``aside``.
+
+        Raises StaleRow, VoucherExists, ShardRefused, WriteConflict, Unavailable (outcome unknown).
+        """
+        ...
+
+    def set_aside(self, after: Roster, head: Template, taken: Mapping[int, int]) -> None:
+        """One transaction: units of these shards wait on the template for it. Raises StaleRow, WriteConflict."""
+        ...
+
+    def give_back(self, after: Roster, head: Template) -> None:
+        """One transaction: the template need not keep units for the roster any more. Raises StaleRow, WriteConflict."""
         ...
 
     def record_withdrawal(self, after: Roster, chunk: WithdrawnChunk, steps: Sequence[tuple[Voucher, Voucher]]) -> None:

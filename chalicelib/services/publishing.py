@@ -266,7 +266,7 @@ def _settle_a_step(templates: Templates, template: Template) -> None:
     behind = [shard.number for shard in shards if shard.gate < template.gate]
     if behind:
         templates.set_gate(template, behind)
-    if template.unallotted:
+    if rules.to_deal(template):
         deals = rules.allotments(template, shards, BUSY_SHARDS_AT_ONCE if shards else NEW_SHARDS_AT_ONCE)
         known = {shard.number for shard in shards}
         new = [rules.new_shard(template, number, deals[number]) for number in deals if number not in known]

@@ -1,9 +1,13 @@
 """People and their vouchers. Once per person and template is the primary key itself."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from itertools import groupby
 from typing import Any
+
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
 
 from chalicelib.domain.amendment import Amendment
 from chalicelib.domain.eligibility import Enlisted
@@ -287,20 +291,30 @@ def put_new_voucher(tx: Transaction, new: NewVoucher) -> None:
 def take_from_shards(tx: Transaction, made: Sequence[Voucher]) -> None:
     """Add what these vouchers of one template take out of its shards: each shard once, only while it is open by the
     same terms and has as many."""
-    for number, group in groupby(sorted(made, key=_shard_of), key=_shard_of):
-        vouchers = list(group)
-        one = vouchers[0]
-        in_stock = (
-            (ShardRow.open == True)  # noqa: E712
-            & (ShardRow.terms == one.terms_version)
-            & (ShardRow.remaining >= len(vouchers))
-        )
-        tx.update(
-            ShardRow(keys.shard(one.template_id, number), keys.SHARD),
-            move(total(movement(None, voucher.state, voucher.ceiling_fen) for voucher in vouchers)),
-            in_stock,
-            lambda item: ShardRefused(to_shard(item) if item else None),
-        )
+    for vouchers in _by_shard(made):
+        moved = move(total(movement(None, one.state, one.ceiling_fen) for one in vouchers))
+        _update_open_shard(tx, vouchers[0], moved, ShardRow.remaining >= len(vouchers))
+
+
+def bring_to_shards(tx: Transaction, made: Sequence[Voucher]) -> None:
+    """Add these vouchers of one template to its shards, with the units that they are made of: those were set aside."""
+    for vouchers in _by_shard(made):
+        units, fen = len(vouchers), sum(one.ceiling_fen for one in vouchers)
+        moved = total(movement(None, one.state, one.ceiling_fen) for one in vouchers)
+        brought = replace(moved, remaining=moved.remaining + units, reserved_fen=moved.reserved_fen + fen)
+        _update_open_shard(tx, vouchers[0], [*move(brought), ShardRow.quantity.add(units)])
+
+
+def _by_shard(made: Sequence[Voucher]) -> list[list[Voucher]]:
+    return [list(group) for _, group in groupby(sorted(made, key=_shard_of), key=_shard_of)]
+
+
+def _update_open_shard(tx: Transaction, one: Voucher, actions: list[Action], *more: Condition) -> None:
+    condition = (ShardRow.open == True) & (ShardRow.terms == one.terms_version)  # noqa: E712
+    for another in more:
+        condition = condition & another
+    row = ShardRow(keys.shard(one.template_id, one.shard), keys.SHARD)
+    tx.update(row, actions, condition, lambda item: ShardRefused(to_shard(item) if item else None))
 
 
 def put_step(tx: Transaction, before: Voucher, after: Voucher) -> None:

@@ -1,16 +1,18 @@
 """Rosters and the marks of their chunks, in the casework table."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from chalicelib.domain.calendar import to_text
 from chalicelib.domain.outcomes import Mark, NewVoucher, Page, StaleRow
 from chalicelib.domain.roster import Chunk, Roster, WithdrawnChunk
+from chalicelib.domain.template import Template
 from chalicelib.domain.voucher import Voucher
 from chalicelib.storage import keys
 from chalicelib.storage.marks import put_mark
-from chalicelib.storage.people import move_shards, put_new_voucher, put_step, take_from_shards
+from chalicelib.storage.people import bring_to_shards, move_shards, put_new_voucher, put_step, take_from_shards
 from chalicelib.storage.rows import CaseworkRow, from_body, text, to_body
 from chalicelib.storage.tables import Tables
+from chalicelib.storage.templates import replace_head, take_back_from_shards
 from chalicelib.storage.transaction import Transaction, always
 
 
@@ -51,7 +53,9 @@ class RosterStore:
         _replace(tx, after)
         tx.commit()
 
-    def record_chunk(self, after: Roster, chunk: Chunk, made: Sequence[NewVoucher] = ()) -> None:
+    def record_chunk(
+        self, after: Roster, chunk: Chunk, made: Sequence[NewVoucher] = (), aside: Template | None = None
+    ) -> None:
         tx = Transaction(self._tables)
         # First of all: where another run was quicker, nothing else that is wrong matters.
         _replace(tx, after)
@@ -59,7 +63,25 @@ class RosterStore:
         tx.put(row, CaseworkRow.subject.does_not_exist(), always(StaleRow()))
         for new in made:
             put_new_voucher(tx, new)
-        take_from_shards(tx, [new.voucher for new in made])
+        vouchers = [new.voucher for new in made]
+        if aside is None:
+            take_from_shards(tx, vouchers)
+        else:
+            replace_head(tx, aside)
+            bring_to_shards(tx, vouchers)
+        tx.commit()
+
+    def set_aside(self, after: Roster, head: Template, taken: Mapping[int, int]) -> None:
+        tx = Transaction(self._tables)
+        _replace(tx, after)
+        replace_head(tx, head)
+        take_back_from_shards(tx, head, taken)
+        tx.commit()
+
+    def give_back(self, after: Roster, head: Template) -> None:
+        tx = Transaction(self._tables)
+        _replace(tx, after)
+        replace_head(tx, head)
         tx.commit()
 
     def record_withdrawal(self, after: Roster, chunk: WithdrawnChunk, steps: Sequence[tuple[Voucher, Voucher]]) -> None:

@@ -88,7 +88,7 @@ class TemplateStore:
         tx = Transaction(self._tables)
         if mark:
             put_mark(tx, mark)
-        self._replace(tx, after)
+        replace_head(tx, after)
         if posted:
             post_to_account(tx, *posted)
         if listing:
@@ -104,7 +104,7 @@ class TemplateStore:
 
     def deal(self, after: Template, deals: Mapping[int, int], new: Sequence[Shard]) -> None:
         tx = Transaction(self._tables)
-        self._replace(tx, after)
+        replace_head(tx, after)
         for shard in new:
             tx.put(_shard_row(shard), ShardRow.subject.does_not_exist(), always(StaleRow()))
         for shard_number, quantity in deals.items():
@@ -141,7 +141,7 @@ class TemplateStore:
     ) -> None:
         tx = Transaction(self._tables)
         put_mark(tx, mark)
-        self._replace(tx, after)
+        replace_head(tx, after)
         absent = ListedRow.subject.does_not_exist()
         subject = keys.template(after.template_id)
         row = ListedRow(subject, keys.terms_item(terms.version), version=1, body=to_body(terms))
@@ -171,9 +171,6 @@ class TemplateStore:
         tx.put(_shard_row(after), ShardRow.version == before.version, always(StaleRow()))
         tx.commit()
 
-    def _replace(self, tx: Transaction, after: Template) -> None:
-        tx.put(_template_row(after), ListedRow.version == after.version - 1, always(StaleRow()))
-
     def _read(self, template_id: str) -> Template | None:
         item = self._tables.get(ListedRow, keys.template(template_id), keys.HEAD)
         return from_body(Template, text(item, "body")) if item else None
@@ -202,6 +199,24 @@ def _amendment_row(amendment: Amendment) -> ListedRow:
 def put_progress(tx: Transaction, after: Amendment) -> None:
     """Add what an amendment's job has done to the transaction that does it."""
     tx.put(_amendment_row(after), ListedRow.version == after.version - 1, always(StaleRow()))
+
+
+def replace_head(tx: Transaction, after: Template) -> None:
+    """Add the template's next version to a transaction."""
+    tx.put(_template_row(after), ListedRow.version == after.version - 1, always(StaleRow()))
+
+
+def take_back_from_shards(tx: Transaction, head: Template, taken: Mapping[int, int]) -> None:
+    """Add to a transaction that units of these shards go back to the template."""
+    for shard_number, units in taken.items():
+        actions = [
+            ShardRow.version.add(1),
+            ShardRow.quantity.add(-units),
+            ShardRow.remaining.add(-units),
+            ShardRow.reserved_fen.add(-units * head.ceiling_fen),
+        ]
+        row = ShardRow(keys.shard(head.template_id, shard_number), keys.SHARD)
+        tx.update(row, actions, ShardRow.remaining >= units, always(StaleRow()))
 
 
 def check_head(tx: Transaction, head: Template) -> None:

@@ -434,6 +434,66 @@ class TestTriedOnly:
         world.check_laws()
 
 
+class TestAllOrNothing:
+    def test_given_one_row_that_is_refused_when_imported_then_nobody_has_one(self, world: World) -> None:
+        template, people = directed(world), [a_person() for _ in range(40)]
+        rows = [*(row_of(one) for one in people), ["测试乙", "12345", "", ""]]
+
+        roster = import_roster(world, template, rows, all_or_nothing=True)
+
+        assert verdicts(world, roster) == [("refused", "not_all")] * 40 + [("refused", "length")]
+        assert vouchers_of(world, template, people) == []
+        world.check_laws()
+
+    def test_given_fewer_units_than_rows_when_imported_then_nobody_has_one(self, world: World) -> None:
+        template, people = directed(world, 5), [a_person() for _ in range(6)]
+
+        roster = import_roster(world, template, [row_of(one) for one in people], all_or_nothing=True)
+
+        assert verdicts(world, roster) == [("refused", "not_all")] * 5 + [("refused", "sold_out")]
+        assert world.stock(template).remaining == 5
+        world.check_laws()
+
+    def test_given_units_for_all_when_imported_then_set_aside_before_and_out_of_reach_of_others(
+        self, world: World
+    ) -> None:
+        template, people = directed(world, 70, peak_claims=36), [a_person() for _ in range(60)]
+        roster, arrived = put_roster(world, template, [row_of(one) for one in people], all_or_nothing=True)
+        receive(world, arrived)
+        carry_on(world, roster.roster_id, chunks=2)
+        world.check_laws()
+        half = roster_of(world, roster)
+        assert (half.counts.issued, half.reserved) == (31, 29)
+
+        other = import_roster(world, template, [row_of(a_person()) for _ in range(15)])
+
+        assert other.counts == Counts(issued=10, refused=5)
+        world.check_laws()
+        carry_on(world, roster.roster_id)
+        assert (roster_of(world, roster).counts, roster_of(world, roster).reserved) == (Counts(issued=60), 0)
+        assert world.stock(template).remaining == 0
+        world.check_laws()
+
+    @pytest.mark.parametrize("end", ["cancelled", "closed"])
+    def test_given_units_set_aside_when_it_ends_on_the_way_then_they_are_back(self, world: World, end: str) -> None:
+        template, people, p = directed(world, 70), [a_person() for _ in range(60)], world.platform
+        roster, arrived = put_roster(world, template, [row_of(one) for one in people], all_or_nothing=True)
+        receive(world, arrived)
+        carry_on(world, roster.roster_id, chunks=2)
+
+        if end == "closed":
+            world.act(publishing.close_template, template)
+        else:
+            submitting_rosters.cancel_roster(p, roster.roster_id, "停", **world.by(world.bureau))
+        world.check_laws()
+        carry_on(world, roster.roster_id)
+
+        stock, head = world.stock(template), world.template(template.template_id)
+        assert (stock.unallotted, head.set_aside, roster_of(world, roster).reserved) == (0, 0, 0)
+        assert stock.remaining + stock.released == 70 - 31
+        world.check_laws()
+
+
 class TestService:
     def test_given_a_service_when_imported_then_asked_in_batches_and_its_word_counts(self, world: World) -> None:
         server = sample_server()
