@@ -94,7 +94,7 @@ def put_roster(
 ) -> tuple[Roster, Arrived]:
     """Declare a roster and put its file; nobody has been told yet."""
     by, p = actor or world.bureau, world.platform
-    _know(world, by)
+    know(world, by)
     data = rows if isinstance(rows, bytes) else workbook(rows)
     declaration = Declaration(
         kind=kind,
@@ -162,7 +162,7 @@ def files_of(world: World) -> RememberedFiles:
     return files
 
 
-def _know(world: World, actor: Actor) -> None:
+def know(world: World, actor: Actor) -> None:
     """The import asks the catalogue who lets it issue."""
     catalogue = world.platform.catalogue
     if catalogue.clients.get(actor.app_key) is None:
