@@ -32,7 +32,7 @@ PICTURES = ROOT / "docs" / "pictures"
 FONTS = "'Noto Sans SC','Source Han Sans SC','PingFang SC','Microsoft YaHei','WenQuanYi Micro Hei',sans-serif"
 UNIT, LINE, GUTTER = 7, 26, 34
 """Pixels: one Latin letter, one row, the row numbers' column."""
-WIDEST = 46
+WIDEST = 64
 """Letters; a wider column is drawn narrower, and its text cut."""
 BARE, GRID, FRAME = "#ffffff", "#d4d4d4", "#f3f3f3"
 A_LONG_NUMBER = re.compile(r"(?<![0-9A-Za-z])[0-9]{10,17}[0-9Xx](?![0-9A-Za-z])")
@@ -67,7 +67,7 @@ def a_result() -> bytes:
         ("未发放", "证件号码校验位不符，请核对原件。"),
         ("已发放", ""),
         ("未发放", "与第3行证件号码相同，每人只填写一次。"),
-        ("未发放", "证件号码是数字格式，第15位以后的数字已丢失，请改为文本后重新填写。"),
+        ("未发放", "证件号码是数字格式，第15位以后已丢失，请以文本重新填写。"),
     )
     rows = [RawRow(1, ("广州第1期培训券花名册",)), RawRow(2, ("序号", *(column.title for column in VOUCHERS.columns)))]
     outcomes = []
@@ -86,10 +86,17 @@ def _cell(column: Column, number: int) -> Cell:
         case "name":
             return person.name
         case "id_number":
-            return person.id_number
+            return _as_typed(person.id_number, number)
         case "mobile":
             return person.mobile
     return column.choices[0][0] if column.choices else column.example
+
+
+def _as_typed(id_number: str, number: int) -> Cell:
+    """What is wrong with rows 5 and 8: the last digit, and a cell that is a number."""
+    if number == 5:
+        return id_number[:-1] + ("1" if id_number[-1] != "1" else "2")
+    return float(id_number[:-3] + "000") if number == 8 else id_number
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -181,19 +188,23 @@ def drawn(data: bytes, title: str, *, blank: int) -> str:
         f'<path fill="{FRAME}" d="M0 0h{width}v{LINE}H0zM0 0h{GUTTER}v{height - LINE}H0z"/>',
     ]
     plain = Look(BARE, "#000000", bold=False, italic=False)
-    for row, cells in enumerate(rows):
-        for column, cell in enumerate(cells):
-            look = page.looks.get((row, column), plain)
-            if look.fill != BARE:
-                box = f'x="{lefts[column]}" y="{LINE * (row + 1)}" width="{widths[column]}" height="{LINE}"'
-                parts.append(f'<rect {box} fill="{look.fill}"/>')
-            # A long text runs over the empty cells to its right, as in a spreadsheet.
-            end = next((i for i in range(column + 1, len(cells)) if cells[i] != ""), len(cells))
-            room = (lefts[end] - lefts[column]) // UNIT - 1
-            parts += _text(_fitted(_masked(str(cell)), room), lefts[column] + 4, row + 1, look)
+    for (row, column), look in sorted(page.looks.items(), key=lambda one: one[0]):
+        if look.fill != BARE:
+            box = f'x="{lefts[column]}" y="{LINE * (row + 1)}" width="{widths[column]}" height="{LINE}"'
+            parts.append(f'<rect {box} fill="{look.fill}"/>')
     lines = [f"M{left + 0.5} 0v{height - LINE}" for left in lefts]
     lines += [f"M0 {LINE * row + 0.5}h{width}" for row in range(1, len(rows) + 2)]
     parts.append(f'<path stroke="{GRID}" d="{"".join(lines)}"/>')
+    for row, cells in enumerate(rows):
+        for column, cell in enumerate(cells):
+            look, text = page.looks.get((row, column), plain), _masked(str(cell))
+            # A long text runs over the empty cells to its right, as in a spreadsheet.
+            end = next((i for i in range(column + 1, len(cells)) if cells[i] != ""), len(cells))
+            over = _breadth(text) * UNIT + 8 - widths[column]
+            if over > 0 and end > column + 1:
+                box = f'x="{lefts[column + 1] - 1}" y="{LINE * (row + 1) + 1}" width="{over}" height="{LINE - 1}"'
+                parts.append(f'<rect {box} fill="{look.fill}"/>')
+            parts += _text(_fitted(text, (lefts[end] - lefts[column]) // UNIT - 1), lefts[column] + 4, row + 1, look)
     quiet = Look(FRAME, "#666666", bold=False, italic=False)
     for column, left in enumerate(lefts[:-1]):
         parts += _text(chr(ord("A") + column), left + widths[column] // 2 - 4, 0, quiet)

@@ -25,6 +25,8 @@ KIND_PROPERTY, VERSION_PROPERTY = "roster_kind", "roster_version"
 """Names of the custom document properties (docProps/custom.xml) of a template."""
 
 MOST_ROWS = 1_048_576
+MEASURED = 100
+"""Rows of a roster from whose texts its columns get their widths."""
 MOST_UNITS = 32_767
 """UTF-16 code units in one cell."""
 MOST_LISTED, MOST_TITLE, MOST_MESSAGE = 255, 32, 255
@@ -257,7 +259,7 @@ def _returned(
     text, head, tinted = (workbook.add_format(one) for one in (_TEXT, _HEAD, _TINTED))
     above, header = _down_to(rows, header_number)
     at, replaced = _place(header)
-    row_number = 0
+    row_number, widths = 0, dict[int, int]()
     outcome = next(outcomes, None)
     for row in chain(above, [header], rows):
         assert row_number < row.number <= MOST_ROWS, f"row {row.number} after row {row_number}"
@@ -270,6 +272,9 @@ def _returned(
         if row.number >= header_number:
             cells += [""] * (at - len(cells))
             cells[at : at + replaced] = map(harmless, added)
+        if row_number <= header_number + MEASURED:
+            for i, cell in enumerate(cells if row_number >= header_number else ()):
+                widths[i] = max(widths.get(i, 0), _breadth(cell))
         format_ = head if row is header else tinted if own is not None and own.refused else text
         for i, cell in enumerate(cells):
             if cell:
@@ -277,10 +282,9 @@ def _returned(
             elif format_ is not text:
                 sheet.write_blank(row_number - 1, i, None, format_)
     assert outcome is None, f"an outcome of row {outcome.number}, which is not there"
-    for i, title in enumerate(header.cells):
-        sheet.set_column(i, i, min(40, max(12, _breadth(text_of(title)) + 3)), text)
-    sheet.set_column(at, at, 14, text)
-    sheet.set_column(at + 1, at + 1, 60, text)
+    widths |= {at: 12, at + 1: 60}
+    for i, width in widths.items():
+        sheet.set_column(i, i, min(60, max(8, width + 3)), text)
     sheet.freeze_panes(header_number, 0)
     sheet.ignore_errors({"number_stored_as_text": _EVERYWHERE})
     sheet.autofilter(header_number - 1, 0, max(row_number, header_number) - 1, at + 1)

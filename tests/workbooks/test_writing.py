@@ -245,6 +245,16 @@ class TestResult:
         assert 'ySplit="2" topLeftCell="A3"' in part(data, SHEET)
         assert '<autoFilter ref="A2:E3"/>' in part(data, SHEET)
 
+    def test_given_long_and_short_texts_when_shown_then_columns_are_wide_enough_and_no_wider_than_a_screen(
+        self,
+    ) -> None:
+        data = a_result([("长标题" * 30,), HEADER, (1, "测甲", "4" * 18), (2, "长" * 99, "乙")], issued(3), header=2)
+
+        widths = re.findall(r'<col min="(\d)" max="\d" width="([0-9.]+)"', part(data, SHEET))
+        assert [(column, round(float(width))) for column, width in widths] == [
+            ("1", 9), ("2", 61), ("3", 22), ("4", 16), ("5", 61),
+        ]  # fmt: skip
+
     def test_given_a_summary_when_read_then_it_stands_on_the_second_sheet(self) -> None:
         sheets = sheets_of(a_result([HEADER], summary=[("合计", "3"), ("备注", "=1+1")]))
 
