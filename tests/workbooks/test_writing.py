@@ -3,9 +3,14 @@
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+import tempfile
+import tracemalloc
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from io import BytesIO
+from itertools import chain
+from pathlib import Path
+from typing import BinaryIO
 from zipfile import ZipFile
 
 import pytest
@@ -94,6 +99,18 @@ class TestTemplate:
 
     def test_given_a_schema_when_written_twice_then_the_bytes_are_the_same(self) -> None:
         assert template_workbook(SCHEMA) == self.DATA
+        # Two files of one second would be alike even if it held the hour.
+        assert set(re.findall(r"W3CDTF.>(.*?)<", part(self.DATA, "docProps/core.xml"))) == {"2026-01-01T00:00:00Z"}
+
+    def test_given_required_columns_when_looked_at_then_their_heads_have_a_colour_of_their_own(self) -> None:
+        fills = {letter: format_codes(self.DATA, SHEET, f"{letter}1")[1] for letter in "ABCDEF"}
+
+        assert fills["B"] == fills["D"]
+        assert fills["A"] == fills["C"] == fills["E"] == fills["F"] != fills["B"]
+
+    def test_given_numbers_as_text_when_shown_then_no_cell_is_marked_as_wrong(self) -> None:
+        for data in (self.DATA, a_result([HEADER])):
+            assert '<ignoredError sqref="A1:XFD1048576" numberStoredAsText="1"/>' in part(data, SHEET)
 
     def test_given_a_template_when_read_then_header_and_sample_stand_on_its_first_sheet(self) -> None:
         sheets = sheets_of(self.DATA)
@@ -224,6 +241,11 @@ class TestResult:
 
         assert sheets_of(again) == sheets_of(once)
 
+    def test_given_a_title_above_the_result_s_columns_when_written_again_then_it_stays(self) -> None:
+        rows = [("花名册", "", "2026年"), ("姓名", "结果", "原因"), ("测甲", "旧", "旧")]
+
+        assert sheets_of(a_result(rows, issued(3), header=2))["名单"][0] == ["花名册", "", "2026年"]
+
     def test_given_a_stale_result_of_a_row_that_is_nobody_when_written_again_then_it_is_gone(self) -> None:
         rows = [("姓名", "结果", "原因"), ("", "已退回", "证件号码校验位不符"), ("测甲", "", "")]
 
@@ -277,6 +299,39 @@ class TestResult:
             a_result(rows, *outcomes, header=header)
 
 
+def peak_of(people: int, to: BinaryIO) -> int:
+    rows = chain([RawRow(1, HEADER)], (RawRow(n, (n, f"测{n}", "4" * 18)) for n in range(2, people + 2)))
+    tracemalloc.start()
+    try:
+        result_workbook(rows, 1, (issued(n) for n in range(2, people + 2)), summary=(), to=to)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_given_many_people_when_written_then_no_more_than_some_rows_are_ever_in_memory(tmp_path: Path) -> None:
+    with (tmp_path / "first.xlsx").open("wb") as file:
+        peak_of(1, file)  # loads what is loaded once
+
+    with (tmp_path / "many.xlsx").open("wb") as file:
+        assert peak_of(5_000, file) < 1_500_000
+
+
+def test_given_rows_that_break_off_when_written_then_no_temporary_file_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def rows() -> Iterator[RawRow]:
+        yield RawRow(1, HEADER)
+        assert list(tmp_path.rglob("*"))
+        raise OSError("the file is gone")
+
+    with pytest.raises(OSError, match="the file is gone"):
+        result_workbook(rows(), 1, iter(()), summary=(), to=BytesIO())
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("cell", "text"),
     [
@@ -323,7 +378,7 @@ def test_given_a_cell_when_told_then_it_is_what_one_would_see(cell: Cell, text: 
         ("𠮷" * 20_000, "𠮷" * 16_383),
         ("=" * 40_000, "'" + "=" * 32_766),
     ],
-    ids=ascii,
+    ids=lambda text: ascii(text)[:24],
 )
 def test_given_any_text_when_written_then_no_spreadsheet_computes_it_or_stumbles_over_it(
     text: str, written: str
