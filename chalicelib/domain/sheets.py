@@ -37,6 +37,13 @@ class Fault:
 class Column:
     name: str
     title: str
+    english: str = ""
+    aliases: tuple[str, ...] = ()
+    required: bool = False
+    kind: str = "text"
+    explanation: str = ""
+    example: str = ""
+    choices: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
