@@ -1,25 +1,52 @@
-"""STUB until the reader's own comes."""
+"""Sheets as they really come: find the header, tell people from footers, read each cell. domain.md §6.
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+A sheet is rows of cells, whatever file it came from. Nothing here judges a person: a row whose cells can be right comes
+out as values in their one form, any other with the faults that make it refused. No bad row stops another.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
-from chalicelib.domain.identifiers import InvalidIdentifier, normalise_name, parse_citizen_id
+from chalicelib.domain.identifiers import (
+    CitizenId,
+    InvalidIdentifier,
+    normalise_name,
+    normalise_number,
+    parse_citizen_id,
+    parse_mobile,
+    parse_uscc,
+)
 
 Cell = str | int | float | bool | date | datetime | time | timedelta | None
+ColumnKind = Literal["name", "id_number", "id_type", "mobile", "uscc", "date", "integer", "choice", "text"]
+LONGEST_NAME, LONGEST_TEXT = 100, 200
+FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2100, 12, 31)
+IGNORED = ("序号", "结果", "原因")
+"""Columns of nobody's: serial numbers, and what a result workbook says; it may be mended and put again."""
 
 
 @dataclass(frozen=True, slots=True)
 class RawRow:
+    """A row as it stands in the sheet: ``number`` from 1, cells from column A on.
+
+    ``merged``: columns (from 0) whose value stands in another cell of a merged range; ``unset``: those with a formula
+    that has no value.
+    """
+
     number: int
-    cells: Sequence[Cell]
+    cells: Sequence[Cell] = field(repr=False)
     hidden: bool = False
     merged: frozenset[int] = frozenset()
     unset: frozenset[int] = frozenset()
 
 
 class FileRefused(Exception):
+    """The file as a whole cannot be read; ``code`` is stable snake_case, the sentences tell what to do."""
+
     def __init__(self, code: str, zh: str, en: str) -> None:
         super().__init__(code)
         self.code, self.zh, self.en = code, zh, en
@@ -27,6 +54,8 @@ class FileRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
+    """Why a cell makes its row refused."""
+
     code: str
     column: str
     zh: str
@@ -35,12 +64,15 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Column:
+    """One column of a template. ``title`` and ``aliases`` are what its header may say; ``choices``: the words that a
+    cell may have, each with its code."""
+
     name: str
     title: str
     english: str = ""
     aliases: tuple[str, ...] = ()
     required: bool = False
-    kind: str = "text"
+    kind: ColumnKind = "text"
     explanation: str = ""
     example: str = ""
     choices: tuple[tuple[str, str], ...] = ()
@@ -56,46 +88,383 @@ class Schema:
 
 @dataclass(frozen=True, slots=True)
 class Header:
+    """Where the header stands, and in which column (from 0) each of the schema's is. ``unknown``: how many more."""
+
     number: int
     places: Mapping[str, int]
+    unknown: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
+    """A row with somebody on it. ``values`` by column: a CitizenId, a date, an integer, else text; none where empty."""
+
     number: int
     values: Mapping[str, Any] = field(repr=False)
-    faults: tuple[Fault, ...]
-    hidden: bool
+    faults: tuple[Fault, ...] = ()
+    hidden: bool = False
 
 
 class Sheet(Protocol):
-    """A file that was opened; its rows may be asked for again."""
+    """A file that was opened; its rows may be asked for again. ``kind``, ``version``: of the template that it was made
+    of, where it tells."""
 
-    def rows(self) -> Iterator[RawRow]: ...
+    kind: str | None
+    version: str | None
+
+    def rows(self) -> Iterator[RawRow]:
+        """Raises FileRefused."""
+        ...
 
 
-def find_header(rows: Sequence[RawRow], schema: Schema) -> Header:
-    for row in rows:
-        places = {c.name: i for c in schema.columns for i, cell in enumerate(row.cells) if cell == c.title}
-        if "id_number" in places:
-            return Header(row.number, places)
-    raise FileRefused("no_header", "没有表头", "no header")
+# --- the header -------------------------------------------------------------------------------------------------------
+
+
+def find_header(
+    rows: Sequence[RawRow], schema: Schema, *, kind: str | None = None, version: str | None = None
+) -> Header:
+    """The row of titles among the first rows: the one that names most of the schema's columns.
+
+    Raises FileRefused: wrong_template (of another kind), old_template, missing_columns, column_twice, no_header.
+    """
+    if kind is not None and kind != schema.kind:
+        raise FileRefused(
+            "wrong_template",
+            f"这不是“{schema.title}”的模板，请下载对应的模板填写。",
+            f"This is the template of another kind of list; fill in the one for: {schema.kind}.",
+        )
+    best = max((_read_titles(row, schema) for row in rows), key=lambda one: len(one.places), default=None)
+    required = [column for column in schema.columns if column.required]
+    if best is None or len(best.places) < min(2, len(required)):
+        titles = "、".join(column.title for column in required)
+        raise FileRefused(
+            "no_header",
+            f"没有找到表头。表头须含：{titles}。请使用模板填写。",
+            "No row of titles was found; fill in the template.",
+        )
+    missing = [column for column in required if column.name not in best.places]
+    if missing:
+        raise _lacks(missing, version, schema)
+    return best
+
+
+def _read_titles(row: RawRow, schema: Schema) -> Header:
+    places: dict[str, int] = {}
+    unknown = 0
+    twice: str | None = None
+    names = names_of(schema)
+    for i, cell in enumerate(row.cells):
+        if not isinstance(cell, str) or not cell.strip():
+            continue
+        title = plain_title(cell)
+        name = names.get(title) or names.get(_PARENTHESES.sub("", title))
+        if name is None:
+            unknown += title not in IGNORED
+        elif name in places:
+            twice = twice or cell
+        else:
+            places[name] = i
+    if twice is not None and len(places) > 1:
+        raise FileRefused(
+            "column_twice",
+            "表头中有两列表示同一项内容，请删除其中一列。",
+            "Two columns of the header mean the same; delete one of them.",
+        )
+    return Header(row.number, places, unknown)
+
+
+def names_of(schema: Schema) -> dict[str, str]:
+    """Each title that a header may have, in its plain form, and the column that it means."""
+    return {plain_title(title): one.name for one in schema.columns for title in (one.title, *one.aliases)}
+
+
+def plain_title(text: str) -> str:
+    """A title without line breaks, spaces, stars and colons; brackets are ASCII."""
+    return _TITLE_NOISE.sub("", unicodedata.normalize("NFKC", text)).lower()
+
+
+def _lacks(missing: Sequence[Column], version: str | None, schema: Schema) -> FileRefused:
+    titles = "、".join(column.title for column in missing)
+    names = ", ".join(column.english or column.name for column in missing)
+    if version is not None and version != schema.version:
+        return FileRefused(
+            "old_template",
+            f"模板版本 {version} 已停用，缺少：{titles}。请下载新版模板（{schema.version}）。",
+            f"The template's version {version} is out of use; it lacks: {names}. Fetch version {schema.version}.",
+        )
+    return FileRefused("missing_columns", f"表头缺少：{titles}。", f"The header lacks: {names}.")
+
+
+_TITLE_NOISE = re.compile(r"[\s*:\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]+")
+_PARENTHESES = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
+
+
+# --- the rows ---------------------------------------------------------------------------------------------------------
 
 
 def read_entries(rows: Iterable[RawRow], header: Header, schema: Schema, *, today: date) -> Iterator[Entry]:
+    """One entry for each row with somebody (or something) on it; blank rows, footers, repeated headers and the sample
+    of the template are none. ``today`` (China) bounds birth dates."""
+    places = [(column, header.places[column.name]) for column in schema.columns if column.name in header.places]
+    readers = [(column, place, _reader(column, today)) for column, place in places]
+    key, main = _key_place(header, schema), header.places[schema.columns[0].name]
+    names = names_of(schema)
     for row in rows:
-        if row.number <= header.number or not any(row.cells):
+        if row.number <= header.number:
+            continue
+        cells = row.cells
+        width = len(cells)
+        if not _is_somebody(row, key, main, places, names):
             continue
         values: dict[str, Any] = {}
-        faults = []
-        for name, i in header.places.items():
-            cell = row.cells[i]
+        faults: list[Fault] = []
+        for column, place, read in readers:
+            cell = cells[place] if place < width else None
             if cell is None or cell == "":
+                fault = _empty(column, place, row)
+                if fault is not None:
+                    faults.append(fault)
                 continue
             try:
-                values[name] = (
-                    parse_citizen_id(str(cell), today=today) if name == "id_number" else normalise_name(str(cell))
-                )
-            except InvalidIdentifier as r:
-                faults.append(Fault(r.code, name, r.hint_zh, r.hint_en))
+                value = read(cell)
+            except InvalidIdentifier as refused:
+                faults.append(Fault(refused.code, column.name, refused.hint_zh, refused.hint_en))
+                continue
+            if value is not None:
+                values[column.name] = value
+            elif column.required:
+                faults.append(_missing(column))
+        if not faults and "id_type" in values and values["id_type"] != values["id_number"].id_type:
+            faults.append(
+                Fault("id_type", "id_type", "证件类型与证件号码不符。", "The ID type does not fit the number.")
+            )
         yield Entry(row.number, values, tuple(faults), row.hidden)
+
+
+_OTHER_TYPE = Fault("id_type", "id_type", "证件类型与证件号码不符。", "The ID type does not fit the number.")
+
+
+def _key_place(header: Header, schema: Schema) -> int | None:
+    """The column that makes a row one of somebody, whatever else it looks like: the number."""
+    for column in schema.columns:
+        if column.kind in ("id_number", "uscc") and column.required:
+            return header.places.get(column.name)
+    return None
+
+
+def _is_somebody(
+    row: RawRow, key: int | None, main: int, places: Sequence[tuple[Column, int]], names: Mapping[str, str]
+) -> bool:
+    cells = row.cells
+    width = len(cells)
+    number = cells[key] if key is not None and key < width else None
+    name = cells[main] if main < width else None
+    if number is not None and number != "":
+        text = str(number)
+        if isinstance(name, str) and name.startswith("示例") and not any(c.isdigit() for c in text[2:8]):
+            return False  # the template's own sample
+        return plain_title(text) not in names if not text[:1].isdigit() else True
+    filled = [place for _, place in places if place < width and cells[place] not in (None, "", " ")]
+    if not filled and not any(place in row.merged or place in row.unset for _, place in places):
+        return False  # blank, or a serial number alone
+    first = next((cell for cell in cells if isinstance(cell, str) and cell.strip()), None)
+    if first is not None and _FOOTER.match(plain_title(first)):
+        return False
+    if isinstance(name, str) and (name.startswith("示例") or _FOOTER.match(plain_title(name))):
+        return False
+    return not (filled and all(plain_title(str(cells[place])) in names for place in filled))
+
+
+# What stands below the people: sums, who filled it in, seals. Also with the first cell merged over the row.
+_FOOTER = re.compile(
+    r"(合计|总计|小计|共计|总人数|人数合计|填表|填报|制表|编制|审核|复核|审批|经办|负责人|单位负责人|法定代表人|"
+    r"联系人|联系电话|电话|传真|单位盖章|单位\(|\(?盖章|\(?公章|签字|签名|日期|填表日期|年月日|注$|注[0-9一二三.、]|注意|备注|说明|以上|共[0-9]+)"
+)
+
+
+def _empty(column: Column, place: int, row: RawRow) -> Fault | None:
+    if place in row.unset:
+        return Fault(
+            "formula_without_value",
+            column.name,
+            f"“{column.title}”是没有计算结果的公式，请粘贴为数值。",
+            "The cell has a formula without a value; paste the value.",
+        )
+    if place in row.merged:
+        return Fault(
+            "merged",
+            column.name,
+            f"“{column.title}”是合并单元格的一部分，没有内容；请取消合并并逐行填写。",
+            "The cell is part of a merged one and empty; unmerge it and fill in each row.",
+        )
+    return _missing(column) if column.required else None
+
+
+def _missing(column: Column) -> Fault:
+    return Fault("missing", column.name, f"“{column.title}”未填写。", f"{column.english or column.name} is missing.")
+
+
+# --- the cells --------------------------------------------------------------------------------------------------------
+
+Reader = Callable[[Any], Any]
+
+
+def _reader(column: Column, today: date) -> Reader:
+    """What turns a cell that is not empty into a value: None where nothing is left. Raises InvalidIdentifier."""
+    match column.kind:
+        case "id_number":
+            return _id_number(today)
+        case "name":
+            return _name
+        case "mobile":
+            return lambda cell: parse_mobile(_as_number(cell)) if _text(cell).strip() else None
+        case "uscc":
+            return _uscc
+        case "date":
+            return _date
+        case "integer":
+            return _integer
+        case "choice" | "id_type":
+            return _choice(column)
+    return _any_text
+
+
+def _id_number(today: date) -> Reader:
+    def read(cell: Cell) -> CitizenId | None:
+        if not isinstance(cell, str):
+            raise _NUMERIC_ID
+        if _SCIENTIFIC.fullmatch(cell.strip()):
+            raise _NUMERIC_ID
+        if not cell.strip():
+            return None
+        return parse_citizen_id(cell, today=today)
+
+    return read
+
+
+_NUMERIC_ID = InvalidIdentifier(
+    "numeric_id",
+    "证件号码是数字格式，第 15 位以后可能已丢失；请将单元格设为文本后按证件重新填写。",
+    "The ID number stands in a numeric cell, which loses what is past the 15th digit; type it again as text.",
+)
+_SCIENTIFIC = re.compile(r"[0-9](\.[0-9]+)?[eE]\+?[0-9]+")
+
+
+def _name(cell: Cell) -> str | None:
+    if not isinstance(cell, str):
+        raise InvalidIdentifier("characters", "姓名应为文本。", "A name is text.")
+    if cell.isalpha() and len(cell) <= 4 and all("\u4e00" <= char <= "\u9fff" for char in cell):
+        return cell  # in its one form already, as most are
+    name = normalise_name(cell).lstrip("'’‘")
+    if len(name) > LONGEST_NAME:
+        raise InvalidIdentifier("too_long", "姓名过长。", "The name is too long.")
+    if not name.isprintable() or _ERROR_VALUE.fullmatch(name) or any(char.isdigit() for char in name):
+        raise InvalidIdentifier("characters", "姓名含有不允许的字符。", "The name has characters that no name has.")
+    return name or None
+
+
+def _uscc(cell: Cell) -> str | None:
+    if not isinstance(cell, str):
+        raise InvalidIdentifier(
+            "numeric_code",
+            "统一社会信用代码是数字格式，请设为文本后重新填写。",
+            "The credit code stands in a numeric cell; type it again as text.",
+        )
+    return parse_uscc(cell) if cell.strip() else None
+
+
+def _any_text(cell: Cell) -> str | None:
+    text = _text(cell)
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else " " for char in text)
+    text = unicodedata.normalize("NFKC", text).strip()
+    if text.startswith(("'", "’")):
+        text = text[1:].strip()
+    if _ERROR_VALUE.fullmatch(text):
+        raise InvalidIdentifier("error_value", "单元格是错误值。", "The cell holds an error value.")
+    if len(text) > LONGEST_TEXT:
+        raise InvalidIdentifier(
+            "too_long", f"内容超过 {LONGEST_TEXT} 个字符。", f"The text has more than {LONGEST_TEXT} characters."
+        )
+    return text or None
+
+
+_ERROR_VALUE = re.compile(r"#(N/A|REF!|VALUE!|DIV/0!|NAME\?|NUM!|NULL!|GETTING_DATA|SPILL!)")
+
+
+def _choice(column: Column) -> Reader:
+    codes = {plain_title(word): code for word, code in column.choices} | {code: code for _, code in column.choices}
+
+    def read(cell: Cell) -> str | None:
+        word = plain_title(_text(cell))
+        if not word:
+            return None
+        if word not in codes:
+            words = "、".join(word for word, _ in column.choices)
+            raise InvalidIdentifier(
+                "choice", f"“{column.title}”应为：{words}。", f"It is one of: {', '.join(codes.values())}."
+            )
+        return codes[word]
+
+    return read
+
+
+def _integer(cell: Cell) -> int | None:
+    text = _as_number(cell)
+    if not text:
+        return None
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise InvalidIdentifier("integer", "应为整数。", "It is a whole number.")
+    return int(text)
+
+
+def _date(cell: Cell) -> date | None:
+    """A local date: 2021.6.1, 2021-06-01, 2021/6/1, 2021年6月1日, 20210601, a serial number (44348), a date cell."""
+    if isinstance(cell, datetime):
+        found: date | None = cell.date()
+    elif isinstance(cell, date):
+        found = cell
+    else:
+        text = _as_number(cell)
+        if not text:
+            return None
+        found = _date_of(text)
+    if found is None or not FIRST_DAY <= found <= LAST_DAY:
+        raise InvalidIdentifier(
+            "date", "日期不存在或无法识别，请写成 2021-06-01。", "No such date; write it as 2021-06-01."
+        )
+    return found
+
+
+def _date_of(text: str) -> date | None:
+    if re.fullmatch(r"[0-9]{5}", text):
+        return _SERIAL_ZERO + timedelta(days=int(text))
+    parts = re.fullmatch(r"([0-9]{4})[-./年]([0-9]{1,2})[-./月]([0-9]{1,2})日?", text)
+    parts = parts or re.fullmatch(r"([0-9]{4})([0-9]{2})([0-9]{2})", text)
+    if parts is None:
+        return None
+    try:
+        return date(*(int(part) for part in parts.groups()))
+    except ValueError:
+        return None
+
+
+# Serial 60 is the 29th of February 1900, which never was: from 61 on this is the day before the first.
+_SERIAL_ZERO = date(1899, 12, 30)
+
+
+def _as_number(cell: Cell) -> str:
+    """The digits of a cell, whether it holds them as text or as a number."""
+    return normalise_number(_text(cell))
+
+
+def _text(cell: Cell) -> str:
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, bool) or cell is None:
+        return "" if cell is None else str(cell).upper()
+    if isinstance(cell, float):
+        return str(int(cell)) if cell == cell and abs(cell) < 1e15 and cell == int(cell) else repr(cell)
+    if isinstance(cell, datetime):
+        return cell.date().isoformat()
+    return str(cell)

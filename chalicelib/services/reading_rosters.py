@@ -28,7 +28,8 @@ class Reading:
         self._schema = SCHEMAS[roster.kind]
         # Judged as on the day on which it was put: a birth date does not become possible while it is worked off.
         self._today = calendar.local_date(now)
-        self.header = find_header(list(islice(self._sheet.rows(), HEADER_WITHIN)), self._schema)
+        first = list(islice(self._sheet.rows(), HEADER_WITHIN))
+        self.header = find_header(first, self._schema, kind=self._sheet.kind, version=self._sheet.version)
 
     def rows(self) -> Iterator[RawRow]:
         """All rows of the sheet, as they stand there."""

@@ -1,21 +1,480 @@
-"""STUB"""
+"""Opens what was uploaded: xlsx, xls or csv by its content, whatever it is called. domain.md §6.
 
-from collections.abc import Iterator
-from io import BytesIO
+Values and merged ranges come from calamine; which rows are hidden and which formulas have no value, from one pass over
+the sheet's XML, which also sees that the sheet is no larger than it may be before calamine unfolds it. A file may lie
+about itself in every respect: it is refused with one error, and nothing else is held up. docs/decisions/0020
+"""
 
-from chalicelib.domain.sheets import RawRow
+import csv
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from io import BytesIO, StringIO
+from typing import TYPE_CHECKING, Any, NoReturn
+from zipfile import BadZipFile, ZipFile, ZipInfo
+
+from chalicelib.domain.sheets import FileRefused, RawRow
+
+if TYPE_CHECKING:
+    from python_calamine import CalamineSheet, CalamineWorkbook
+
+MOST_ROWS = 500_100
+"""500,000 people, and what stands around them."""
+MOST_COLUMNS = 200
+MOST_CELLS = 10_000_000
+"""Of the rectangle around all that is filled in: calamine unfolds it whole."""
+MOST_UNPACKED = 1 << 30
+MOST_RATIO, SMALL = 300, 8 << 20
+"""No sheet of people is packed more tightly than this; what unpacks to little may be."""
+MOST_MERGED = 20_000
+ASIDE = frozenset({"填写说明", "汇总"})
+"""Sheets of our own beside the roster."""
+_OLE, _ZIP, _PDF = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PK\x03\x04", b"%PDF"
+_PIECE = 1 << 20
 
 
-class Sheet:
-    def __init__(self, data: bytes) -> None:
-        from python_calamine import CalamineWorkbook
+@dataclass(frozen=True, slots=True)
+class _Marks:
+    """What the XML says that calamine does not."""
 
-        self._s = CalamineWorkbook.from_object(BytesIO(data)).get_sheet_by_index(0)
+    hidden: frozenset[int] = frozenset()
+    unset: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    filled: bool = False
+
+
+class SpreadSheet:
+    """A sheet that calamine has read."""
+
+    kind: str | None
+    version: str | None
+
+    def __init__(self, sheet: "CalamineSheet", marks: _Marks, properties: Mapping[str, str]) -> None:
+        self._sheet, self._marks = sheet, marks
+        self.kind, self.version = properties.get("roster_kind"), properties.get("roster_version")
 
     def rows(self) -> Iterator[RawRow]:
-        for i, r in enumerate(self._s.to_python(skip_empty_area=False), 1):
-            yield RawRow(i, r)
+        if self._sheet.start is None:
+            return
+        first_row, first_column = self._sheet.start
+        hidden, unset, merged = self._marks.hidden, self._marks.unset, _Merged(self._sheet)
+        before = [None] * first_column
+        number = first_row
+        for cells in self._sheet.iter_rows():
+            number += 1
+            yield RawRow(
+                number,
+                [*before, *cells] if before else cells,
+                number in hidden,
+                merged.of(number) if merged else _NONE,
+                unset.get(number, _NONE),
+            )
 
 
-def open_sheet(data: bytes, file_name: str) -> Sheet:
-    return Sheet(data)
+class TextSheet:
+    """A sheet of comma-separated values: every cell is text."""
+
+    kind: str | None = None
+    version: str | None = None
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._delimiter = _delimiter_of(text)
+
+    def rows(self) -> Iterator[RawRow]:
+        lines = csv.reader(StringIO(self._text, newline=""), delimiter=self._delimiter)
+        try:
+            for number, cells in enumerate(lines, 1):
+                if number > MOST_ROWS or len(cells) > MOST_COLUMNS:
+                    raise _too_large()
+                yield RawRow(number, cells)
+        except csv.Error:
+            raise _corrupt() from None
+
+
+def open_sheet(data: bytes, file_name: str) -> SpreadSheet | TextSheet:
+    """Raises FileRefused."""
+    if not data.strip():
+        raise FileRefused("empty_file", "文件是空的。", "The file is empty.")
+    if data.startswith(_ZIP):
+        return _open_xlsx(data)
+    if data.startswith(_OLE):
+        return _open_xls(data)
+    if data.startswith(_PDF):
+        raise _not_a_sheet("PDF")
+    return _open_text(data)
+
+
+# --- xlsx -------------------------------------------------------------------------------------------------------------
+
+
+def _open_xlsx(data: bytes) -> SpreadSheet:
+    try:
+        with ZipFile(BytesIO(data)) as file:
+            parts = {part.filename.lstrip("/").replace("\\", "/"): part for part in file.infolist()}
+    except (BadZipFile, ValueError, NotImplementedError, OSError):
+        raise _corrupt() from None
+    _must_be_harmless(parts)
+    sheets = _sheets_of(data, parts)
+    marks = {name: _look_through(data, parts[path]) for name, path in sheets}
+    filled = [name for name, _ in sheets if marks[name].filled]
+    people = [name for name in filled if name not in ASIDE]
+    if not people:
+        raise FileRefused("empty_file", "文件中没有内容。", "There is nothing in the file.")
+    if len(people) > 1:
+        names = "、".join(name[:20] for name in people[:5])
+        raise FileRefused(
+            "several_sheets",
+            f"文件中有多个有内容的工作表（{names}），请只保留一个。",
+            "More than one sheet has content; leave only one of them.",
+        )
+    for path, part in parts.items():  # calamine reads these too, and to their real end
+        if path.lower().endswith(("sharedstrings.xml", "styles.xml")):
+            for _ in _unpacked(data, part):
+                pass
+    return SpreadSheet(_sheet_of(data, people[0]), marks[people[0]], _properties(data, parts))
+
+
+def _must_be_harmless(parts: Mapping[str, ZipInfo]) -> None:
+    names = {path.lower() for path in parts}
+    if any(name.endswith(("vbaproject.bin", "vbadata.xml")) or "/macrosheets/" in name for name in names):
+        raise FileRefused(
+            "macros", "文件含有宏，请另存为不含宏的 xlsx。", "The file has macros; save it as xlsx without."
+        )
+    if "xl/workbook.xml" not in parts:
+        raise _not_a_sheet("ZIP" if "word/document.xml" not in names else "Word")
+    if any(part.flag_bits & 1 for part in parts.values()):
+        raise _encrypted()
+    sizes = [part.file_size for part in parts.values()]
+    too_tight = any(
+        part.file_size > SMALL and part.file_size > MOST_RATIO * max(1, part.compress_size) for part in parts.values()
+    )
+    if sum(sizes) > MOST_UNPACKED or too_tight:
+        raise _bomb()
+
+
+def _sheets_of(data: bytes, parts: Mapping[str, ZipInfo]) -> list[tuple[str, str]]:
+    """(name, path) of the sheets that can be seen."""
+    book = _whole(data, parts, "xl/workbook.xml")
+    targets = dict(_attributes(tag, "Id", "Target") for tag in _RELATION.findall(_whole(data, parts, _RELATIONS)))
+    found = []
+    for tag in _SHEET.findall(book):
+        if b"hidden" in (_attribute(tag, "state") or b"").lower():
+            continue
+        name, relation = _attributes(tag, "name", "[A-Za-z0-9]+:id")
+        target = targets.get(relation, "")
+        path = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+        if path in parts and "worksheet" in path.lower():
+            found.append((name, path))
+    if not found:
+        raise _corrupt()
+    return found
+
+
+_RELATIONS = "xl/_rels/workbook.xml.rels"
+_SHEET = re.compile(rb"<(?:[A-Za-z0-9]+:)?sheet\s[^>]*>")
+_RELATION = re.compile(rb"<(?:[A-Za-z0-9]+:)?Relationship\s[^>]*>")
+_PROPERTY = re.compile(rb"<(?:[A-Za-z0-9]+:)?property\s[^>]*\bname=\"(\w+)\"[^>]*>\s*<[^>]*>([^<]{0,100})<")
+
+
+def _properties(data: bytes, parts: Mapping[str, ZipInfo]) -> dict[str, str]:
+    """Custom properties of the document, by which our templates tell what they are."""
+    if "docProps/custom.xml" not in parts:
+        return {}
+    said = _PROPERTY.findall(_whole(data, parts, "docProps/custom.xml"))
+    return {name.decode("ascii", "replace"): value.decode("utf-8", "replace") for name, value in said}
+
+
+def _attribute(tag: bytes, name: str) -> bytes | None:
+    found = re.search(rb"\s" + name.encode() + rb"\s*=\s*[\"']([^\"']*)[\"']", tag)
+    return found[1] if found else None
+
+
+def _attributes(tag: bytes, one: str, other: str) -> tuple[str, str]:
+    from html import unescape
+
+    first, second = ((_attribute(tag, name) or b"").decode("utf-8", "replace") for name in (one, other))
+    return unescape(first), unescape(second)
+
+
+def _whole(data: bytes, parts: Mapping[str, ZipInfo], path: str) -> bytes:
+    """A small part of the file."""
+    if path not in parts:
+        raise _corrupt()
+    if parts[path].file_size > SMALL:
+        raise _bomb()
+    text = b"".join(_unpacked(data, parts[path]))
+    if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
+        raise _corrupt()
+    return text
+
+
+def _unpacked(data: bytes, part: ZipInfo) -> Iterator[bytes]:
+    """The part's content piece by piece, as far as its stream really goes: a longer one than the directory says is a
+    trap for readers that go by the stream."""
+    head = data[part.header_offset : part.header_offset + 30]
+    if len(head) < 30 or not head.startswith(_ZIP):
+        raise _corrupt()
+    start = part.header_offset + 30 + int.from_bytes(head[26:28], "little") + int.from_bytes(head[28:30], "little")
+    packed = memoryview(data)[start : start + part.compress_size]
+    left = part.file_size
+    if part.compress_type == 0:
+        for at in range(0, len(packed), _PIECE):
+            yield bytes(packed[at : at + _PIECE])
+        return
+    if part.compress_type != 8:
+        raise _corrupt()
+    stream = zlib.decompressobj(-15)
+    try:
+        for at in range(0, len(packed), _PIECE // 16):
+            rest: bytes = bytes(packed[at : at + _PIECE // 16])
+            while rest:
+                piece = stream.decompress(rest, _PIECE)
+                left -= len(piece)
+                if left < 0:
+                    raise _bomb()
+                yield piece
+                rest = stream.unconsumed_tail
+        piece = stream.flush()
+    except zlib.error:
+        raise _corrupt() from None
+    if len(piece) > left or not stream.eof:
+        raise _corrupt()
+    yield piece
+
+
+def _look_through(data: bytes, part: ZipInfo) -> _Marks:
+    """Read the sheet's XML once, row by row: how large it is, what is hidden, which formulas have no value."""
+    hidden: set[int] = set()
+    unset: dict[int, set[int]] = {}
+    columns: set[bytes] = set()
+    last_row, rows, cells, rest = 0, 0, 0, b""
+    for piece in _unpacked(data, part):
+        text = rest + piece
+        cut = text.rfind(b"<row") if b"<row" in text else text.rfind(b":row ") - 8
+        # What a row begins with is looked at when the next one begins, or at the end.
+        if cut <= 0:
+            if len(text) > 16 * _PIECE:
+                raise _too_large()
+            rest = text
+            continue
+        rest = text[cut:]
+        last_row, rows, cells = _look_at(text[:cut], hidden, unset, columns, last_row, rows, cells)
+    last_row, rows, cells = _look_at(rest, hidden, unset, columns, last_row, rows, cells)
+    width = max((_column(letters) for letters in columns), default=-1) + 1
+    height = max(last_row, rows)
+    if height > MOST_ROWS or width > MOST_COLUMNS or height * max(1, width) > MOST_CELLS or cells > MOST_CELLS:
+        raise _too_large()
+    return _Marks(frozenset(hidden), {row: frozenset(some) for row, some in unset.items()}, cells > 0)
+
+
+def _look_at(
+    text: bytes,
+    hidden: set[int],
+    unset: dict[int, set[int]],
+    columns: set[bytes],
+    last_row: int,
+    rows: int,
+    cells: int,
+) -> tuple[int, int, int]:
+    if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
+        raise _corrupt()
+    # Only what is needed is looked at closely: most sheets hide nothing and compute nothing.
+    for tag in _ROW.findall(text):
+        rows += 1
+        said = _NUMBER.search(tag)
+        number = int(said[1]) if said else last_row + 1
+        last_row = max(last_row, number)
+        if b"hidden" in tag and _HIDDEN.search(tag):
+            hidden.add(number)
+    letters = _CELL.findall(text)
+    cells += len(letters)
+    columns.update(letters)
+    if b"<f" in text or b":f" in text:
+        for formula in _FORMULA.finditer(text):
+            value = _VALUE.search(formula[0])
+            if value is None or not value[1]:
+                place = _PLACE.search(formula[0])
+                if place is not None:
+                    unset.setdefault(int(place[2]), set()).add(_column(place[1]))
+    return last_row, rows, cells
+
+
+_ROW = re.compile(rb"<(?:\w+:)?row\b[^>]*>")
+_NUMBER = re.compile(rb"\br=\"([0-9]{1,9})\"")
+_HIDDEN = re.compile(rb"\bhidden=\"(?:1|true)\"")
+_CELL = re.compile(rb"<(?:\w+:)?c(?:\s+r=\"([A-Z]{1,3})|\s[^>]*?\br=\"[A-Z]{1,3}|[\s>])")
+_FORMULA = re.compile(rb"<(?:\w+:)?c\s[^>]*>(?:(?!</(?:\w+:)?c>).)*?<(?:\w+:)?f\b.*?</(?:\w+:)?c>", re.DOTALL)
+_VALUE = re.compile(rb"<(?:\w+:)?v[^>/]*>([^<]*)</")
+_PLACE = re.compile(rb"\br=\"([A-Z]{1,3})([0-9]{1,9})\"")
+
+
+def _column(letters: bytes) -> int:
+    """From 0."""
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number - 1
+
+
+class _Merged:
+    """Which cells of a row stand in a merged range, and are not its first."""
+
+    def __init__(self, sheet: "CalamineSheet") -> None:
+        ranges = sheet.merged_cell_ranges or []
+        if len(ranges) > MOST_MERGED:
+            raise _too_large()
+        self._waiting = sorted(ranges, reverse=True)
+        self._open: list[tuple[tuple[int, int], tuple[int, int]]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting or self._open)
+
+    def of(self, number: int) -> frozenset[int]:
+        """Rows are asked for in their order."""
+        row = number - 1
+        while self._waiting and self._waiting[-1][0][0] <= row:
+            self._open.append(self._waiting.pop())
+        self._open = [one for one in self._open if one[1][0] >= row]
+        covered: set[int] = set()
+        for (top, left), (_, right) in self._open:
+            covered.update(range(left + (row == top), min(right, MOST_COLUMNS) + 1))
+        return frozenset(covered)
+
+
+_NONE: frozenset[int] = frozenset()
+
+
+# --- xls, csv ---------------------------------------------------------------------------------------------------------
+
+
+def _open_xls(data: bytes) -> SpreadSheet:
+    """calamine tells no hidden rows of these; a formula always stands there with its value."""
+    if "EncryptedPackage".encode("utf-16-le") in data:
+        raise _encrypted()
+    if "_VBA_PROJECT".encode("utf-16-le") in data:
+        raise FileRefused(
+            "macros", "文件含有宏，请另存为不含宏的 xlsx。", "The file has macros; save it as xlsx without."
+        )
+    book = _book(data)
+    people = []
+    for about in book.sheets_metadata:
+        if about.name in ASIDE or "Visible" not in str(about.visible) or "WorkSheet" not in str(about.typ):
+            continue
+        sheet = _sheet_of(data, about.name, book)
+        if sheet.start is not None:
+            people.append(sheet)
+    if not people:
+        raise FileRefused("empty_file", "文件中没有内容。", "There is nothing in the file.")
+    if len(people) > 1:
+        raise FileRefused(
+            "several_sheets",
+            "文件中有多个有内容的工作表，请只保留一个。",
+            "More than one sheet has content; leave only one of them.",
+        )
+    if people[0].total_height > MOST_ROWS or people[0].total_width > MOST_COLUMNS:
+        raise _too_large()
+    return SpreadSheet(people[0], _Marks(filled=True), {})
+
+
+def _book(data: bytes) -> "CalamineWorkbook":
+    from python_calamine import CalamineWorkbook
+
+    try:
+        return CalamineWorkbook.from_object(BytesIO(data))
+    except BaseException as trouble:  # what panics in there is no Exception
+        _refuse(trouble)
+
+
+def _sheet_of(data: bytes, name: str, book: Any = None) -> "CalamineSheet":
+    try:
+        sheet: CalamineSheet = (book or _book(data)).get_sheet_by_name(name)
+        return sheet
+    except BaseException as trouble:
+        _refuse(trouble)
+
+
+def _refuse(trouble: BaseException) -> NoReturn:
+    if isinstance(trouble, KeyboardInterrupt | SystemExit | FileRefused):
+        raise trouble
+    if isinstance(trouble, MemoryError):
+        raise _too_large() from None
+    if "assword" in str(trouble) or "ncrypt" in str(trouble):
+        raise _encrypted() from None
+    raise _corrupt() from None
+
+
+def _open_text(data: bytes) -> TextSheet:
+    begin = data[:4096].lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").lower()
+    if begin.startswith((b"<!doctype html", b"<html", b"<table", b"<meta", b"<head", b"<style", b"<?xml", b"<div")):
+        raise FileRefused(
+            "html",
+            "文件其实是网页（HTML 或 XML），只是扩展名像表格；请用表格软件打开后另存为 xlsx。",
+            "The file is a web page in disguise; open it in a spreadsheet program and save it as xlsx.",
+        )
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return TextSheet(_decoded(data, "utf-16"))
+    if b"\0" in data:
+        raise _not_a_sheet("?")
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            return TextSheet(_decoded(data, encoding))
+        except FileRefused:
+            continue
+    raise FileRefused(
+        "encoding", "文字编码无法识别，请另存为 xlsx 或 UTF-8。", "The encoding is unknown; save it as xlsx."
+    )
+
+
+def _decoded(data: bytes, encoding: str) -> str:
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError:
+        raise _unknown_encoding() from None
+
+
+def _delimiter_of(text: str) -> str:
+    """The one that parts the first lines into most cells."""
+    lines = text[:4096].splitlines()[:20]
+    return max(",\t;|", key=lambda one: sum(line.count(one) for line in lines))
+
+
+# --- refusals ---------------------------------------------------------------------------------------------------------
+
+
+def _corrupt() -> FileRefused:
+    return FileRefused("corrupt", "文件已损坏，无法打开；请重新导出。", "The file is damaged; export it again.")
+
+
+def _encrypted() -> FileRefused:
+    return FileRefused("encrypted", "文件已加密，请取消密码后再上传。", "The file is encrypted; remove the password.")
+
+
+def _macros() -> FileRefused:
+    return FileRefused("macros", "文件含有宏，请另存为不含宏的文件。", "The file has macros; save it without them.")
+
+
+def _unknown_encoding() -> FileRefused:
+    return FileRefused(
+        "encoding", "文字编码无法识别，请另存为 xlsx 或 UTF-8。", "The encoding is unknown; save it as xlsx."
+    )
+
+
+def _bomb() -> FileRefused:
+    return FileRefused("bomb", "文件解压后过大，已拒绝。", "The file unpacks to far more than a roster can be.")
+
+
+def _too_large() -> FileRefused:
+    return FileRefused(
+        "too_large",
+        f"表格范围过大：最多 {MOST_ROWS - 100} 行、{MOST_COLUMNS} 列；请删除多余的空行空列。",
+        f"The sheet is too large: {MOST_ROWS - 100} rows and {MOST_COLUMNS} columns at most.",
+    )
+
+
+def _not_a_sheet(what: str) -> FileRefused:
+    return FileRefused(
+        "not_a_sheet",
+        f"文件不是表格（{what}），请上传 xlsx、xls 或 csv。",
+        "The file is no spreadsheet; upload xlsx, xls or csv.",
+    )
