@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 from chalicelib.domain.identifiers import (
@@ -156,10 +157,9 @@ def _read_titles(row: RawRow, schema: Schema) -> Header:
     for i, cell in enumerate(row.cells):
         if not isinstance(cell, str) or not cell.strip():
             continue
-        title = plain_title(cell)
-        name = names.get(title) or names.get(_PARENTHESES.sub("", title))
+        name = _named(cell, names)
         if name is None:
-            unknown += title not in IGNORED
+            unknown += plain_title(cell) not in IGNORED
         elif name in places:
             twice = twice or cell
         else:
@@ -181,6 +181,12 @@ def names_of(schema: Schema) -> dict[str, str]:
 def plain_title(text: str) -> str:
     """A title without line breaks, spaces, stars and colons; brackets are ASCII."""
     return _TITLE_NOISE.sub("", unicodedata.normalize("NFKC", text)).lower()
+
+
+def _named(text: str, names: Mapping[str, str]) -> str | None:
+    """The column that a title means, with or without what it says in brackets."""
+    title = plain_title(text)
+    return names.get(title) or names.get(_PARENTHESES.sub("", title))
 
 
 def _lacks(missing: Sequence[Column], version: str | None, schema: Schema) -> FileRefused:
@@ -214,7 +220,11 @@ def read_entries(rows: Iterable[RawRow], header: Header, schema: Schema, *, toda
             continue
         cells = row.cells
         width = len(cells)
-        if not _is_somebody(row, key, main, places, names):
+        number = cells[key] if key is not None and key < width else None
+        # A number makes it somebody's row: most are told by a look at its first digit.
+        if not (number and isinstance(number, str) and number[0].isdigit()) and not _is_somebody(
+            row, number, main, places, names
+        ):
             continue
         values: dict[str, Any] = {}
         faults: list[Fault] = []
@@ -253,26 +263,23 @@ def _key_place(header: Header, schema: Schema) -> int | None:
 
 
 def _is_somebody(
-    row: RawRow, key: int | None, main: int, places: Sequence[tuple[Column, int]], names: Mapping[str, str]
+    row: RawRow, number: Cell, main: int, places: Sequence[tuple[Column, int]], names: Mapping[str, str]
 ) -> bool:
     cells = row.cells
     width = len(cells)
-    number = cells[key] if key is not None and key < width else None
     name = cells[main] if main < width else None
-    if number is not None and number != "":
-        text = str(number)
-        if isinstance(name, str) and name.startswith("示例") and not any(c.isdigit() for c in text[2:8]):
-            return False  # the template's own sample
-        return plain_title(text) not in names if not text[:1].isdigit() else True
+    if isinstance(name, str) and name.startswith("示例"):
+        return False  # the template's own
+    words = isinstance(number, str) and not any(char.isdigit() for char in number)
+    if number is not None and number != "" and not words:
+        return _named(str(number), names) is None
     filled = [place for _, place in places if place < width and cells[place] not in (None, "", " ")]
     if not filled and not any(place in row.merged or place in row.unset for _, place in places):
         return False  # blank, or a serial number alone
     first = next((cell for cell in cells if isinstance(cell, str) and cell.strip()), None)
-    if first is not None and _FOOTER.match(plain_title(first)):
+    if any(isinstance(one, str) and _FOOTER.match(plain_title(one)) for one in (first, name)):
         return False
-    if isinstance(name, str) and (name.startswith("示例") or _FOOTER.match(plain_title(name))):
-        return False
-    return not (filled and all(plain_title(str(cells[place])) in names for place in filled))
+    return not (filled and all(_named(str(cells[place]), names) for place in filled))
 
 
 # What stands below the people: sums, who filled it in, seals. Also with the first cell merged over the row.
@@ -363,6 +370,7 @@ def _name(cell: Cell) -> str | None:
     return name or None
 
 
+@lru_cache(maxsize=4096)  # of an institution there are many rows
 def _uscc(cell: Cell) -> str | None:
     if not isinstance(cell, str):
         raise InvalidIdentifier(
@@ -373,6 +381,7 @@ def _uscc(cell: Cell) -> str | None:
     return parse_uscc(cell) if cell.strip() else None
 
 
+@lru_cache(maxsize=4096)  # groups, courses, remarks come again and again
 def _any_text(cell: Cell) -> str | None:
     text = _text(cell)
     if not text.isprintable():
@@ -395,6 +404,7 @@ _ERROR_VALUE = re.compile(r"#(N/A|REF!|VALUE!|DIV/0!|NAME\?|NUM!|NULL!|GETTING_D
 def _choice(column: Column) -> Reader:
     codes = {plain_title(word): code for word, code in column.choices} | {code: code for _, code in column.choices}
 
+    @lru_cache(maxsize=256)
     def read(cell: Cell) -> str | None:
         word = plain_title(_text(cell))
         if not word:

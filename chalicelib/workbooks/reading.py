@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 MOST_ROWS = 500_100
 """500,000 people, and what stands around them."""
 MOST_COLUMNS = 200
-MOST_CELLS = 10_000_000
-"""Of the rectangle around all that is filled in: calamine unfolds it whole."""
+MOST_CELLS, FEW_ROWS = 16_000_000, 100_000
+"""Of the rectangle around all that is filled in, which calamine unfolds whole; of few rows any that is allowed."""
 MOST_UNPACKED = 1 << 30
 MOST_RATIO, SMALL = 300, 8 << 20
 """No sheet of people is packed more tightly than this; what unpacks to little may be."""
@@ -56,15 +56,12 @@ class SpreadSheet:
     def rows(self) -> Iterator[RawRow]:
         if self._sheet.start is None:
             return
-        first_row, first_column = self._sheet.start
         hidden, unset, merged = self._marks.hidden, self._marks.unset, _Merged(self._sheet)
-        before = [None] * first_column
-        number = first_row
-        for cells in self._sheet.iter_rows():
-            number += 1
+        # From the sheet's first row and column on, whatever is empty there.
+        for number, cells in enumerate(self._sheet.iter_rows(), 1):
             yield RawRow(
                 number,
-                [*before, *cells] if before else cells,
+                cells,
                 number in hidden,
                 merged.of(number) if merged else _NONE,
                 unset.get(number, _NONE),
@@ -245,65 +242,74 @@ def _unpacked(data: bytes, part: ZipInfo) -> Iterator[bytes]:
 
 def _look_through(data: bytes, part: ZipInfo) -> _Marks:
     """Read the sheet's XML once, row by row: how large it is, what is hidden, which formulas have no value."""
-    hidden: set[int] = set()
-    unset: dict[int, set[int]] = {}
-    columns: set[bytes] = set()
-    last_row, rows, cells, rest = 0, 0, 0, b""
+    seen, rest, begun = _Seen(), b"", False
     for piece in _unpacked(data, part):
         text = rest + piece
-        cut = text.rfind(b"<row") if b"<row" in text else text.rfind(b":row ") - 8
-        # What a row begins with is looked at when the next one begins, or at the end.
-        if cut <= 0:
-            if len(text) > 16 * _PIECE:
-                raise _too_large()
-            rest = text
-            continue
-        rest = text[cut:]
-        last_row, rows, cells = _look_at(text[:cut], hidden, unset, columns, last_row, rows, cells)
-    last_row, rows, cells = _look_at(rest, hidden, unset, columns, last_row, rows, cells)
-    width = max((_column(letters) for letters in columns), default=-1) + 1
-    height = max(last_row, rows)
-    if height > MOST_ROWS or width > MOST_COLUMNS or height * max(1, width) > MOST_CELLS or cells > MOST_CELLS:
-        raise _too_large()
-    return _Marks(frozenset(hidden), {row: frozenset(some) for row, some in unset.items()}, cells > 0)
+        if not begun and (b"<!DOCTYPE" in text or b"<!ENTITY" in text):
+            raise _corrupt()
+        begun = len(text) > _PIECE // 16
+        # A row is looked at when the next one begins, or at the end.
+        cut = max(text.rfind(b"<row"), text.rfind(b":row ") - 8)
+        if cut > 0:
+            seen.look_at(text[:cut])
+            text = text[cut:]
+        elif len(text) > 16 * _PIECE:
+            raise _too_large()
+        rest = text
+    seen.look_at(rest)
+    return seen.marks()
 
 
-def _look_at(
-    text: bytes,
-    hidden: set[int],
-    unset: dict[int, set[int]],
-    columns: set[bytes],
-    last_row: int,
-    rows: int,
-    cells: int,
-) -> tuple[int, int, int]:
-    if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
-        raise _corrupt()
-    # Only what is needed is looked at closely: most sheets hide nothing and compute nothing.
-    for tag in _ROW.findall(text):
-        rows += 1
-        said = _NUMBER.search(tag)
-        number = int(said[1]) if said else last_row + 1
-        last_row = max(last_row, number)
-        if b"hidden" in tag and _HIDDEN.search(tag):
-            hidden.add(number)
-    letters = _CELL.findall(text)
-    cells += len(letters)
-    columns.update(letters)
-    if b"<f" in text or b":f" in text:
+@dataclass(slots=True)
+class _Seen:
+    """What was seen of a sheet so far."""
+
+    hidden: set[int] = field(default_factory=set)
+    unset: dict[int, set[int]] = field(default_factory=dict)
+    rows: int = 0
+    last_row: int = FEW_ROWS - 1
+    width: int = 26
+    filled: bool = False
+
+    def look_at(self, text: bytes) -> None:
+        """Only what is needed is looked at closely: most sheets hide nothing, compute nothing, end before Z."""
+        prefixed = b"<row" not in text and b":row" in text
+        self.filled = self.filled or b"<c " in text or b":c " in text or b"<c>" in text
+        for letters, row, far_row in _FAR.findall(text):
+            if letters:
+                self.width = max(self.width, _column(letters) + 1)
+            self.last_row = max(self.last_row, int(row or far_row))
+        if b"hidden=" in text:
+            self._look_at_hidden(_PREFIXED_ROW if prefixed else _ROW, text)
+        if b"</f>" in text or b"<f" in text or prefixed:
+            self._look_at_formulas(text)
+
+    def marks(self) -> _Marks:
+        if self.last_row > MOST_ROWS or self.width > MOST_COLUMNS:
+            raise _too_large()
+        if self.last_row >= FEW_ROWS and self.last_row * self.width > MOST_CELLS:
+            raise _too_large()
+        return _Marks(frozenset(self.hidden), {row: frozenset(some) for row, some in self.unset.items()}, self.filled)
+
+    def _look_at_hidden(self, row: re.Pattern[bytes], text: bytes) -> None:
+        for tag in row.findall(text):
+            said = _NUMBER.search(tag)
+            if said is not None and _HIDDEN.search(tag):
+                self.hidden.add(int(said[1]))
+
+    def _look_at_formulas(self, text: bytes) -> None:
         for formula in _FORMULA.finditer(text):
             value = _VALUE.search(formula[0])
-            if value is None or not value[1]:
-                place = _PLACE.search(formula[0])
-                if place is not None:
-                    unset.setdefault(int(place[2]), set()).add(_column(place[1]))
-    return last_row, rows, cells
+            place = _PLACE.search(formula[0])
+            if place is not None and (value is None or not value[1]):
+                self.unset.setdefault(int(place[2]), set()).add(_column(place[1]))
 
 
-_ROW = re.compile(rb"<(?:\w+:)?row\b[^>]*>")
-_NUMBER = re.compile(rb"\br=\"([0-9]{1,9})\"")
+_ROW, _PREFIXED_ROW = re.compile(rb"<row[ >][^>]*"), re.compile(rb"<\w+:row[ >][^>]*")
+_NUMBER = re.compile(rb" r=\"([0-9]{1,9})\"")
 _HIDDEN = re.compile(rb"\bhidden=\"(?:1|true)\"")
-_CELL = re.compile(rb"<(?:\w+:)?c(?:\s+r=\"([A-Z]{1,3})|\s[^>]*?\br=\"[A-Z]{1,3}|[\s>])")
+# Of a row or a cell: a column beyond Z, or a row of so many digits that how many there are begins to matter.
+_FAR = re.compile(rb" r=\"(?:([A-Z]{2,3})([0-9]{1,9})|[A-Z]?([0-9]{6,9}))")
 _FORMULA = re.compile(rb"<(?:\w+:)?c\s[^>]*>(?:(?!</(?:\w+:)?c>).)*?<(?:\w+:)?f\b.*?</(?:\w+:)?c>", re.DOTALL)
 _VALUE = re.compile(rb"<(?:\w+:)?v[^>/]*>([^<]*)</")
 _PLACE = re.compile(rb"\br=\"([A-Z]{1,3})([0-9]{1,9})\"")
