@@ -98,7 +98,7 @@ ELIGIBLE = Schema(
             True,
             "text",
             "规则中使用的人群代码。",
-            "migrant_workers",
+            "migrant_worker",
         ),
         Column("since", "开始日期", "Since", ("起始日期",), False, "date", "含当日；不填为不限。", "2026-01-01"),
         Column("until", "结束日期", "Until", ("截止日期",), False, "date", "含当日；不填为不限。", "2026-12-31"),

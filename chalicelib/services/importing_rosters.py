@@ -32,6 +32,7 @@ from chalicelib.services.judging_rosters import ROOM, Judged, VoucherRows
 from chalicelib.services.ports import Platform
 from chalicelib.services.reading_marks import marks
 from chalicelib.services.reading_rosters import Reading
+from chalicelib.services.recording_rosters import RecordedRows
 from chalicelib.services.reporting_rosters import write_result
 from chalicelib.services.weighing_rosters import HeldBack, release, weigh
 from chalicelib.services.withdrawing_rosters import carry_out_withdrawal
@@ -93,7 +94,7 @@ def _work_off(
 ) -> Run:
     sheet = Reading(p, roster, moment())
     roster = _count(p, roster, sheet)
-    if roster.all_or_nothing and not roster.dry_run and roster.state in AT_WORK:
+    if roster.all_or_nothing and roster.kind is Kind.VOUCHERS and not roster.dry_run and roster.state in AT_WORK:
         try:
             weighed = weigh(p, roster, sheet, _actor_of(p, roster), moment, may_go_on)
         except EligibilityServiceUnavailable:
@@ -157,7 +158,8 @@ def _refuse(p: Platform, roster: Roster, refused: FileRefused, now: datetime) ->
 
 def rows_of(p: Platform, roster: Roster) -> Rows:
     """Who judges them."""
-    assert roster.kind is Kind.VOUCHERS
+    if roster.kind is not Kind.VOUCHERS:
+        return RecordedRows(p, roster, _actor_of(p, roster))
     if roster.held_back:
         return HeldBack(VoucherRows(p, replace(roster, dry_run=True), _actor_of(p, roster)))
     return VoucherRows(p, roster, _actor_of(p, roster))

@@ -69,6 +69,11 @@ def register_staff(
     return once(marks, attempt, StaffMember, now, act)
 
 
+def is_called(keys: Keys, member: StaffMember, name: str) -> bool:
+    """Whether the member was registered under this name, which is in its one form."""
+    return keys.sealer.unseal_profile(member.sealed_profile, _context(member.staff_id)).name == name
+
+
 def disable_staff(
     catalogue: Catalogue,
     marks: Marks,

@@ -168,6 +168,8 @@ def _region_of(p: Platform, declaration: Declaration, actor: Actor) -> str:
     if declaration.kind is not Kind.VOUCHERS:
         if declaration.region is None or declaration.template_id is not None:
             raise Invalid(pointer="/region", reason="this kind of roster is one of a region, not of a template")
+        if declaration.all_or_nothing:
+            raise Invalid(pointer="/all_or_nothing", reason="only a roster of vouchers is issued all or nothing")
         if actor.client.role not in AUTHORITIES:
             raise Invalid(pointer="/kind", reason="only an authority submits this kind of roster")
         find_region(p.catalogue, declaration.region)

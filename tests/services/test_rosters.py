@@ -1,13 +1,13 @@
 """A roster is put, and every person on it gets exactly one voucher or a reason. domain.md §6."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from threading import Thread
 from typing import Any
 
 import pytest
 
-from chalicelib.domain.eligibility import Asked, Declared
+from chalicelib.domain.eligibility import Asked, Declared, Span
 from chalicelib.domain.errors import (
     Invalid,
     NotDirected,
@@ -16,9 +16,10 @@ from chalicelib.domain.errors import (
     RosterNotFound,
     RosterStateRefused,
     TemplateNotFound,
+    Unavailable,
 )
 from chalicelib.domain.person import FlagKind
-from chalicelib.domain.roster import Counts, RosterState, estimated_end, per_cent
+from chalicelib.domain.roster import Counts, Kind, Roster, RosterState, estimated_end, per_cent
 from chalicelib.domain.template import DistributionMode, Template
 from chalicelib.domain.voucher import State
 from chalicelib.services import publishing, reporting_rosters, submitting_rosters, withdrawing_rosters
@@ -37,9 +38,10 @@ from tests.rostering import (
     with_bucket,
     workbook,
 )
+from tests.services.faults import Watched, with_store
 from tests.services.test_flagging import flag
 from tests.storage.worlds import own_world
-from tests.world import CITY, INSTITUTION_ID, OTHER_CITY, World, a_person
+from tests.world import CITY, INSTITUTION_ID, OTHER_CITY, World, a_person, a_uscc
 
 
 @pytest.fixture
@@ -538,3 +540,89 @@ class TestService:
         server.behave("answer")
         carry_on(world, roster.roster_id)
         assert roster_of(world, roster).counts == Counts(issued=5)
+
+
+class TestRecorded:
+    """What is no voucher goes through the same machine."""
+
+    def test_given_a_list_of_eligible_people_when_put_twice_then_listed_once_and_new_dates_hold(
+        self, world: World
+    ) -> None:
+        people = [a_person() for _ in range(3)]
+        header = ("姓名", "证件号码", "人群类别", "截止日期")
+        rows = [[one.name, one.id_number, "migrant_workers", "2021.12.31"] for one in people]
+
+        first = self._import(world, Kind.ELIGIBLE, workbook(rows, header))
+        rows[0][3] = "2022年6月30日"
+        rows[1][2] = "农民工"
+        second = self._import(world, Kind.ELIGIBLE, workbook(rows, header))
+
+        assert verdicts(world, first) == [("issued", None)] * 3
+        assert verdicts(world, second) == [("issued", None), ("refused", "invalid_request"), ("same", None)]
+        p = world.platform
+        listed = p.people.enlisted(p.keys.identities.keys(people[0].id_type, people[0].id_number), CITY)
+        assert listed is not None
+        assert listed.groups == {"migrant_workers": Span(until=date(2022, 6, 30))}
+
+    def test_given_institutions_courses_and_staff_when_put_twice_then_recorded_once(self, world: World) -> None:
+        code, other, person = a_uscc(), a_uscc(), a_person()
+        institutions = (
+            ("机构名称", "英文名称", "统一社会信用代码", "行政区划代码", "机构类型", "纬度", "经度", "坐标系"),
+            [
+                ["示范学校", "Model School", one, CITY, "培训机构", "22.54", "114.05", "GPS（WGS-84）"]
+                for one in (code, other)
+            ],
+        )
+        courses = (
+            ("课程名称", "英文名称", "统一社会信用代码", "培训项目编号", "学时", "是否线上"),
+            [["电工", "Electrician", code, "P" * 16, "40", "否"]],
+        )
+        staff = (("姓名", "证件号码", "统一社会信用代码"), [[person.name, person.id_number, code]])
+
+        for kind, (header, rows) in (
+            (Kind.INSTITUTIONS, institutions),
+            (Kind.COURSES, courses),
+            (Kind.STAFF, staff),
+        ):
+            data = workbook(rows, header)
+            assert {v for v, _ in verdicts(world, self._import(world, kind, data, dry_run=True))} == {"issued"}
+            assert {v for v, _ in verdicts(world, self._import(world, kind, data))} == {"issued"}, kind
+            assert {v for v, _ in verdicts(world, self._import(world, kind, data))} == {"same"}, kind
+            rows[0][0] = "测试改名"
+            again = self._import(world, kind, workbook(rows, header))
+            expected = {Kind.COURSES: "issued"}.get(kind, "conflict")  # another name is another course
+            assert verdicts(world, again)[0] == (expected, None), kind
+        assert world.platform.catalogue.institutions.read(code) is not None
+
+    def test_given_a_run_that_was_cut_off_before_its_mark_when_it_goes_on_then_the_rows_are_recorded_all_the_same(
+        self, world: World
+    ) -> None:
+        people, header = [a_person() for _ in range(3)], ("姓名", "证件号码", "人群类别")
+        data = workbook([[one.name, one.id_number, "veterans"] for one in people], header)
+        roster, arrived = put_roster(world, None, data, kind=Kind.ELIGIBLE, region=CITY)
+        receive(world, arrived)
+        rosters = Watched(world.platform.rosters, "record_chunk", before=_cut_off)
+        with pytest.raises(Unavailable):
+            carry_on(with_store(world, "rosters", rosters), roster.roster_id)
+
+        carry_on(world, roster.roster_id)
+
+        assert verdicts(world, roster) == [("issued", None)] * 3
+
+    def test_given_an_institution_or_a_template_when_another_kind_is_declared_then_refused(self, world: World) -> None:
+        data = workbook([["测试甲", a_person().id_number, "veterans"]], ("姓名", "证件号码", "人群类别"))
+
+        with pytest.raises(Invalid):
+            put_roster(world, None, data, kind=Kind.ELIGIBLE, region=CITY, actor=world.desk)
+        with pytest.raises(Invalid):
+            put_roster(world, directed(world), data, kind=Kind.ELIGIBLE)
+        with pytest.raises(Invalid):
+            put_roster(world, None, data, kind=Kind.ELIGIBLE, region=CITY, all_or_nothing=True)
+
+    def _import(self, world: World, kind: Kind, data: bytes, **options: bool) -> Roster:
+        return import_roster(world, None, data, kind=kind, region=CITY, **options)
+
+
+def _cut_off(call: int) -> None:
+    if call == 1:
+        raise Unavailable
