@@ -28,6 +28,7 @@ from tools import bootstrap
 from tools.api_client import Answer, ApiClient, Operator, Refused
 from tools.demo_desk import tell_of_the_desk
 from tools.demo_eligibility import tell_who_may_claim
+from tools.demo_rosters import tell_of_rosters
 from tools.demo_stage import KEPT, DemoStage, new_operator_key
 from tools.deploy import step
 from tools.local_stack import LocalStack, local_stack
@@ -60,8 +61,20 @@ def tell(stage: DemoStage, ministry: ApiClient, story: Story, today: date) -> No
     province, channel = _admit_authorities(stage, ministry, story)
     programme_id, course_id, desk = _build_catalogue(stage, province, story)
     templates = _publish_all(province, story, targets, programme_id, today)
-    stage.facts |= {"template_id": templates[CITY], "institution_id": INSTITUTION_ID, "course_id": course_id}
+    stage.facts |= {
+        "programme_id": programme_id,
+        "template_id": templates[CITY],
+        "institution_id": INSTITUTION_ID,
+        "course_id": course_id,
+    }
     _use_one_voucher(stage, Cast(ministry, province, channel, desk), story, templates[CITY], course_id)
+
+
+def prepare(stage: DemoStage, ministry: ApiClient, story: Story, today: date) -> None:
+    """What an act needs that is played alone: the authorities, a programme, an account. Raises Refused."""
+    province, _ = _admit_authorities(stage, ministry, story)
+    stage.facts["programme_id"] = _build_catalogue(stage, province, story)[0]
+    province.do("/v1/accounts", {"region": CITY, "year": YEAR, "budget_fen": 0})
 
 
 def _admit_authorities(stage: DemoStage, ministry: ApiClient, story: Story) -> tuple[ApiClient, ApiClient]:
@@ -165,7 +178,7 @@ def _publish_all(
             account = {"region": region, "year": YEAR, "budget_fen": quantity * FACE_VALUE_FEN}
             account_id = _told(story, province, "/v1/accounts", account, region)["account_id"]
             progress.advance(bar)
-            template = _template(region, city, quantity, account_id, programme_id, today)
+            template = template_request(region, city, quantity, account_id, programme_id, today)
             templates[region] = _told(story, province, "/v1/templates", template, region)["template_id"]
             progress.advance(bar)
             _told(story, province, f"/v1/templates/{templates[region]}/publish", {}, region)
@@ -288,7 +301,7 @@ def expire_one(stage: DemoStage, stack: LocalStack, province: ApiClient, story: 
     story.act("过期：有效期过后的定时任务", "Expire: the scheduled job after the last day of validity")
     today = calendar.local_date(province.now())
     model = province.read(f"/v1/templates/{stage.facts['template_id']}")
-    body = _template(CITY, "深圳", 10, model["account_id"], model["terms"]["programme_id"], today)
+    body = template_request(CITY, "深圳", 10, model["account_id"], model["terms"]["programme_id"], today)
     body |= {"claim_until": today.isoformat(), "valid_until": today.isoformat(), "face_value_fen": 100}
     story.say("  a small template, valid until today; its money is added to the account first")
     province.do(f"/v1/accounts/{model['account_id']}/budget", {"amount_fen": 1_000, "note": "演示追加"})
@@ -329,7 +342,9 @@ def _stock(reader: ApiClient, template_id: str) -> dict[str, int]:
     return {**stock, **counts}
 
 
-def _template(region: str, city: str, quantity: int, account_id: str, programme_id: str, today: date) -> dict[str, Any]:
+def template_request(
+    region: str, city: str, quantity: int, account_id: str, programme_id: str, today: date
+) -> dict[str, Any]:
     return {
         "region": region,
         "account_id": account_id,
@@ -395,6 +410,7 @@ def main() -> int:
                 tell(stage, ministry, story, today)
                 tell_who_may_claim(stage, story, today, stack.eligibility)
                 tell_of_the_desk(stage, story, today)
+                tell_of_rosters(stage, story, today)
                 if not asked.stay:
                     expire_one(stage, stack, stage.client("province"), story)
             except (Difference, Refused) as wrong:

@@ -5,7 +5,7 @@ and the tests of the reader go by that. domain.md §6.
 """
 
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from io import BytesIO
@@ -111,9 +111,12 @@ DIRT: tuple[Dirt, ...] = (
 )  # fmt: skip
 
 
-def dirty_roster(rows: int, *, first: int = 0, every: int = 12) -> tuple[bytes, list[Planted]]:
+def dirty_roster(
+    rows: int, *, first: int = 0, every: int = 12, changed: Mapping[int, dict[str, Any]] | None = None
+) -> tuple[bytes, list[Planted]]:
     """A workbook with so many people's rows: a title, a line of blanks, serial numbers, hidden rows, merged cells,
-    footers; each ``every``-th row has the next kind of dirt, or is somebody twice, or the second of a merged cell."""
+    footers; each ``every``-th row has the next kind of dirt, or is somebody twice, or the second of a merged cell.
+    ``changed``: cells of clean rows, by the row's number, that are other than the first time."""
     planted: list[Planted] = []
     sheet = _Sheet()
     sheet.title(TITLE)
@@ -146,7 +149,8 @@ def dirty_roster(rows: int, *, first: int = 0, every: int = 12) -> tuple[bytes, 
             sheet.skip()
         else:
             earlier.append(row)
-            planted.append(Planted(sheet.add(row), "clean", "issued"))
+            other = (changed or {}).get(sheet.next_number, {})
+            planted.append(Planted(sheet.add(row | other), "clean", "issued"))
             continue
         if kind == "blank":  # no row of anybody: the next one is
             planted.append(Planted(sheet.add(row), "after a blank row", "issued"))
@@ -195,6 +199,11 @@ class _Sheet:
         self._bold = self._book.add_format({"bold": True, "align": "center"})
         self._next, self._serial, self._headed = 0, 0, False
         self._places = {column.name: i for i, column in enumerate(VOUCHERS.columns, 1)}
+
+    @property
+    def next_number(self) -> int:
+        """Of the row that is added next, once there is a header."""
+        return self._next + 1
 
     def title(self, text: str) -> None:
         self._sheet.merge_range(0, 0, 0, len(VOUCHERS.columns), text, self._bold)
