@@ -1,67 +1,26 @@
-"""A bucket that only remembers, and rosters put into it, for the tests."""
+"""Rosters for the tests: made, put into a bucket, worked off, looked at."""
 
 import hashlib
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
 from io import BytesIO
-from typing import Any, BinaryIO
+from typing import Any
 
 from chalicelib.domain.access import Actor
 from chalicelib.domain.person import Profile
-from chalicelib.domain.roster import Kind, Roster, RosterErrand
+from chalicelib.domain.roster import Roster, RosterErrand, RosterKind
 from chalicelib.domain.sheets import Cell
-from chalicelib.domain.stored_file import Download, Stored, Upload
 from chalicelib.domain.template import Template
 from chalicelib.domain.voucher import Voucher
 from chalicelib.services import importing_rosters, reading_marks, receiving_rosters, submitting_rosters
 from chalicelib.services.importing_rosters import Run
 from chalicelib.services.receiving_rosters import Arrived, Receipt
 from chalicelib.services.submitting_rosters import Declaration
+from tests.bucket import Errands, RememberedFiles
 from tests.world import World
 
 HEADER = ("姓名", "证件号码", "手机号", "备注")
-
-
-@dataclass
-class RememberedFiles:
-    """A bucket in memory: every version is kept, and nothing is told to anybody."""
-
-    objects: dict[str, list[tuple[bytes, dict[str, str]]]] = field(default_factory=dict)
-
-    def put(self, key: str, data: bytes, **metadata: str) -> str:
-        self.objects.setdefault(key, []).append((data, {k.replace("_", "-"): v for k, v in metadata.items()}))
-        return str(len(self.objects[key]))
-
-    def upload_url(self, key: str, *, size: int, sha256: str, now: datetime) -> Upload:
-        return Upload(
-            "PUT", f"https://bucket.invalid/{key}", {"Content-Length": str(size)}, now + timedelta(minutes=15)
-        )
-
-    def download_url(self, key: str, file_name: str, now: datetime) -> Download:
-        return Download(f"https://bucket.invalid/{key}", now + timedelta(minutes=5))
-
-    def exists(self, key: str) -> bool:
-        return key in self.objects
-
-    def look(self, key: str, version: str | None) -> Stored | None:
-        there = self.objects.get(key)
-        if not there:
-            return None
-        data, metadata = there[int(version) - 1 if version else -1]
-        return Stored(len(data), version or str(len(there)), datetime(2021, 5, 1, 4, 0, tzinfo=UTC), metadata)
-
-    def read(self, key: str, version: str | None, most: int) -> bytes | None:
-        there = self.objects.get(key)
-        data = there[int(version) - 1 if version else -1][0] if there else None
-        return data if data is not None and len(data) <= most else None
-
-    def write(self, key: str, file: BinaryIO, content_type: str) -> None:
-        self.put(key, file.read())
-
-    def newest(self, key: str) -> bytes:
-        return self.objects[key][-1][0]
 
 
 def workbook(rows: Sequence[Sequence[Cell]], header: Sequence[str] = HEADER) -> bytes:
@@ -88,7 +47,7 @@ def put_roster(
     rows: Sequence[Sequence[Cell]] | bytes,
     *,
     actor: Actor | None = None,
-    kind: Kind = Kind.VOUCHERS,
+    kind: RosterKind = RosterKind.VOUCHERS,
     region: str | None = None,
     **options: bool,
 ) -> tuple[Roster, Arrived]:
@@ -108,8 +67,16 @@ def put_roster(
     )
     roster = submitting_rosters.declare_roster(p, declaration, **world.by(by)).answer
     assert roster.object_key is not None
-    version = files_of(world).put(roster.object_key, data)
-    return roster, Arrived(roster.object_key, version)
+    return roster, put_file(world, roster.object_key, data)
+
+
+def put_file(world: World, key: str, data: bytes) -> Arrived:
+    """Put it into whatever bucket the world has."""
+    files = world.platform.files
+    files.write(key, BytesIO(data), "application/octet-stream")
+    stored = files.look(key, None)
+    assert stored is not None
+    return Arrived(key, stored.version)
 
 
 def receive(world: World, arrived: Arrived) -> Receipt:
@@ -174,13 +141,3 @@ def know(world: World, actor: Actor) -> None:
 def with_bucket(world: World) -> World:
     """The world with a bucket in memory, where it has none."""
     return replace(world, platform=replace(world.platform, files=RememberedFiles(), roster_errands=Errands()))
-
-
-@dataclass
-class Errands:
-    """A queue that keeps what it was asked for."""
-
-    asked: list[tuple[RosterErrand, timedelta]] = field(default_factory=list)
-
-    def ask(self, errand: RosterErrand, delay: timedelta) -> None:
-        self.asked.append((errand, delay))

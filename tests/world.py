@@ -63,6 +63,7 @@ from chalicelib.services.deciding_eligibility_service import DecidedService
 from chalicelib.services.identifying import Presented, Said
 from chalicelib.services.ports import Chance, Platform
 from tests import eligibility
+from tests.bucket import Errands, RememberedFiles
 from tools.people import invented_person
 
 START = datetime(2021, 5, 1, 4, 0, tzinfo=UTC)
@@ -521,7 +522,11 @@ def _a_platform(environment: dict[str, str], clock: FixedClock, chance: Chance |
         chance=chance,
         outside=eligibility.outside(),
     )
-    return built if "AMENDMENTS_QUEUE_URL" in environment else replace(built, errands=RememberedErrands())
+    if "AMENDMENTS_QUEUE_URL" not in environment:
+        built = replace(built, errands=RememberedErrands())
+    if "ROSTERS_QUEUE_URL" not in environment:
+        built = replace(built, roster_errands=Errands())
+    return built if "BUCKET" in environment else replace(built, files=RememberedFiles())
 
 
 def an_actor(app_key: str, role: Role, region: str, institution_id: str | None = None) -> Actor:

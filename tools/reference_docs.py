@@ -229,6 +229,16 @@ ADVICE: Mapping[str, tuple[str, str]] = {
     # claiming
     "template_not_open": ("Not published, suspended or closed.", "Take the voucher out of what is offered."),
     "directed_only": ("Directed vouchers (定向券) are issued to named people, not claimed freely.", "Do not offer it."),
+    "roster_not_found": ("There is no such roster, or it is not yours to see.", FIND),
+    "roster_state_refused": (
+        "The roster is in a state that does not allow this: what is accepted cannot be returned, what is at work "
+        "cannot be withdrawn, what is over cannot be cancelled.",
+        "Look at it: `GET /v1/rosters/{roster_id}`.",
+    ),
+    "result_not_ready": (
+        "The result workbook is written when the roster is over; of a long one some minutes later.",
+        "Ask again when the roster has `result_at`.",
+    ),
     "not_directed": ("The template is open: people claim its vouchers themselves.", "Use a directed template."),
     "name_differs": (
         "The name that was sent or asserted is not the one that the person is registered under, however it is spelt.",

@@ -31,7 +31,7 @@ from chalicelib.domain.errors import (
     TemplateNotFound,
 )
 from chalicelib.domain.outcomes import Done, Page
-from chalicelib.domain.roster import MOST_BYTES, Kind, Roster, RosterState, Verdict, estimated_end, per_cent
+from chalicelib.domain.roster import MOST_BYTES, Roster, RosterKind, RosterState, Verdict, estimated_end, per_cent
 from chalicelib.domain.voucher import State
 from chalicelib.services import reporting_rosters, submitting_rosters, withdrawing_rosters
 from chalicelib.services.submitting_rosters import Declaration
@@ -44,7 +44,7 @@ class RosterRequest(Asked):
     vouchers names its template; any other kind its region. ``dry_run``: judge, and issue nothing. ``all_or_nothing``:
     issue only if no row is refused."""
 
-    kind: Kind = Field(default=Kind.VOUCHERS, strict=False)
+    kind: RosterKind = Field(default=RosterKind.VOUCHERS, strict=False)
     template_id: Identifier | None = None
     region: RegionCode | None = None
     file_name: Annotated[Line, Field(examples=["广州 第1期+花名册.xlsx"])]
@@ -89,7 +89,7 @@ class RosterAnswer(Shown):
     """``rows``: people on it, once it was read through. ``problem``: why the file as a whole was refused."""
 
     roster_id: str
-    kind: Kind
+    kind: RosterKind
     template_id: str | None
     region: str
     institution_id: str | None
@@ -188,7 +188,7 @@ class FileAnswer(Shown):
 class WorkbookQuery(Asked):
     """For which kind of roster; a roster of vouchers unless told."""
 
-    kind: Kind = Field(default=Kind.VOUCHERS, strict=False)
+    kind: RosterKind = Field(default=RosterKind.VOUCHERS, strict=False)
 
 
 class RosterReasonRequest(Asked):
@@ -345,7 +345,7 @@ def post_acceptance(call: Plain, roster_id: str) -> Done[RosterAnswer]:
     en="Give a roster that was submitted back",
     errors=(RosterNotFound, OutOfScope, RosterStateRefused),
 )
-def post_return(call: Call[RosterReasonRequest, Nothing], roster_id: str) -> Done[RosterAnswer]:
+def post_roster_return(call: Call[RosterReasonRequest, Nothing], roster_id: str) -> Done[RosterAnswer]:
     done = submitting_rosters.return_roster(call.platform, roster_id, call.body.reason, **call.acting)
     return Done(RosterAnswer.of(done.answer), hit=done.hit)
 

@@ -47,6 +47,13 @@ REASONS: Mapping[str, tuple[str, str]] = {
 }
 # What services say of a field in English; the same in Chinese.
 PHRASES: Mapping[str, str] = {
+    "a text holds somebody's number": "文本中含有证件号码或手机号",
+    "the group is a code of small letters": "人群类别应为规则中的代码（小写字母、数字、下划线）",
+    "the occupation or its level has another form": "职业编码或等级格式不符",
+    "a roster of vouchers is one of a template": "发券名单须指定券模板，且不填地区",
+    "this kind of roster is one of a region, not of a template": "此类名单须指定地区，且不填券模板",
+    "only an authority submits this kind of roster": "此类名单只能由人社部门上传",
+    "only a roster of vouchers is issued all or nothing": "“全部或不发”只适用于发券名单",
     "an amendment changes something": "条款变更须至少改动一项",
     "a rule set cannot begin in the past": "规则的生效日期不能早于今天",
     "the dates end before they begin": "结束日期不能早于开始日期",

@@ -22,7 +22,7 @@ MOST_TRIES = 20
 """After so many runs in a row that brought nothing, an errand is given up and an alarm rings."""
 
 
-class Kind(StrEnum):
+class RosterKind(StrEnum):
     """What the rows are. Only vouchers are issued; the others are recorded."""
 
     VOUCHERS = "vouchers"
@@ -68,11 +68,10 @@ FOLLOWS: Mapping[RosterState, frozenset[RosterState]] = {
     RosterState.ACCEPTED: _AT_WORK_TO,
     RosterState.RUNNING: _AT_WORK_TO,
     RosterState.PAUSED: _AT_WORK_TO,
-    # To themselves: their result was written.
-    RosterState.FINISHED: frozenset({RosterState.FINISHED, RosterState.WITHDRAWING}),
-    RosterState.CANCELLED: frozenset({RosterState.CANCELLED, RosterState.WITHDRAWING}),
-    RosterState.WITHDRAWING: frozenset({RosterState.WITHDRAWING, RosterState.WITHDRAWN}),
-    RosterState.WITHDRAWN: frozenset({RosterState.WITHDRAWN}),
+    RosterState.FINISHED: frozenset({RosterState.WITHDRAWING}),
+    RosterState.CANCELLED: frozenset({RosterState.WITHDRAWING}),
+    RosterState.WITHDRAWING: frozenset({RosterState.WITHDRAWN}),
+    RosterState.WITHDRAWN: frozenset(),
     RosterState.UNREADABLE: frozenset(),
     RosterState.RETURNED: frozenset(),
 }
@@ -195,7 +194,7 @@ class Roster:
     """
 
     roster_id: str
-    kind: Kind
+    kind: RosterKind
     template_id: str | None
     region: str
     file_name: str
@@ -236,6 +235,11 @@ def go(roster: Roster, state: RosterState, **changes: object) -> Roster:
     if state not in FOLLOWS[roster.state]:
         raise RosterStateRefused(state=roster.state)
     return replace(roster, state=state, version=roster.version + 1, **changes)  # type: ignore[arg-type]
+
+
+def noted(roster: Roster, **changes: object) -> Roster:
+    """The roster with something more known of it, in the state that it has."""
+    return replace(roster, version=roster.version + 1, **changes)  # type: ignore[arg-type]
 
 
 def enter(roster: Roster, chunk: Chunk, now: datetime) -> Roster:

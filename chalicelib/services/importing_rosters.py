@@ -19,9 +19,9 @@ from chalicelib.domain.roster import (
     AT_WORK,
     OVER,
     Chunk,
-    Kind,
     Roster,
     RosterErrand,
+    RosterKind,
     RosterState,
     Verdict,
     enter,
@@ -94,7 +94,7 @@ def _work_off(
 ) -> Run:
     sheet = Reading(p, roster, moment())
     roster = _count(p, roster, sheet)
-    if roster.all_or_nothing and roster.kind is Kind.VOUCHERS and not roster.dry_run and roster.state in AT_WORK:
+    if roster.all_or_nothing and roster.kind is RosterKind.VOUCHERS and not roster.dry_run and roster.state in AT_WORK:
         try:
             weighed = weigh(p, roster, sheet, _actor_of(p, roster), moment, may_go_on)
         except EligibilityServiceUnavailable:
@@ -158,7 +158,7 @@ def _refuse(p: Platform, roster: Roster, refused: FileRefused, now: datetime) ->
 
 def rows_of(p: Platform, roster: Roster) -> Rows:
     """Who judges them."""
-    if roster.kind is not Kind.VOUCHERS:
+    if roster.kind is not RosterKind.VOUCHERS:
         return RecordedRows(p, roster, _actor_of(p, roster))
     if roster.held_back:
         return HeldBack(VoucherRows(p, replace(roster, dry_run=True), _actor_of(p, roster)))

@@ -14,8 +14,8 @@ from chalicelib.domain.roster import (
     DECLARED,
     DIRECT,
     MOST_BYTES,
-    Kind,
     Roster,
+    RosterKind,
     RosterState,
     declared_key,
     go,
@@ -109,7 +109,7 @@ def _receive_direct(p: Platform, arrived: Arrived, now: datetime) -> Receipt:
     signer = _signer(p, template, arrived, stored)
     roster = Roster(
         roster_id=roster_id,
-        kind=Kind.VOUCHERS,
+        kind=RosterKind.VOUCHERS,
         template_id=template_id,
         region=template.region,
         file_name=file_name[-200:],

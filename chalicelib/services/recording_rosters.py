@@ -18,7 +18,7 @@ from chalicelib.domain.identifiers import CitizenId, carries_personal_number
 from chalicelib.domain.institution import Institution
 from chalicelib.domain.institution import Kind as InstitutionKind
 from chalicelib.domain.programme import Course
-from chalicelib.domain.roster import Kind, Roster, RowVerdict, Verdict
+from chalicelib.domain.roster import Roster, RosterKind, RowVerdict, Verdict
 from chalicelib.domain.sheets import Entry
 from chalicelib.domain.staff import StaffMember
 from chalicelib.services import cataloguing, enlisting, staffing
@@ -39,10 +39,10 @@ class RecordedRows:
     def __init__(self, p: Platform, roster: Roster, actor: Actor) -> None:
         self._p, self._roster, self._actor = p, roster, actor
         self._record: Callable[[Entry, Attempt, datetime], Verdict] = {
-            Kind.ELIGIBLE: self._enlist,
-            Kind.INSTITUTIONS: self._add_institution,
-            Kind.COURSES: self._add_course,
-            Kind.STAFF: self._register,
+            RosterKind.ELIGIBLE: self._enlist,
+            RosterKind.INSTITUTIONS: self._add_institution,
+            RosterKind.COURSES: self._add_course,
+            RosterKind.STAFF: self._register,
         }[roster.kind]
 
     def judge(self, entries: Sequence[Entry], now: datetime) -> Judged:
@@ -99,8 +99,10 @@ class RecordedRows:
         number: CitizenId = values["id_number"]
         group, span = str(values["group"]), Span(values.get("since"), values.get("until"))
         if not GROUP.fullmatch(group):
-            zh, en = "人群类别应为规则中的代码（小写字母、数字、下划线）", "the group is a code of small letters"
-            raise Invalid(reason=en, reason_zh=zh)
+            raise Invalid(
+                reason="the group is a code of small letters",
+                reason_zh="人群类别应为规则中的代码（小写字母、数字、下划线）",
+            )
 
         def look() -> Verdict | None:
             there = p.people.enlisted(identity_keys(p.keys, number), region)

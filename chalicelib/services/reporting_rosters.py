@@ -13,13 +13,13 @@ from chalicelib.domain.roster import (
     OVER,
     TEMPLATES,
     VERDICT_ZH,
-    Kind,
     Outcome,
     Roster,
+    RosterKind,
     RosterState,
     RowVerdict,
     Verdict,
-    go,
+    noted,
     result_key,
 )
 from chalicelib.domain.schemas import SCHEMAS
@@ -50,7 +50,7 @@ def write_result(p: Platform, roster: Roster, now: datetime) -> Roster:
     with file:
         p.files.write(result_key(roster.roster_id), file, XLSX)
     for _ in range(TRIES):
-        after = go(roster, roster.state, result_at=now)
+        after = noted(roster, result_at=now)
         try:
             p.rosters.change(after)
             return after
@@ -70,7 +70,7 @@ def result_of(p: Platform, roster: Roster, now: datetime) -> Download:
     return p.files.download_url(result_key(roster.roster_id), f"{stem}-结果.xlsx", now)
 
 
-def template_of(p: Platform, kind: Kind, now: datetime) -> Download:
+def template_of(p: Platform, kind: RosterKind, now: datetime) -> Download:
     """Where the workbook to fill in may be fetched; it is made when it is first asked for."""
     schema = SCHEMAS[kind]
     key = f"{TEMPLATES}{kind}-{schema.version}.xlsx"
@@ -97,7 +97,7 @@ def _result(roster: Roster, row: RowVerdict) -> str:
     if row.verdict is Verdict.ISSUED:
         if roster.dry_run:
             return "可发放（试运行）"
-        if roster.kind is not Kind.VOUCHERS:
+        if roster.kind is not RosterKind.VOUCHERS:
             return _RECORDED_ZH
     return VERDICT_ZH[row.verdict]
 

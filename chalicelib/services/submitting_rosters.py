@@ -21,9 +21,9 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.outcomes import Done, Mark, Page
 from chalicelib.domain.roster import (
-    Kind,
     Roster,
     RosterErrand,
+    RosterKind,
     RosterState,
     declared_key,
     go,
@@ -42,7 +42,7 @@ SURELY_WRITTEN = timedelta(seconds=60)
 class Declaration:
     """What is said of a roster before its file is put. ``region`` where it is no roster of vouchers."""
 
-    kind: Kind
+    kind: RosterKind
     template_id: str | None
     region: str | None
     file_name: str
@@ -165,7 +165,7 @@ def may_see(actor: Actor, roster: Roster) -> bool:
 
 
 def _region_of(p: Platform, declaration: Declaration, actor: Actor) -> str:
-    if declaration.kind is not Kind.VOUCHERS:
+    if declaration.kind is not RosterKind.VOUCHERS:
         if declaration.region is None or declaration.template_id is not None:
             raise Invalid(pointer="/region", reason="this kind of roster is one of a region, not of a template")
         if declaration.all_or_nothing:

@@ -12,7 +12,17 @@ from itertools import islice
 from chalicelib.domain.access import Actor
 from chalicelib.domain.errors import Contended
 from chalicelib.domain.outcomes import StaleRow, WriteConflict
-from chalicelib.domain.roster import AT_WORK, MOST_ROWS_AT_ONCE, OVER, Roster, RosterState, RowVerdict, Verdict, go
+from chalicelib.domain.roster import (
+    AT_WORK,
+    MOST_ROWS_AT_ONCE,
+    OVER,
+    Roster,
+    RosterState,
+    RowVerdict,
+    Verdict,
+    go,
+    noted,
+)
 from chalicelib.domain.sheets import Entry, FileRefused
 from chalicelib.domain.template import TemplateState, give_back_aside, set_aside
 from chalicelib.services.judging_rosters import Judged, VoucherRows
@@ -67,7 +77,7 @@ def release(p: Platform, roster: Roster) -> Roster:
         if roster.state not in OVER or not roster.reserved or roster.template_id is None:
             return roster
         head = settle(p.templates, roster.template_id)
-        after = go(roster, roster.state, reserved=0)
+        after = noted(roster, reserved=0)
         try:
             p.rosters.give_back(after, give_back_aside(head, roster.reserved))
         except (StaleRow, WriteConflict):

@@ -21,6 +21,7 @@ from chalicelib.domain.roster import (
     WithdrawnChunk,
     WithdrawnRow,
     go,
+    noted,
 )
 from chalicelib.domain.voucher import State, Voucher
 from chalicelib.services.newest_terms import revived
@@ -83,9 +84,8 @@ def _withdraw_chunk(p: Platform, roster: Roster, chunk: Chunk, actor: Actor, now
         judged = [_judge(p, roster, withdrawal, one, numbers[one.voucher_id], actor, now) for one in found]
         rows = tuple(sorted((row for row, _ in judged), key=lambda row: row.number))
         steps = [step for _, step in judged if step is not None]
-        after = go(
+        after = noted(
             roster,
-            RosterState.WITHDRAWING,
             withdrawal=replace(
                 withdrawal,
                 done_until=chunk.until,

@@ -5,6 +5,7 @@ the OpenAPI document takes its examples, is this road's own recording, and walki
 ``RECORD_EXAMPLES=1 pytest tests/api/test_road_over_http.py`` writes it anew.
 """
 
+import hashlib
 import itertools
 import json
 import os
@@ -24,11 +25,14 @@ from chalicelib.api import openapi, signing
 from chalicelib.api.answers import OPERATIONS
 from chalicelib.domain.access import Client, Operator, Role, Secret
 from chalicelib.domain.identifiers import mask_mobile, mask_name
+from chalicelib.domain.person import Profile
+from chalicelib.domain.roster import declared_key
 from chalicelib.integrations.chance import SeededChance
 from chalicelib.integrations.essc_platform import DemoTerminal, OperatorKey
 from chalicelib.services.granting_access import secret_context
 from tests import eligibility
 from tests.engines import Engine, create_tables, delete_tables
+from tests.rostering import carry_on, put_file, receive
 from tests.world import CITY, INSTITUTION_ID, World, a_person, a_world
 
 SECRET = "made up for the tests, in bytes of UTF-8: 券"
@@ -186,6 +190,18 @@ def a_template(
     }
     made: dict[str, Any] = bureau.post("/v1/templates", body, status=201)
     return made
+
+
+def a_roster(world: World, by: Caller, template_id: str, person: Profile) -> str:
+    """Declared, its file put and told of, and worked off as far as nobody's word is needed."""
+    lines = ("姓名,证件号码,手机号", f"{person.name},{person.id_number},{person.mobile}", "测试另一人,12345,")
+    data = "\r\n".join(lines).encode()
+    asked: dict[str, Any] = {"template_id": template_id, "file_name": "第1期 名单.csv", "size": len(data)}
+    asked["sha256"] = hashlib.sha256(data).hexdigest()
+    roster_id: str = by.post("/v1/rosters", asked, status=201)["roster"]["roster_id"]
+    receive(world, put_file(world, declared_key(roster_id), data))
+    carry_on(world, roster_id)
+    return roster_id
 
 
 def test_the_road(callers: Callers) -> None:
@@ -527,6 +543,33 @@ def test_the_road(callers: Callers) -> None:
     worker = a_person(6_002)
     asked = {"template_id": directed_id, "assertion": assertion("claim", directed_id)}
     assert channel.post("/v1/claims", asked, status=409)["code"] == "directed_only"
+
+    # --- rosters: the bureau's own, and an institution's ---
+    roster_id = a_roster(world, bureau, directed_id, worker)
+    roster = bureau.get(f"/v1/rosters/{roster_id}")
+    assert (roster["state"], roster["counts"]["issued"], roster["per_cent"]) == ("finished", 1, 100)
+    (chunk,) = bureau.get(f"/v1/rosters/{roster_id}/rows")["items"]
+    assert [(row["number"], row["verdict"], row["code"]) for row in chunk["rows"]] == [
+        (2, "issued", None),
+        (3, "refused", "length"),
+    ]
+    assert bureau.get("/v1/rosters/template")["url"].endswith("2026.1.xlsx")
+    assert roster_id in bureau.get(f"/v1/rosters/{roster_id}/result")["url"]
+    withdrawn = bureau.post(f"/v1/rosters/{roster_id}/withdrawal", {"reason": "放错了模板"})
+    assert withdrawn["state"] == "withdrawing"
+    assert bureau.get(f"/v1/rosters/{roster_id}/result", status=409)["code"] == "result_not_ready"
+    carry_on(world, roster_id)
+    (chunk,) = bureau.get(f"/v1/rosters/{roster_id}/withdrawn")["items"]
+    assert [(row["revoked"], row["state"]) for row in chunk["rows"]] == [(True, "revoked")]
+    submitted = [a_roster(world, desk, directed_id, a_person(n)) for n in (6_011, 6_012, 6_013)]
+    assert bureau.post(f"/v1/rosters/{submitted[0]}/acceptance")["state"] == "accepted"
+    assert bureau.post(f"/v1/rosters/{submitted[1]}/return", {"reason": "缺少盖章"})["state"] == "returned"
+    assert desk.post(f"/v1/rosters/{submitted[2]}/cancellation", {"reason": "重新上报"})["state"] == "cancelled"
+    again = bureau.post(f"/v1/rosters/{submitted[1]}/acceptance", status=409)
+    assert (again["code"], again["facts"]) == ("roster_state_refused", {"state": "returned"})
+    assert bureau.get("/v1/rosters/NOSUCHROSTER", status=404)["code"] == "roster_not_found"
+    listed = desk.get(f"/v1/rosters?of={INSTITUTION_ID}")["items"]
+    assert [one["roster_id"] for one in listed] == sorted(submitted)
 
     # --- the person, as an authority sees them ---
     worker = a_person(3)

@@ -4,7 +4,9 @@
 drained by the contract test is nobody's but the request's.
 """
 
+import hashlib
 import itertools
+import json
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,6 +14,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+import requests
 from requests import PreparedRequest
 from requests.auth import AuthBase
 from stdnum.cn import uscc
@@ -22,7 +25,9 @@ from chalicelib.domain.identifiers import InvalidIdentifier, parse_uscc
 from tools.api_client import ApiClient, Operator
 from tools.demo_stage import DemoStage, new_operator_key
 from tools.eligibility_server import EligibilityServer
+from tools.local_stack import session
 from tools.people import invented_person
+from tools.roster_files import clean_roster
 
 PROVINCE, CITY = "440000", "440100"
 CITIES = [f"44{number:02}00" for number in (1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 14, 15, 16, 17, 18)]
@@ -156,6 +161,18 @@ class Cast:
         body = {"voucher_id": self.a_voucher(template_id)[0]}
         answer = self.bureau.call("POST", "/v1/people/search", body=body)
         return str(self.bureau.must(answer, "POST", "/v1/people/search")["person_id"])
+
+    def invoke(self, function: str, event: dict[str, Any]) -> None:
+        """Call a function of the stack as whatever feeds it would."""
+        endpoint = self.stage.environment["AWS_ENDPOINT_URL"]
+        answer = (
+            session()
+            .client("lambda", endpoint_url=endpoint)
+            .invoke(
+                FunctionName=f"training-voucher-{self.stage.environment['STAGE']}-{function}", Payload=json.dumps(event)
+            )
+        )
+        assert "FunctionError" not in answer, answer["Payload"].read()
 
     def decide_service(self, region: str) -> None:
         """The region asks the stack's sample service."""
@@ -394,6 +411,29 @@ def _issue(cast: Cast) -> Good:
     return Good(cast.bureau, {"template_id": template_id}, body=named)
 
 
+def _roster(cast: Cast) -> Good:
+    data = clean_roster(1, first=cast.number)
+    return Good(cast.bureau, body=_declared(_issue(cast).path["template_id"], data))
+
+
+def _declared(template_id: str, data: bytes) -> dict[str, Any]:
+    sha256 = hashlib.sha256(data).hexdigest()
+    return {"template_id": template_id, "file_name": "名单.xlsx", "size": len(data), "sha256": sha256}
+
+
+def _arrived(cast: Cast, by: ApiClient) -> str:
+    """A roster whose file has come; of the bureau's it is finished. S3's own notification comes too, and too late."""
+    data = clean_roster(1, first=cast.number)
+    made = by.do("/v1/rosters", _declared(_issue(cast).path["template_id"], data))
+    upload, roster_id = made["upload"], str(made["roster"]["roster_id"])
+    put = requests.put(upload["url"], data=data, headers=upload["headers"], timeout=30)
+    put.raise_for_status()
+    place = {"key": f"rosters/incoming/declared/{roster_id}", "versionId": put.headers["x-amz-version-id"]}
+    told = {"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": {"object": place}}]}
+    cast.invoke("import-rosters", {"Records": [{"body": json.dumps(told)}]})
+    return roster_id
+
+
 def _amendment(cast: Cast) -> Good:
     path = {"template_id": cast.a_template("publish")}
     return Good(cast.bureau, path, body={**cast.days(valid_until=90, claim_until=40), "reason": "台风"})
@@ -543,6 +583,21 @@ GOOD: Mapping[str, Callable[[Cast], Good]] = {
     "GET /v1/templates/{template_id}/amendments": _ask("template_id", lambda cast: cast.an_amended_template()),
     "GET /v1/templates/{template_id}/amendments/{number}": lambda cast: Good(
         cast.bureau, {"template_id": cast.an_amended_template(), "number": "1"}
+    ),
+    "GET /v1/rosters": _list(of=CITY),
+    "GET /v1/rosters/template": _list(),
+    "POST /v1/rosters": _roster,
+    "GET /v1/rosters/{roster_id}": _ask("roster_id", lambda cast: _arrived(cast, cast.bureau)),
+    "GET /v1/rosters/{roster_id}/rows": _ask("roster_id", lambda cast: _arrived(cast, cast.bureau)),
+    "GET /v1/rosters/{roster_id}/result": _ask("roster_id", lambda cast: _arrived(cast, cast.bureau)),
+    "GET /v1/rosters/{roster_id}/withdrawn": _ask("roster_id", lambda cast: _arrived(cast, cast.bureau)),
+    "POST /v1/rosters/{roster_id}/acceptance": _ask("roster_id", lambda cast: _arrived(cast, cast.desk)),
+    "POST /v1/rosters/{roster_id}/return": _ask("roster_id", lambda cast: _arrived(cast, cast.desk), reason="缺少盖章"),
+    "POST /v1/rosters/{roster_id}/cancellation": _ask(
+        "roster_id", lambda cast: _arrived(cast, cast.desk), reason="放错了"
+    ),
+    "POST /v1/rosters/{roster_id}/withdrawal": _ask(
+        "roster_id", lambda cast: _arrived(cast, cast.bureau), reason="放错了"
     ),
     "POST /v1/claims": _claim,
     "POST /v1/claimable": _claimable,

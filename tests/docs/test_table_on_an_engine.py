@@ -18,13 +18,21 @@ from chalicelib.domain.merge import Merge
 from chalicelib.domain.outcomes import Mark
 from chalicelib.domain.person import Profile
 from chalicelib.domain.record import Record, RecordKind
-from chalicelib.domain.template import Template
+from chalicelib.domain.template import DistributionMode, Template
 from chalicelib.integrations.chance import SystemChance
-from chalicelib.services import changing_vouchers, making_vouchers, publishing, showing
+from chalicelib.services import (
+    changing_vouchers,
+    making_vouchers,
+    publishing,
+    showing,
+    submitting_rosters,
+    withdrawing_rosters,
+)
 from chalicelib.services.identifying import Presented
 from chalicelib.storage.checkpoints import MovedClock
 from tests.capacity import TABLES, Spy, tables_of
 from tests.faults.layer import Recorded, under
+from tests.rostering import carry_on, know, put_roster, receive, row_of
 from tests.services.test_acting_for import claim_for
 from tests.world import World, a_person, local
 from tools.reference_docs import DOCS
@@ -64,6 +72,7 @@ _WORDS = {
     "IDENTITY", "PERSON", "VOUCHER", "REGION", "RULES", "PROGRAMME", "COURSE", "INSTITUTION", "CLIENT", "OPERATOR",
     "ASSERTION_KEY", "TEMPLATE", "TERMS", "SHARD", "ACCOUNT", "POSTING", "MARK", "SWEEP", "PACE", "CLOCK", "HEAD",
     "LISTED", "DISCLOSURE", "RELATION", "RECORD", "MERGE", "LISTING", "SCOPE", "AMENDMENT",
+    "ROSTER", "CHUNK", "WITHDRAWN", "OF_INSTITUTION",
 }  # fmt: skip
 
 
@@ -72,7 +81,7 @@ def a_told_world(world: World) -> World:
     p = world.platform
     p.catalogue.clients.add(replace(world.channel.client, regions=("440300", "440100")), None)
     assert world.bureau.operator is not None
-    p.catalogue.operators.add(world.bureau.operator, None)
+    know(world, world.bureau)
     world.rules(one_at_a_time=False)
     template = world.publish(20)
     people = [a_person() for _ in range(3)]
@@ -90,6 +99,13 @@ def a_told_world(world: World) -> World:
         Mark(attempt_of("APP", "test", "disclose", b"{}"), None, world.now),
     )
     world.amend(template, valid_until=date(2021, 7, 31))
+    directed = world.publish(5, distribution_mode=DistributionMode.DIRECTED)
+    roster, arrived = put_roster(world, directed, [row_of(a_person())], actor=world.desk)
+    receive(world, arrived)
+    submitting_rosters.accept_roster(p, roster.roster_id, **world.by(world.bureau))
+    carry_on(world, roster.roster_id)
+    withdrawing_rosters.withdraw_roster(p, roster.roster_id, "放错了", **world.by(world.bureau))
+    carry_on(world, roster.roster_id)
     world.clock.set(local("2021-06-30T16:05:00Z"))
     world.expire()
     world.enlist(people[0], "veteran")

@@ -47,6 +47,8 @@ MAY = {
     Act.READ_VOUCHERS: ". x x x x x x",
     Act.REVOKE: ". . x x x x .",
     Act.ISSUE: ". . x x x x .",
+    Act.SUBMIT_ROSTERS: ". x x x x x .",
+    Act.READ_ROSTERS: ". x x x x x x",
     Act.READ_PEOPLE: ". . x x x x x",
     Act.SEE_IDENTITY: ". . x x x x x",
     Act.READ_DISCLOSURES: ". . x x x x x",
@@ -67,6 +69,8 @@ CHARGED = {
     Act.REDEEM: "x . . . . .",
     Act.REVOKE: "x x . . . .",
     Act.ISSUE: "x . . . . .",
+    Act.SUBMIT_ROSTERS: "x . . . . .",
+    Act.READ_ROSTERS: "x x . . x .",
     Act.READ_PEOPLE: "x x . . x x",
     Act.SEE_IDENTITY: "x x . . x .",
     Act.READ_DISCLOSURES: ". . . . x x",
@@ -76,7 +80,7 @@ CHARGED = {
     Act.MANAGE_TERMINALS: "x . . . . x",
 }
 SIGNED = CHARGED.keys()
-CHANGES_NOTHING = {Act.READ_PEOPLE, Act.SEE_IDENTITY, Act.READ_DISCLOSURES}
+CHANGES_NOTHING = {Act.READ_ROSTERS, Act.READ_PEOPLE, Act.SEE_IDENTITY, Act.READ_DISCLOSURES}
 
 
 class TestRolesAndActs:

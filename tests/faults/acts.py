@@ -7,6 +7,7 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 
@@ -14,12 +15,15 @@ import app as application
 from chalicelib import wiring
 from chalicelib.config import read_settings
 from chalicelib.domain.amendment import Errand
+from chalicelib.domain.template import DistributionMode
 from chalicelib.integrations.keyring import load_keyrings
+from chalicelib.jobs import importing
 from chalicelib.jobs.expiring import RESERVE_MILLISECONDS
 from chalicelib.services import expiring
 from chalicelib.storage import keys
 from tests.faults.crash_matrix import FAILED, Heard, Name, Trial, alike
 from tests.faults.operations import REFUSALS, SCENES, Prepare, Scene, claimed, forget, get
+from tests.rostering import put_roster, row_of
 from tests.world import CITY, KEYRING, PEPPER, START, a_person, local
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -104,6 +108,41 @@ def by_errand(look: int, milliseconds: int = 300_000) -> Subject:
     return subject
 
 
+def by_roster(milliseconds: int = 300_000, *, dry_run: bool = False, all_or_nothing: bool = False) -> Subject:
+    """A file that has come, told by S3: received, worked off, its result written."""
+    event = json.loads((ROOT / "events" / "import_rosters.file.json").read_text(encoding="utf-8"))
+
+    class Context:
+        def get_remaining_time_in_millis(self) -> int:
+            return milliseconds
+
+    def subject(scene: Scene) -> Trial:
+        world = scene.world
+        world.clock.set(START)
+        people = [a_person() for _ in range(3)]
+        rows = [*(row_of(one) for one in people), row_of(people[0], name="测试乙")]
+        rows.append(["测试丙", "12345", "", ""])
+        template = world.publish(5, distribution_mode=DistributionMode.DIRECTED)
+        _, arrived = put_roster(world, template, rows, dry_run=dry_run, all_or_nothing=all_or_nothing)
+        told = json.loads(event["Records"][0]["body"])
+        told["Records"][0]["s3"]["object"] |= {"key": arrived.key, "versionId": arrived.version}
+        delivery = {"Records": [{**event["Records"][0], "body": json.dumps(told)}]}
+
+        def act() -> Heard:
+            outcomes: list[str] = []
+            with patch.object(importing, "count_outcome", lambda _, outcome: outcomes.append(outcome)):
+                try:
+                    application.import_rosters(delivery, Context())
+                except Exception:  # SQS is told that it failed, and the message comes again
+                    return FAILED
+            # The function has asked itself to go on in a moment.
+            return FAILED if {"unavailable", "contended"} & {*outcomes} else Heard("done")
+
+        return Trial(act, partial(forget, world))
+
+    return subject
+
+
 def with_secrets_to_fetch(scene: Scene) -> Trial:
     """A container that has not even its keys yet: each start asks Secrets Manager for them."""
     request, secrets = get(scene.bureau, f"/v1/regions/{CITY}"), _secrets(scene)
@@ -157,6 +196,12 @@ OF_FUNCTIONS: dict[Name, Subject] = {
     ("amend_vouchers.errand.json", "the first look"): by_errand(0),
     ("amend_vouchers.errand.json", "the last look"): by_errand(1),
     ("amend_vouchers.errand.json", "its time is up"): by_errand(0, RESERVE_MILLISECONDS),
+    ("import_rosters.file.json", ""): by_event("import_rosters.file.json"),
+    ("import_rosters.errand.json", ""): by_event("import_rosters.errand.json"),
+    ("import_rosters.file.json", "a roster"): by_roster(),
+    ("import_rosters.file.json", "a dry run"): by_roster(dry_run=True),
+    ("import_rosters.file.json", "all or nothing"): by_roster(all_or_nothing=True),
+    ("import_rosters.file.json", "its time is up"): by_roster(RESERVE_MILLISECONDS),
     ("follow_people.steps.json", ""): by_event("follow_people.steps.json"),
 }
 

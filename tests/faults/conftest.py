@@ -28,10 +28,15 @@ def scene(engines: dict[str, Engine], monkeypatch: pytest.MonkeyPatch) -> Iterat
     monkeypatch.setattr(outbound, "post", partial(outbound.post, seconds=60.0))
     monkeypatch.setattr(outbound, "CONNECT_SECONDS", 30.0)
     monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", elsewhere)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", elsewhere)
     monkeypatch.setenv("ELSEWHERE", elsewhere)
     environment = create_tables(endpoint)
     queue = boto3.client("sqs").create_queue(QueueName="crash-matrix")["QueueUrl"]
-    environment |= {"SWEEPS_QUEUE_URL": queue, "AMENDMENTS_QUEUE_URL": queue}
+    environment |= {"SWEEPS_QUEUE_URL": queue, "AMENDMENTS_QUEUE_URL": queue, "ROSTERS_QUEUE_URL": queue}
+    bucket = boto3.client("s3")
+    bucket.create_bucket(Bucket="crash-matrix")
+    bucket.put_bucket_versioning(Bucket="crash-matrix", VersioningConfiguration={"Status": "Enabled"})
+    environment |= {"BUCKET": "crash-matrix"}
     made = a_scene(a_world(environment))
     wiring.use(made.world.platform)
     yield made

@@ -8,6 +8,7 @@ a plan is in force nobody waits between two tries: what is only made up needs no
 import io
 import json
 import random
+import re
 import threading
 import time
 from collections import Counter
@@ -171,10 +172,14 @@ class _Counted:
             attempt = self._tries[invocation]
         target = headers.get("x-amz-target", "")
         if not target.startswith("DynamoDB"):
-            operation = target.rpartition(".")[2] or f"{method} {host}{url.partition('?')[0]}"
+            operation = target.rpartition(".")[2] or f"{method} {host}{_NAME.sub('*', url.partition('?')[0])}"
             return Call(operation, (), 1, number, attempt)
         asked = json.loads(body)
         return Call(target.rpartition(".")[2], *_touched(asked), number, attempt)
+
+
+_NAME = re.compile(r"[A-Z2-7]{16}")
+"""An id of ours in the name of an object."""
 
 
 def _touched(asked: dict[str, Any]) -> tuple[tuple[str, ...], int]:

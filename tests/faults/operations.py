@@ -21,6 +21,7 @@ from chalicelib.services.identifying import Presented
 from chalicelib.storage.fresh import Fresh
 from tests import eligibility
 from tests.api.test_road_over_http import Caller, RecordedWorld, a_caller
+from tests.rostering import import_roster, put_roster, receive, row_of
 from tests.world import CITY, INSTITUTION_ID, World, a_person, a_uscc
 
 _numbers = itertools.count(1)
@@ -595,6 +596,59 @@ _simple(
     "GET /v1/templates/{template_id}/amendments/{number}",
     lambda s: get(s.bureau, f"/v1/templates/{amended(s)}/amendments/1"),
 )
+
+# --- rosters ---------------------------------------------------------------------------------------------------------
+
+
+def submitted(s: Scene) -> str:
+    """An institution's, whose file has come."""
+    roster, arrived = put_roster(s.world, s.directed, [row_of(a_person())], actor=s.world.desk)
+    receive(s.world, arrived)
+    return roster.roster_id
+
+
+def finished(s: Scene) -> str:
+    return import_roster(s.world, s.directed, [row_of(a_person()), row_of(a_person())]).roster_id
+
+
+@scene("POST /v1/rosters")
+def declare_roster(s: Scene) -> Request:
+    asked = {"template_id": s.directed.template_id, "file_name": "名单.xlsx", "size": 10, "sha256": "0" * 64}
+    return post(s.bureau, "/v1/rosters", asked)
+
+
+@scene("POST /v1/rosters/{roster_id}/acceptance")
+def accept_roster(s: Scene) -> Request:
+    return post(s.bureau, f"/v1/rosters/{submitted(s)}/acceptance")
+
+
+@scene("POST /v1/rosters/{roster_id}/return")
+def return_roster(s: Scene) -> Request:
+    return post(s.bureau, f"/v1/rosters/{submitted(s)}/return", {"reason": "缺少盖章"})
+
+
+@scene("POST /v1/rosters/{roster_id}/cancellation")
+def cancel_roster(s: Scene) -> Request:
+    return post(s.bureau, f"/v1/rosters/{submitted(s)}/cancellation", {"reason": "放错了"})
+
+
+@scene("POST /v1/rosters/{roster_id}/withdrawal")
+def withdraw_roster(s: Scene) -> Request:
+    return post(s.bureau, f"/v1/rosters/{finished(s)}/withdrawal", {"reason": "放错了"})
+
+
+@scene("GET /v1/rosters/template")
+def roster_workbook(s: Scene) -> Request:
+    s.bureau.get("/v1/rosters/template")  # it is made for whoever asks first
+    return get(s.bureau, "/v1/rosters/template")
+
+
+_simple("GET /v1/rosters", lambda s: get(s.bureau, f"/v1/rosters?of={CITY}"))
+_simple("GET /v1/rosters/{roster_id}", lambda s: get(s.bureau, f"/v1/rosters/{submitted(s)}"))
+_simple("GET /v1/rosters/{roster_id}/result", lambda s: get(s.bureau, f"/v1/rosters/{finished(s)}/result"))
+_simple("GET /v1/rosters/{roster_id}/rows", lambda s: get(s.bureau, f"/v1/rosters/{finished(s)}/rows"))
+_simple("GET /v1/rosters/{roster_id}/withdrawn", lambda s: get(s.bureau, f"/v1/rosters/{finished(s)}/withdrawn"))
+
 
 # --- vouchers --------------------------------------------------------------------------------------------------------
 

@@ -16,10 +16,10 @@ from chalicelib.domain.template import DistributionMode, Template
 from chalicelib.integrations.essc_platform import OperatorKey
 from chalicelib.jobs import importing
 from chalicelib.services.receiving_rosters import Arrived
+from tests.bucket import Errands
 from tests.engines import Engine
 from tests.jobs.conftest import Reports
 from tests.rostering import (
-    Errands,
     files_of,
     know,
     put_roster,

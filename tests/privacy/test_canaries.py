@@ -129,6 +129,8 @@ class TestWhatIsNotSaid:
             "expire",
             "amend_vouchers",
             "count_offers",
+            "import_rosters",
+            "receive_roster",
             "follow_people",
         }
 

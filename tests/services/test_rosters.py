@@ -19,7 +19,7 @@ from chalicelib.domain.errors import (
     Unavailable,
 )
 from chalicelib.domain.person import FlagKind
-from chalicelib.domain.roster import Counts, Kind, Roster, RosterState, estimated_end, per_cent
+from chalicelib.domain.roster import Counts, Roster, RosterKind, RosterState, estimated_end, per_cent
 from chalicelib.domain.template import DistributionMode, Template
 from chalicelib.domain.voucher import State
 from chalicelib.services import publishing, reporting_rosters, submitting_rosters, withdrawing_rosters
@@ -552,10 +552,10 @@ class TestRecorded:
         header = ("姓名", "证件号码", "人群类别", "截止日期")
         rows = [[one.name, one.id_number, "migrant_workers", "2021.12.31"] for one in people]
 
-        first = self._import(world, Kind.ELIGIBLE, workbook(rows, header))
+        first = self._import(world, RosterKind.ELIGIBLE, workbook(rows, header))
         rows[0][3] = "2022年6月30日"
         rows[1][2] = "农民工"
-        second = self._import(world, Kind.ELIGIBLE, workbook(rows, header))
+        second = self._import(world, RosterKind.ELIGIBLE, workbook(rows, header))
 
         assert verdicts(world, first) == [("issued", None)] * 3
         assert verdicts(world, second) == [("issued", None), ("refused", "invalid_request"), ("same", None)]
@@ -580,9 +580,9 @@ class TestRecorded:
         staff = (("姓名", "证件号码", "统一社会信用代码"), [[person.name, person.id_number, code]])
 
         for kind, (header, rows) in (
-            (Kind.INSTITUTIONS, institutions),
-            (Kind.COURSES, courses),
-            (Kind.STAFF, staff),
+            (RosterKind.INSTITUTIONS, institutions),
+            (RosterKind.COURSES, courses),
+            (RosterKind.STAFF, staff),
         ):
             data = workbook(rows, header)
             assert {v for v, _ in verdicts(world, self._import(world, kind, data, dry_run=True))} == {"issued"}
@@ -590,7 +590,7 @@ class TestRecorded:
             assert {v for v, _ in verdicts(world, self._import(world, kind, data))} == {"same"}, kind
             rows[0][0] = "测试改名"
             again = self._import(world, kind, workbook(rows, header))
-            expected = {Kind.COURSES: "issued"}.get(kind, "conflict")  # another name is another course
+            expected = {RosterKind.COURSES: "issued"}.get(kind, "conflict")  # another name is another course
             assert verdicts(world, again)[0] == (expected, None), kind
         assert world.platform.catalogue.institutions.read(code) is not None
 
@@ -599,7 +599,7 @@ class TestRecorded:
     ) -> None:
         people, header = [a_person() for _ in range(3)], ("姓名", "证件号码", "人群类别")
         data = workbook([[one.name, one.id_number, "veterans"] for one in people], header)
-        roster, arrived = put_roster(world, None, data, kind=Kind.ELIGIBLE, region=CITY)
+        roster, arrived = put_roster(world, None, data, kind=RosterKind.ELIGIBLE, region=CITY)
         receive(world, arrived)
         rosters = Watched(world.platform.rosters, "record_chunk", before=_cut_off)
         with pytest.raises(Unavailable):
@@ -613,13 +613,13 @@ class TestRecorded:
         data = workbook([["测试甲", a_person().id_number, "veterans"]], ("姓名", "证件号码", "人群类别"))
 
         with pytest.raises(Invalid):
-            put_roster(world, None, data, kind=Kind.ELIGIBLE, region=CITY, actor=world.desk)
+            put_roster(world, None, data, kind=RosterKind.ELIGIBLE, region=CITY, actor=world.desk)
         with pytest.raises(Invalid):
-            put_roster(world, directed(world), data, kind=Kind.ELIGIBLE)
+            put_roster(world, directed(world), data, kind=RosterKind.ELIGIBLE)
         with pytest.raises(Invalid):
-            put_roster(world, None, data, kind=Kind.ELIGIBLE, region=CITY, all_or_nothing=True)
+            put_roster(world, None, data, kind=RosterKind.ELIGIBLE, region=CITY, all_or_nothing=True)
 
-    def _import(self, world: World, kind: Kind, data: bytes, **options: bool) -> Roster:
+    def _import(self, world: World, kind: RosterKind, data: bytes, **options: bool) -> Roster:
         return import_roster(world, None, data, kind=kind, region=CITY, **options)
 
 

@@ -15,6 +15,7 @@ FUNCTIONS = {
     "CountOffers": ("app.count_offers", 50, 512),
     "ContinueExpiry": ("app.continue_expiry", 300, 512),
     "AmendVouchers": ("app.amend_vouchers", 300, 512),
+    "ImportRosters": ("app.import_rosters", 300, 2048),
     "FollowPeople": ("app.follow_people", 120, 512),
 }
 
@@ -106,6 +107,7 @@ def test_queue_and_stream_report_single_failures(app_template: Template) -> None
     assert {mapping["FunctionName"]["Ref"] for mapping in mappings.values()} == {
         "ContinueExpiry",
         "AmendVouchers",
+        "ImportRosters",
         "FollowPeople",
     }
     for name, mapping in mappings.items():

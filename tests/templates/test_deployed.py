@@ -59,10 +59,11 @@ def test_the_api_reads_and_writes_rows_but_never_scans(deployed: LocalStack) -> 
     assert as_function(deployed, "api", "dynamodb", "delete_item", TableName=table, Key=row) == "AccessDeniedException"
 
 
-def test_secrets_are_for_the_api_alone(deployed: LocalStack) -> None:
+def test_secrets_are_for_the_api_and_the_import_alone(deployed: LocalStack) -> None:
     secret = deployed.environment["KEYS_SECRET"]
 
-    assert as_function(deployed, "api", "secretsmanager", "get_secret_value", SecretId=secret) == "done"
+    for function in ("api", "import-rosters"):
+        assert as_function(deployed, function, "secretsmanager", "get_secret_value", SecretId=secret) == "done"
     for function in ("expire", "count-offers", "continue-expiry", "amend-vouchers", "follow-people"):
         answer = as_function(deployed, function, "secretsmanager", "get_secret_value", SecretId=secret)
         assert answer == "AccessDeniedException", function

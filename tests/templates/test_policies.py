@@ -25,11 +25,17 @@ EVERYBODY = {
 SWEEP = (ROWS | {"sqs:SendMessage"}) | EVERYBODY
 
 ALLOWED = {
-    "APIHandler": ROWS | {"secretsmanager:GetSecretValue", "sqs:SendMessage"} | EVERYBODY,
+    "APIHandler": ROWS
+    | {"secretsmanager:GetSecretValue", "sqs:SendMessage", "s3:GetObject", "s3:PutObject"}
+    | EVERYBODY,
     "Expire": SWEEP,
     "CountOffers": (ROWS - {"dynamodb:UpdateItem"}) | {"sqs:SendMessage"} | EVERYBODY,
     "ContinueExpiry": SWEEP | {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"},
     "AmendVouchers": SWEEP | {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"},
+    "ImportRosters": ROWS
+    | {"secretsmanager:GetSecretValue", "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"}
+    | {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"}
+    | EVERYBODY,
     "FollowPeople": EVERYBODY
     | {
         "dynamodb:DescribeStream",
@@ -120,7 +126,7 @@ def test_the_count_of_offers_sees_the_catalogue_alone(app_template: Template) ->
     assert tables == {"table/${CatalogueTable}", "table/${CatalogueTable}/index/by_list"}
 
 
-def test_secrets_are_for_the_api_alone(app_template: Template) -> None:
+def test_secrets_are_for_the_api_and_the_import_alone(app_template: Template) -> None:
     readers = {
         function
         for function in ALLOWED
@@ -128,7 +134,7 @@ def test_secrets_are_for_the_api_alone(app_template: Template) -> None:
         if any(action.startswith("secretsmanager:") for action in actions)
     }
 
-    assert readers == {"APIHandler"}
+    assert readers == {"APIHandler", "ImportRosters"}
 
 
 def test_each_role_serves_one_function(app_template: Template) -> None:
