@@ -39,14 +39,15 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of it; ``go_on``: the roster is to be worked off now."""
+    """What became of it; ``go_on``: the roster is to be gone on with now, whatever is next for it. That is so for a
+    notification that comes again, too: the run that it brought may have been cut off."""
 
     outcome: str
     roster: Roster | None = None
 
     @property
     def go_on(self) -> bool:
-        return self.roster is not None and self.roster.state is RosterState.ACCEPTED
+        return self.roster is not None and self.roster.state is not RosterState.SUBMITTED
 
 
 def receive_file(p: Platform, arrived: Arrived, now: datetime) -> Receipt:
