@@ -48,8 +48,12 @@ _WIDTHS = {
     "name": 18, "id_number": 24, "id_type": 18, "mobile": 16, "uscc": 26, "date": 14, "integer": 10, "choice": 16,
     "text": 20,
 }  # fmt: skip
-# What stands in the sample's cells that must hold no number: neither a real one nor an invented one.
-_PLAINLY_NO_NUMBER = {"id_number": "（18位证件号码）", "mobile": "（11位手机号）"}
+# What stands in the sample's cells that must hold no number, real or invented: a number makes the row somebody's.
+_PLAINLY_NO_NUMBER = {
+    "id_number": "（18位证件号码）",
+    "mobile": "（11位手机号）",
+    "uscc": "（18位统一社会信用代码）",
+}
 _MISTAKES = (
     (
         "证件号码、手机号等长数字须为文本格式；数字格式会丢失第15位以后的数字，此类行一律退回。",

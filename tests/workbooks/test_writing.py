@@ -17,7 +17,9 @@ import pytest
 from python_calamine import CalamineWorkbook
 
 from chalicelib.domain.roster import Outcome
-from chalicelib.domain.sheets import Cell, Column, RawRow, Schema
+from chalicelib.domain.schemas import SCHEMAS
+from chalicelib.domain.sheets import Cell, Column, RawRow, Schema, find_header, read_entries
+from chalicelib.workbooks.reading import open_sheet
 from chalicelib.workbooks.writing import (
     KIND_PROPERTY,
     SAMPLE,
@@ -120,6 +122,14 @@ class TestTemplate:
             ["序号", "姓名*", "证件类型", "证件号码*", "手机号", "开班日期"],
             ["1", SAMPLE, "", "（18位证件号码）", "（11位手机号）", "2026-01-31"],
         ]
+
+    @pytest.mark.parametrize("schema", SCHEMAS.values(), ids=lambda schema: schema.kind)
+    def test_given_a_template_with_its_sample_left_in_when_read_then_the_sample_is_nobody(self, schema: Schema) -> None:
+        sheet = open_sheet(template_workbook(schema), "模板.xlsx")
+        header = find_header(list(sheet.rows()), schema)
+
+        assert [row.number for row in sheet.rows()] == [1, 2]
+        assert list(read_entries(sheet.rows(), header, schema, today=date(2026, 1, 31))) == []
 
     def test_given_a_column_when_somebody_types_then_all_of_it_is_text(self) -> None:
         columns = re.findall(r'<col min="(\d+)" max="(\d+)" [^>]*style="(\d+)"', part(self.DATA, SHEET))
