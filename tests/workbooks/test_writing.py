@@ -144,6 +144,17 @@ class TestTemplate:
 
         assert found == [("C2:C1048576", '"居民身份证,护照"')]
 
+    @pytest.mark.parametrize("schema", SCHEMAS.values(), ids=lambda schema: schema.kind)
+    def test_given_a_sample_when_shown_then_its_column_is_wide_enough_to_read_that_it_is_one(
+        self, schema: Schema
+    ) -> None:
+        data = template_workbook(schema)
+
+        at = sheets_of(data)["名单"][1].index(SAMPLE)
+        columns = re.findall(r'<col min="(\d+)" max="(\d+)" width="([0-9.]+)"', part(data, SHEET))
+        (width,) = (float(width) for low, high, width in columns if int(low) <= at + 1 <= int(high))
+        assert width >= len(SAMPLE) * 2 + 2
+
     def test_given_any_column_when_a_cell_is_chosen_then_a_message_explains_it(self) -> None:
         prompts = re.findall(r'promptTitle="(.*?)" prompt="(.*?)"', part(self.DATA, SHEET))
 
