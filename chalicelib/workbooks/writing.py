@@ -45,11 +45,15 @@ _TINTED = _TEXT | {"bg_color": "#FCE4D6"}
 _WRAPPED = _TEXT | {"text_wrap": True, "valign": "top"}
 
 _WIDTHS = {
-    "name": 18, "id_number": 24, "id_type": 18, "mobile": 16, "uscc": 26, "date": 14, "integer": 10, "choice": 16,
+    "name": 22, "id_number": 24, "id_type": 18, "mobile": 16, "uscc": 26, "date": 14, "integer": 10, "choice": 16,
     "text": 20,
 }  # fmt: skip
-# What stands in the sample's cells that must hold no number: neither a real one nor an invented one.
-_PLAINLY_NO_NUMBER = {"id_number": "（18位证件号码）", "mobile": "（11位手机号）"}
+# What stands in the sample's cells that must hold no number, real or invented: a number makes the row somebody's.
+_PLAINLY_NO_NUMBER = {
+    "id_number": "（18位证件号码）",
+    "mobile": "（11位手机号）",
+    "uscc": "（18位统一社会信用代码）",
+}
 _MISTAKES = (
     (
         "证件号码、手机号等长数字须为文本格式；数字格式会丢失第15位以后的数字，此类行一律退回。",
@@ -99,7 +103,8 @@ def result_workbook(
     """The uploaded rows at their old row numbers, with 结果 and 原因 beside them, and the summary on a second sheet.
 
     ``outcomes`` come in the order of the rows; a row without one is nobody and keeps an empty result. One row at a time
-    is in memory; the sheet lies in a temporary file until it is packed.
+    is in memory; the sheet lies in temporary files until it is packed, at the end twice over: 1.25 kB for each row of
+    eleven columns.
     """
     with TemporaryDirectory() as room:
         workbook = _workbook(to, constant_memory=True, tmpdir=room)

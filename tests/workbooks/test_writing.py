@@ -17,7 +17,9 @@ import pytest
 from python_calamine import CalamineWorkbook
 
 from chalicelib.domain.roster import Outcome
-from chalicelib.domain.sheets import Cell, Column, RawRow, Schema
+from chalicelib.domain.schemas import SCHEMAS
+from chalicelib.domain.sheets import Cell, Column, RawRow, Schema, find_header, read_entries
+from chalicelib.workbooks.reading import open_sheet
 from chalicelib.workbooks.writing import (
     KIND_PROPERTY,
     SAMPLE,
@@ -121,6 +123,14 @@ class TestTemplate:
             ["1", SAMPLE, "", "（18位证件号码）", "（11位手机号）", "2026-01-31"],
         ]
 
+    @pytest.mark.parametrize("schema", SCHEMAS.values(), ids=lambda schema: schema.kind)
+    def test_given_a_template_with_its_sample_left_in_when_read_then_the_sample_is_nobody(self, schema: Schema) -> None:
+        sheet = open_sheet(template_workbook(schema), "模板.xlsx")
+        header = find_header(list(sheet.rows()), schema)
+
+        assert [row.number for row in sheet.rows()] == [1, 2]
+        assert list(read_entries(sheet.rows(), header, schema, today=date(2026, 1, 31))) == []
+
     def test_given_a_column_when_somebody_types_then_all_of_it_is_text(self) -> None:
         columns = re.findall(r'<col min="(\d+)" max="(\d+)" [^>]*style="(\d+)"', part(self.DATA, SHEET))
         formats = re.findall(r'<xf numFmtId="(\d+)"', part(self.DATA, "xl/styles.xml").partition("<cellXfs")[2])
@@ -133,6 +143,17 @@ class TestTemplate:
         found = re.findall(r'<dataValidation type="list".*?sqref="(.*?)".*?<formula1>(.*?)<', part(self.DATA, SHEET))
 
         assert found == [("C2:C1048576", '"居民身份证,护照"')]
+
+    @pytest.mark.parametrize("schema", SCHEMAS.values(), ids=lambda schema: schema.kind)
+    def test_given_a_sample_when_shown_then_its_column_is_wide_enough_to_read_that_it_is_one(
+        self, schema: Schema
+    ) -> None:
+        data = template_workbook(schema)
+
+        at = sheets_of(data)["名单"][1].index(SAMPLE)
+        columns = re.findall(r'<col min="(\d+)" max="(\d+)" width="([0-9.]+)"', part(data, SHEET))
+        (width,) = (float(width) for low, high, width in columns if int(low) <= at + 1 <= int(high))
+        assert width >= len(SAMPLE) * 2 + 2
 
     def test_given_any_column_when_a_cell_is_chosen_then_a_message_explains_it(self) -> None:
         prompts = re.findall(r'promptTitle="(.*?)" prompt="(.*?)"', part(self.DATA, SHEET))
