@@ -365,6 +365,8 @@ def _name(cell: Cell) -> str | None:
     name = normalise_name(cell).lstrip("'’‘")
     if len(name) > LONGEST_NAME:
         raise InvalidIdentifier("too_long", "姓名过长。", "The name is too long.")
+    if name.startswith("示例"):
+        raise InvalidIdentifier("sample", "姓名仍是模板的示例文字，请改为真实姓名。", "This is the sample's name.")
     if not name.isprintable() or _ERROR_VALUE.fullmatch(name) or any(char.isdigit() for char in name):
         raise InvalidIdentifier("characters", "姓名含有不允许的字符。", "The name has characters that no name has.")
     return name or None

@@ -20,9 +20,11 @@ from tests.bucket import Errands
 from tests.engines import Engine
 from tests.jobs.conftest import Reports
 from tests.rostering import (
+    carry_on,
     files_of,
     know,
     put_roster,
+    receive,
     roster_of,
     row_of,
     vouchers_of,
@@ -120,7 +122,22 @@ class TestTold:
         importing.run(message({"roster_id": roster.roster_id, "tried": 0}), Clockwork())
 
         assert roster_of(world, roster) == before
-        assert reports.counts[-2:] == [("receive_roster", "again"), ("import_rosters", "nothing_to_do_finished")]
+        idle = ("import_rosters", "nothing_to_do_finished")
+        assert reports.counts[-3:] == [("receive_roster", "again"), idle, idle]
+
+    def test_given_a_run_that_was_cut_off_when_its_message_comes_again_then_it_goes_on_from_there(
+        self, world: World, reports: Reports
+    ) -> None:
+        template, people = directed(world), [a_person() for _ in range(70)]
+        roster, arrived = put_roster(world, template, [row_of(one) for one in people])
+        receive(world, arrived)
+        carry_on(world, roster.roster_id, chunks=1)
+        assert roster_of(world, roster).state is RosterState.RUNNING
+
+        importing.run(told(arrived), Clockwork())
+
+        assert roster_of(world, roster).counts == Counts(issued=70)
+        assert roster_of(world, roster).result_at is not None
 
     @pytest.mark.parametrize(
         "body",

@@ -185,9 +185,14 @@ class TestLayout:
         sheet = open_sheet(data, "模板.xlsx")
 
         assert (sheet.kind, sheet.version) == (schema.kind, schema.version)
-        assert entries_of(data, schema) == [] or schema.columns[0].kind != "name"
+        assert entries_of(data, schema) == []
         header = find_header(list(sheet.rows()), schema)
         assert set(header.places) == {column.name for column in schema.columns}
+
+    def test_given_a_real_number_under_the_samples_name_when_read_then_refused_and_not_passed_over(self) -> None:
+        (entry,) = entries_in([TITLES, a_row(1, name="示例（请删除本行）")])
+
+        assert [fault.code for fault in entry.faults] == ["sample"]
 
     def test_given_a_regions_own_columns_when_read_then_they_come_along(self) -> None:
         schema = with_extra(VOUCHERS, [Column("street", "街道", "Street")], {"name": ["劳动者"]})

@@ -34,6 +34,12 @@ def test_every_function_is_known_here(app_template: Template) -> None:
     assert all(function["Handler"].startswith("app.") for function in functions.values())
 
 
+def test_the_import_has_room_for_a_long_result(app_template: Template) -> None:
+    functions = properties_of_type(app_template, "AWS::Serverless::Function")
+
+    assert functions["ImportRosters"]["EphemeralStorage"] == {"Size": 2048}
+
+
 def test_names_are_fixed_by_stage_and_traced(app_template: Template) -> None:
     for name, function in properties_of_type(app_template, "AWS::Serverless::Function").items():
         assert function["FunctionName"]["Fn::Sub"].startswith("training-voucher-${Stage}-"), name
