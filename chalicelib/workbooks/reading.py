@@ -9,38 +9,34 @@ import csv
 import re
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from io import BytesIO, StringIO
 from typing import TYPE_CHECKING, Any, NoReturn
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from chalicelib.domain.sheets import FileRefused, RawRow
+from chalicelib.workbooks.sheet_xml import (
+    MOST_COLUMNS,
+    MOST_MERGED,
+    MOST_ROWS,
+    Marks,
+    SheetTooLarge,
+    UnreadableXml,
+    look_through,
+)
+from chalicelib.workbooks.xls_rows import UnreadableXls, XlsBook
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
 
-MOST_ROWS = 500_100
-"""500,000 people, and what stands around them."""
-MOST_COLUMNS = 200
-MOST_CELLS, FEW_ROWS = 16_000_000, 100_000
-"""Of the rectangle around all that is filled in, which calamine unfolds whole; of few rows any that is allowed."""
 MOST_UNPACKED = 1 << 30
+MOST_TEXT = 1 << 29
+"""Bytes of text in all cells together."""
 MOST_RATIO, SMALL = 300, 8 << 20
 """No sheet of people is packed more tightly than this; what unpacks to little may be."""
-MOST_MERGED = 20_000
 ASIDE = frozenset({"填写说明", "汇总"})
 """Sheets of our own beside the roster."""
 _OLE, _ZIP, _PDF = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PK\x03\x04", b"%PDF"
 _PIECE = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class _Marks:
-    """What the XML says that calamine does not."""
-
-    hidden: frozenset[int] = frozenset()
-    unset: Mapping[int, frozenset[int]] = field(default_factory=dict)
-    filled: bool = False
 
 
 class SpreadSheet:
@@ -49,7 +45,7 @@ class SpreadSheet:
     kind: str | None
     version: str | None
 
-    def __init__(self, sheet: "CalamineSheet", marks: _Marks, properties: Mapping[str, str]) -> None:
+    def __init__(self, sheet: "CalamineSheet", marks: Marks, properties: Mapping[str, str]) -> None:
         self._sheet, self._marks = sheet, marks
         self.kind, self.version = properties.get("roster_kind"), properties.get("roster_version")
 
@@ -108,36 +104,64 @@ def open_sheet(data: bytes, file_name: str) -> SpreadSheet | TextSheet:
 def _open_xlsx(data: bytes) -> SpreadSheet:
     try:
         with ZipFile(BytesIO(data)) as file:
-            parts = {part.filename.lstrip("/").replace("\\", "/"): part for part in file.infolist()}
+            listed = file.infolist()
+            parts = {part.filename.lstrip("/").replace("\\", "/"): part for part in listed}
     except (BadZipFile, ValueError, NotImplementedError, OSError):
         raise _corrupt() from None
+    if len({path.lower() for path in parts}) < len(listed):
+        raise _corrupt()  # of two parts with one name, another reader may take the other
     _must_be_harmless(parts)
     sheets = _sheets_of(data, parts)
-    marks = {name: _look_through(data, parts[path]) for name, path in sheets}
-    filled = [name for name, _ in sheets if marks[name].filled]
-    people = [name for name in filled if name not in ASIDE]
+    calculated = b"fullCalcOnLoad" not in _whole(data, parts, "xl/workbook.xml")
+    marks = {
+        name: _look_through(data, parts[path], calculated=calculated) for name, path in sheets if name not in ASIDE
+    }
+    people = [name for name in marks if marks[name].cells]
     if not people:
         raise FileRefused("empty_file", "文件中没有内容。", "There is nothing in the file.")
     if len(people) > 1:
-        names = "、".join(name[:20] for name in people[:5])
-        raise FileRefused(
-            "several_sheets",
-            f"文件中有多个有内容的工作表（{names}），请只保留一个。",
-            "More than one sheet has content; leave only one of them.",
-        )
+        raise _several_sheets(len(people))
+    longest = 0
     for path, part in parts.items():  # calamine reads these too, and to their real end
         if path.lower().endswith(("sharedstrings.xml", "styles.xml")):
-            for _ in _unpacked(data, part):
-                pass
+            longest = max(longest, _longest_text(_unpacked(data, part)))
+    if longest * marks[people[0]].cells > MOST_TEXT:
+        _must_fit(data, parts, dict(sheets)[people[0]])
     return SpreadSheet(_sheet_of(data, people[0]), marks[people[0]], _properties(data, parts))
+
+
+def _longest_text(pieces: Iterator[bytes]) -> int:
+    """At most so many bytes has the longest shared text."""
+    longest, rest = 0, b""
+    for piece in pieces:
+        *whole, rest = (rest + piece).split(b"<si")
+        longest = max(longest, *map(len, whole)) if whole else longest
+    return max(longest, len(rest))
+
+
+def _must_fit(data: bytes, parts: Mapping[str, ZipInfo], path: str) -> None:
+    """A text that many cells share is unfolded for each of them."""
+    texts = next((part for name, part in parts.items() if name.lower().endswith("sharedstrings.xml")), None)
+    if texts is None:
+        return
+    lengths = [len(text) for text in b"".join(_unpacked(data, texts)).split(b"<si")[1:]]
+    total, rest = 0, b""
+    for piece in _unpacked(data, parts[path]):
+        whole, closed, rest = (rest + piece).rpartition(b"</c>")
+        if not closed and len(rest) > 16 * _PIECE:
+            raise _too_large()
+        total += sum(lengths[int(i)] for i in _SHARED.findall(whole) if int(i) < len(lengths))
+        if total > MOST_TEXT:
+            raise _bomb()
+
+
+_SHARED = re.compile(rb"<(?:\w+:)?v>\s*([0-9]{1,9})\s*<")
 
 
 def _must_be_harmless(parts: Mapping[str, ZipInfo]) -> None:
     names = {path.lower() for path in parts}
     if any(name.endswith(("vbaproject.bin", "vbadata.xml")) or "/macrosheets/" in name for name in names):
-        raise FileRefused(
-            "macros", "文件含有宏，请另存为不含宏的 xlsx。", "The file has macros; save it as xlsx without."
-        )
+        raise _macros()
     if "xl/workbook.xml" not in parts:
         raise _not_a_sheet("ZIP" if "word/document.xml" not in names else "Word")
     if any(part.flag_bits & 1 for part in parts.values()):
@@ -240,87 +264,13 @@ def _unpacked(data: bytes, part: ZipInfo) -> Iterator[bytes]:
     yield piece
 
 
-def _look_through(data: bytes, part: ZipInfo) -> _Marks:
-    """Read the sheet's XML once, row by row: how large it is, what is hidden, which formulas have no value."""
-    seen, rest, begun = _Seen(), b"", False
-    for piece in _unpacked(data, part):
-        text = rest + piece
-        if not begun and (b"<!DOCTYPE" in text or b"<!ENTITY" in text):
-            raise _corrupt()
-        begun = len(text) > _PIECE // 16
-        # A row is looked at when the next one begins, or at the end.
-        cut = max(text.rfind(b"<row"), text.rfind(b":row ") - 8)
-        if cut > 0:
-            seen.look_at(text[:cut])
-            text = text[cut:]
-        elif len(text) > 16 * _PIECE:
-            raise _too_large()
-        rest = text
-    seen.look_at(rest)
-    return seen.marks()
-
-
-@dataclass(slots=True)
-class _Seen:
-    """What was seen of a sheet so far."""
-
-    hidden: set[int] = field(default_factory=set)
-    unset: dict[int, set[int]] = field(default_factory=dict)
-    rows: int = 0
-    last_row: int = FEW_ROWS - 1
-    width: int = 26
-    filled: bool = False
-
-    def look_at(self, text: bytes) -> None:
-        """Only what is needed is looked at closely: most sheets hide nothing, compute nothing, end before Z."""
-        prefixed = b"<row" not in text and b":row" in text
-        self.filled = self.filled or b"<c " in text or b":c " in text or b"<c>" in text
-        for letters, row, far_row in _FAR.findall(text):
-            if letters:
-                self.width = max(self.width, _column(letters) + 1)
-            self.last_row = max(self.last_row, int(row or far_row))
-        if b"hidden=" in text:
-            self._look_at_hidden(_PREFIXED_ROW if prefixed else _ROW, text)
-        if b"</f>" in text or b"<f" in text or prefixed:
-            self._look_at_formulas(text)
-
-    def marks(self) -> _Marks:
-        if self.last_row > MOST_ROWS or self.width > MOST_COLUMNS:
-            raise _too_large()
-        if self.last_row >= FEW_ROWS and self.last_row * self.width > MOST_CELLS:
-            raise _too_large()
-        return _Marks(frozenset(self.hidden), {row: frozenset(some) for row, some in self.unset.items()}, self.filled)
-
-    def _look_at_hidden(self, row: re.Pattern[bytes], text: bytes) -> None:
-        for tag in row.findall(text):
-            said = _NUMBER.search(tag)
-            if said is not None and _HIDDEN.search(tag):
-                self.hidden.add(int(said[1]))
-
-    def _look_at_formulas(self, text: bytes) -> None:
-        for formula in _FORMULA.finditer(text):
-            value = _VALUE.search(formula[0])
-            place = _PLACE.search(formula[0])
-            if place is not None and (value is None or not value[1]):
-                self.unset.setdefault(int(place[2]), set()).add(_column(place[1]))
-
-
-_ROW, _PREFIXED_ROW = re.compile(rb"<row[ >][^>]*"), re.compile(rb"<\w+:row[ >][^>]*")
-_NUMBER = re.compile(rb" r=\"([0-9]{1,9})\"")
-_HIDDEN = re.compile(rb"\bhidden=\"(?:1|true)\"")
-# Of a row or a cell: a column beyond Z, or a row of so many digits that how many there are begins to matter.
-_FAR = re.compile(rb" r=\"(?:([A-Z]{2,3})([0-9]{1,9})|[A-Z]?([0-9]{6,9}))")
-_FORMULA = re.compile(rb"<(?:\w+:)?c\s[^>]*>(?:(?!</(?:\w+:)?c>).)*?<(?:\w+:)?f\b.*?</(?:\w+:)?c>", re.DOTALL)
-_VALUE = re.compile(rb"<(?:\w+:)?v[^>/]*>([^<]*)</")
-_PLACE = re.compile(rb"\br=\"([A-Z]{1,3})([0-9]{1,9})\"")
-
-
-def _column(letters: bytes) -> int:
-    """From 0."""
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - 64
-    return number - 1
+def _look_through(data: bytes, part: ZipInfo, *, calculated: bool) -> Marks:
+    try:
+        return look_through(lambda: _unpacked(data, part), calculated=calculated)
+    except UnreadableXml:
+        raise _corrupt() from None
+    except SheetTooLarge:
+        raise _too_large() from None
 
 
 class _Merged:
@@ -331,21 +281,24 @@ class _Merged:
         if len(ranges) > MOST_MERGED:
             raise _too_large()
         self._waiting = sorted(ranges, reverse=True)
-        self._open: list[tuple[tuple[int, int], tuple[int, int]]] = []
+        self._until: dict[int, int] = {}  # by column the last row of what covers it: however many ranges overlap
 
     def __bool__(self) -> bool:
-        return bool(self._waiting or self._open)
+        return bool(self._waiting or self._until)
 
     def of(self, number: int) -> frozenset[int]:
         """Rows are asked for in their order."""
-        row = number - 1
+        row, first = number - 1, set[int]()
         while self._waiting and self._waiting[-1][0][0] <= row:
-            self._open.append(self._waiting.pop())
-        self._open = [one for one in self._open if one[1][0] >= row]
-        covered: set[int] = set()
-        for (top, left), (_, right) in self._open:
-            covered.update(range(left + (row == top), min(right, MOST_COLUMNS) + 1))
-        return frozenset(covered)
+            (top, left), (bottom, right) = self._waiting.pop()
+            for column in range(left, min(right, MOST_COLUMNS) + 1):
+                self._until[column] = max(bottom, self._until.get(column, bottom))
+            if top == row:
+                first.add(left)
+        if not self._until:
+            return _NONE
+        self._until = {column: last for column, last in self._until.items() if last >= row}
+        return frozenset(self._until.keys() - first)
 
 
 _NONE: frozenset[int] = frozenset()
@@ -355,32 +308,37 @@ _NONE: frozenset[int] = frozenset()
 
 
 def _open_xls(data: bytes) -> SpreadSheet:
-    """calamine tells no hidden rows of these; a formula always stands there with its value."""
-    if "EncryptedPackage".encode("utf-16-le") in data:
+    """A formula always stands there with a value here, be it 0."""
+    if _in_utf_16("EncryptedPackage") in data:
         raise _encrypted()
-    if "_VBA_PROJECT".encode("utf-16-le") in data:
-        raise FileRefused(
-            "macros", "文件含有宏，请另存为不含宏的 xlsx。", "The file has macros; save it as xlsx without."
-        )
+    if _in_utf_16("_VBA_PROJECT") in data:
+        raise _macros()
+    try:
+        rows = XlsBook(data)
+    except UnreadableXls:
+        raise _corrupt() from None
+    if rows.encrypted():
+        raise _encrypted()
     book = _book(data)
     people = []
-    for about in book.sheets_metadata:
-        if about.name in ASIDE or "Visible" not in str(about.visible) or "WorkSheet" not in str(about.typ):
+    for place, about in enumerate(book.sheets_metadata):
+        if about.name in ASIDE or not str(about.visible).endswith(".Visible") or "WorkSheet" not in str(about.typ):
             continue
         sheet = _sheet_of(data, about.name, book)
         if sheet.start is not None:
-            people.append(sheet)
+            people.append((place, sheet))
     if not people:
         raise FileRefused("empty_file", "文件中没有内容。", "There is nothing in the file.")
     if len(people) > 1:
-        raise FileRefused(
-            "several_sheets",
-            "文件中有多个有内容的工作表，请只保留一个。",
-            "More than one sheet has content; leave only one of them.",
-        )
-    if people[0].total_height > MOST_ROWS or people[0].total_width > MOST_COLUMNS:
+        raise _several_sheets(len(people))
+    place, sheet = people[0]
+    if sheet.total_height > MOST_ROWS or sheet.total_width > MOST_COLUMNS:
         raise _too_large()
-    return SpreadSheet(people[0], _Marks(filled=True), {})
+    return SpreadSheet(sheet, Marks(hidden=rows.hidden_rows(place)), {})
+
+
+def _in_utf_16(name: str) -> bytes:
+    return name.encode("utf-16-le")
 
 
 def _book(data: bytes) -> "CalamineWorkbook":
@@ -458,6 +416,14 @@ def _encrypted() -> FileRefused:
 
 def _macros() -> FileRefused:
     return FileRefused("macros", "文件含有宏，请另存为不含宏的文件。", "The file has macros; save it without them.")
+
+
+def _several_sheets(many: int) -> FileRefused:
+    return FileRefused(
+        "several_sheets",
+        f"文件中有 {many} 个有内容的工作表，请只保留一个。",
+        f"{many} sheets have content; leave only one of them.",
+    )
 
 
 def _unknown_encoding() -> FileRefused:
