@@ -134,7 +134,8 @@ def find_header(
             f"这不是“{schema.title}”的模板，请下载对应的模板填写。",
             f"This is the template of another kind of list; fill in the one for: {schema.kind}.",
         )
-    best = max((_read_titles(row, schema) for row in rows), key=lambda one: len(one.places), default=None)
+    found = (_read_titles(row, schema) for row in rows)
+    best, twice = max(found, key=lambda one: len(one[0].places), default=(None, False))
     required = [column for column in schema.columns if column.required]
     if best is None or len(best.places) < min(2, len(required)):
         titles = "、".join(column.title for column in required)
@@ -143,39 +144,49 @@ def find_header(
             f"没有找到表头。表头须含：{titles}。请使用模板填写。",
             "No row of titles was found; fill in the template.",
         )
+    if twice:
+        raise FileRefused(
+            "column_twice",
+            "表头中有两列表示同一项内容，请删除其中一列。",
+            "Two columns of the header mean the same; delete one of them.",
+        )
     missing = [column for column in required if column.name not in best.places]
     if missing:
         raise _lacks(missing, version, schema)
     return best
 
 
-def _read_titles(row: RawRow, schema: Schema) -> Header:
+def _read_titles(row: RawRow, schema: Schema) -> tuple[Header, bool]:
+    """The row as a header, and whether two columns of it mean the same.
+
+    What is needed may stand there once only. Of two others the one that has the template's own title is meant.
+    """
     places: dict[str, int] = {}
-    unknown = 0
-    twice: str | None = None
+    ranks: dict[str, int] = {}
+    unknown, twice = 0, False
     names = names_of(schema)
+    columns = {column.name: column for column in schema.columns}
     for i, cell in enumerate(row.cells):
         if not isinstance(cell, str) or not cell.strip():
             continue
         name = _named(cell, names)
         if name is None:
             unknown += plain_title(cell) not in IGNORED
-        elif name in places:
-            twice = twice or cell
-        else:
-            places[name] = i
-    if twice is not None and len(places) > 1:
-        raise FileRefused(
-            "column_twice",
-            "表头中有两列表示同一项内容，请删除其中一列。",
-            "Two columns of the header mean the same; delete one of them.",
-        )
-    return Header(row.number, places, unknown)
+            continue
+        column = columns[name]
+        rank = int(_named(cell, {plain_title(column.title): name}) is None)
+        if name in places:
+            twice = twice or column.required or rank == ranks[name] == 0
+            unknown += 1
+        if rank < ranks.get(name, 2):
+            places[name], ranks[name] = i, rank
+    return Header(row.number, places, unknown), twice
 
 
 def names_of(schema: Schema) -> dict[str, str]:
     """Each title that a header may have, in its plain form, and the column that it means."""
-    return {plain_title(title): one.name for one in schema.columns for title in (one.title, *one.aliases)}
+    english = {plain_title(one.english): one.name for one in schema.columns if one.english}
+    return english | {plain_title(title): one.name for one in schema.columns for title in (one.title, *one.aliases)}
 
 
 def plain_title(text: str) -> str:
@@ -221,9 +232,9 @@ def read_entries(rows: Iterable[RawRow], header: Header, schema: Schema, *, toda
         cells = row.cells
         width = len(cells)
         number = cells[key] if key is not None and key < width else None
-        # A number makes it somebody's row: most are told by a look at its first digit.
-        if not (number and isinstance(number, str) and number[0].isdigit()) and not _is_somebody(
-            row, number, main, places, names
+        # A number makes it somebody's row: most are told by its length and a look at its first digit.
+        if not (isinstance(number, str) and len(number) > 17 and number[0].isdigit()) and not _is_somebody(
+            row, number, (main, key), places, names
         ):
             continue
         values: dict[str, Any] = {}
@@ -244,10 +255,10 @@ def read_entries(rows: Iterable[RawRow], header: Header, schema: Schema, *, toda
                 values[column.name] = value
             elif column.required:
                 faults.append(_missing(column))
-        if not faults and "id_type" in values and values["id_type"] != values["id_number"].id_type:
-            faults.append(
-                Fault("id_type", "id_type", "证件类型与证件号码不符。", "The ID type does not fit the number.")
-            )
+        if not faults and "id_type" in values:
+            citizen = values.get("id_number")
+            if isinstance(citizen, CitizenId) and values["id_type"] != citizen.id_type:
+                faults.append(_OTHER_TYPE)
         yield Entry(row.number, values, tuple(faults), row.hidden)
 
 
@@ -263,29 +274,71 @@ def _key_place(header: Header, schema: Schema) -> int | None:
 
 
 def _is_somebody(
-    row: RawRow, number: Cell, main: int, places: Sequence[tuple[Column, int]], names: Mapping[str, str]
+    row: RawRow,
+    number: Cell,
+    identity: tuple[int, int | None],
+    places: Sequence[tuple[Column, int]],
+    names: Mapping[str, str],
 ) -> bool:
+    if _is_long(number):
+        return True
     cells = row.cells
     width = len(cells)
-    name = cells[main] if main < width else None
+    name = cells[identity[0]] if identity[0] < width else None
     if isinstance(name, str) and name.startswith("示例"):
         return False  # the template's own
-    words = isinstance(number, str) and not any(char.isdigit() for char in number)
-    if number is not None and number != "" and not words:
-        return _named(str(number), names) is None
-    filled = [place for _, place in places if place < width and cells[place] not in (None, "", " ")]
-    if not filled and not any(place in row.merged or place in row.unset for _, place in places):
-        return False  # blank, or a serial number alone
-    first = next((cell for cell in cells if isinstance(cell, str) and cell.strip()), None)
-    if any(isinstance(one, str) and _FOOTER.match(plain_title(one)) for one in (first, name)):
+    filled = [cells[place] for _, place in places if place < width and not _is_blank(cells[place])]
+    if not filled:
+        return _hides_somebody(row, identity)
+    first = next((cell for cell in cells if not _is_blank(cell)), None)
+    if any(isinstance(one, str) and _FOOTER.fullmatch(_closed_up(one)) for one in (first, name)):
         return False
-    return not (filled and all(_named(str(cells[place]), names) for place in filled))
+    return not all(isinstance(cell, str) and _named(cell, names) for cell in filled)
 
 
-# What stands below the people: sums, who filled it in, seals. Also with the first cell merged over the row.
+def _is_long(number: Cell) -> bool:
+    """As long as the number of a person or an organisation, right or wrong, and no telephone number of a footer."""
+    if isinstance(number, str):
+        return sum(char.isalnum() for char in normalise_number(number)) > 13 and any(map(str.isdigit, number))
+    return isinstance(number, int | float) and not isinstance(number, bool) and abs(number) >= 1e13
+
+
+def _hides_somebody(row: RawRow, identity: tuple[int, int | None]) -> bool:
+    """In a row with nothing to be read: a name or number that is not computed, or one that was merged away beside
+    something else, unless that is a sentence that goes through the whole row."""
+    if any(place in row.unset for place in identity):
+        return True
+    others = [i for i, cell in enumerate(row.cells) if not _is_blank(cell)]
+    if not others or not any(place in row.merged for place in identity):
+        return False
+    sentence = row.cells[others[0]]
+    return not (
+        len(others) == 1
+        and others[0] + 1 in row.merged
+        and isinstance(sentence, str)
+        and not sentence.strip().isdigit()
+    )
+
+
+def _is_blank(cell: Cell) -> bool:
+    return cell is None or (isinstance(cell, str) and not (cell and normalise_number(cell)))
+
+
+def _closed_up(text: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", text).split())
+
+
+# What stands below the people: sums, who filled it in, seals. A word alone, or with what follows its colon: a name or a
+# department may begin with the same characters.
+_SEAL = r"(?:\(?(?:签字|签名|签章|盖章|公章)\)?)?"
 _FOOTER = re.compile(
-    r"(合计|总计|小计|共计|总人数|人数合计|填表|填报|制表|编制|审核|复核|审批|经办|负责人|单位负责人|法定代表人|"
-    r"联系人|联系电话|电话|传真|单位盖章|单位\(|\(?盖章|\(?公章|签字|签名|日期|填表日期|年月日|注$|注[0-9一二三.、]|注意|备注|说明|以上|共[0-9]+)"
+    r"\(?(?:合计|总计|小计|共计|总人数|人数合计)(?:(?::|[0-9]).*)?"
+    r"|共[0-9]+[人名条行页].*|第[0-9]+页.*|[0-9]{4}年[0-9]{1,2}月[0-9]{1,2}日"
+    r"|(?:注|注意|备注|说明|填表说明|填报说明|声明|承诺)[0-9一二三]?[:、.].*"
+    r"|\(?(?:填表|填报|制表|编制|审核|复核|审批|经办|主管|单位|部门)?(?:负责人|联系人|法定代表人|人|人员|单位|日期)"
+    + _SEAL
+    + r"\)?(?:[:_].*)?|(?:审核|复核|审批|经办|制表|编制|填表|填报|日期|传真|电话|手机)[:_].*"
+    r"|(?:联系电话|联系方式|联系手机)(?:[:_].*)?|\(?(?:签字|签名|盖章|公章|年月日)\)?(?:[:_].*)?"
 )
 
 
@@ -326,22 +379,23 @@ def _reader(column: Column, today: date) -> Reader:
         case "mobile":
             return lambda cell: parse_mobile(_as_number(cell)) if _text(cell).strip() else None
         case "uscc":
-            return _uscc
+            return lru_cache(maxsize=1024, typed=True)(_uscc)  # of an institution there are many rows
         case "date":
             return _date
         case "integer":
             return _integer
         case "choice" | "id_type":
             return _choice(column)
-    return _any_text
+    # Groups and courses come again and again. Kept for this sheet only: remarks may tell of people.
+    return lru_cache(maxsize=1024, typed=True)(_any_text)
 
 
 def _id_number(today: date) -> Reader:
     def read(cell: Cell) -> CitizenId | None:
         if not isinstance(cell, str):
-            raise _NUMERIC_ID
+            raise _numeric_id()
         if _SCIENTIFIC.fullmatch(cell.strip()):
-            raise _NUMERIC_ID
+            raise _numeric_id()
         if not cell.strip():
             return None
         return parse_citizen_id(cell, today=today)
@@ -349,11 +403,15 @@ def _id_number(today: date) -> Reader:
     return read
 
 
-_NUMERIC_ID = InvalidIdentifier(
-    "numeric_id",
-    "证件号码是数字格式，第 15 位以后可能已丢失；请将单元格设为文本后按证件重新填写。",
-    "The ID number stands in a numeric cell, which loses what is past the 15th digit; type it again as text.",
-)
+def _numeric_id() -> InvalidIdentifier:
+    # Made anew each time: one that is raised again and again keeps every frame, and the numbers in them.
+    return InvalidIdentifier(
+        "numeric_id",
+        "证件号码是数字格式，第 15 位以后可能已丢失；请将单元格设为文本后按证件重新填写。",
+        "The ID number stands in a numeric cell, which loses what is past the 15th digit; type it again as text.",
+    )
+
+
 _SCIENTIFIC = re.compile(r"[0-9](\.[0-9]+)?[eE]\+?[0-9]+")
 
 
@@ -365,14 +423,25 @@ def _name(cell: Cell) -> str | None:
     name = normalise_name(cell).lstrip("'’‘")
     if len(name) > LONGEST_NAME:
         raise InvalidIdentifier("too_long", "姓名过长。", "The name is too long.")
+    if not name:
+        return None
     if name.startswith("示例"):
         raise InvalidIdentifier("sample", "姓名仍是模板的示例文字，请改为真实姓名。", "This is the sample's name.")
-    if not name.isprintable() or _ERROR_VALUE.fullmatch(name) or any(char.isdigit() for char in name):
+    if (
+        _has_controls(name)
+        or _ERROR_VALUE.fullmatch(name)
+        or any(char.isdigit() for char in name)
+        or all(unicodedata.category(char)[0] in "PSZ" for char in name)  # a dash says that there is none
+    ):
         raise InvalidIdentifier("characters", "姓名含有不允许的字符。", "The name has characters that no name has.")
-    return name or None
+    return name
 
 
-@lru_cache(maxsize=4096)  # of an institution there are many rows
+def _has_controls(text: str) -> bool:
+    """Characters that nobody can read. Those for private use can be: older encodings put rare Chinese ones there."""
+    return not text.isprintable() and any(unicodedata.category(char) in ("Cc", "Cs", "Cn", "Zl", "Zp") for char in text)
+
+
 def _uscc(cell: Cell) -> str | None:
     if not isinstance(cell, str):
         raise InvalidIdentifier(
@@ -383,12 +452,12 @@ def _uscc(cell: Cell) -> str | None:
     return parse_uscc(cell) if cell.strip() else None
 
 
-@lru_cache(maxsize=4096)  # groups, courses, remarks come again and again
 def _any_text(cell: Cell) -> str | None:
     text = _text(cell)
-    if not text.isprintable():
-        text = "".join(char if char.isprintable() else " " for char in text)
-    text = unicodedata.normalize("NFKC", text).strip()
+    text = "".join(char for char in unicodedata.normalize("NFKC", text) if unicodedata.category(char) != "Cf")
+    text = " ".join(text.split())
+    if _has_controls(text):
+        raise InvalidIdentifier("characters", "内容含有控制字符。", "The text has control characters.")
     if text.startswith(("'", "’")):
         text = text[1:].strip()
     if _ERROR_VALUE.fullmatch(text):
@@ -406,7 +475,7 @@ _ERROR_VALUE = re.compile(r"#(N/A|REF!|VALUE!|DIV/0!|NAME\?|NUM!|NULL!|GETTING_D
 def _choice(column: Column) -> Reader:
     codes = {plain_title(word): code for word, code in column.choices} | {code: code for _, code in column.choices}
 
-    @lru_cache(maxsize=256)
+    @lru_cache(maxsize=256, typed=True)
     def read(cell: Cell) -> str | None:
         word = plain_title(_text(cell))
         if not word:
@@ -437,7 +506,7 @@ def _date(cell: Cell) -> date | None:
     elif isinstance(cell, date):
         found = cell
     else:
-        text = _as_number(cell)
+        text = _as_number(_MIDNIGHT.sub("", cell) if isinstance(cell, str) else cell)
         if not text:
             return None
         found = _date_of(text)
@@ -446,6 +515,9 @@ def _date(cell: Cell) -> date | None:
             "date", "日期不存在或无法识别，请写成 2021-06-01。", "No such date; write it as 2021-06-01."
         )
     return found
+
+
+_MIDNIGHT = re.compile(r"[ T]0?0:00(:00(\.0+)?)?\s*$")
 
 
 def _date_of(text: str) -> date | None:

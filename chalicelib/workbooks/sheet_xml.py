@@ -129,8 +129,7 @@ def _look_at(text: bytes, seen: _Seen) -> None:
     if (
         rows.count(b"<c") != rows.count(b'<c r="')
         or rows.count(b"<row") != rows.count(b'<row r="')
-        or b"<!" in rows
-        or b"<?" in rows
+        or any(one in rows for one in (b"<!", b"<?", b":c ", b":c>", b":row"))
         or any(one in after for one in (b"<c ", b"<row ", b"sheetData"))
     ):
         raise _UnusualForm
