@@ -103,23 +103,9 @@ def parse_citizen_id(text: str, *, today: date) -> CitizenId:
     National Immigration Administration's reading rules for the 2023 permit.
     """
     _refuse_clock(today)
-    number = normalise_number(text)
-    if not number:
-        raise InvalidIdentifier("empty", "证件号码为空。", "The ID number is empty.")
-    if not _LOOKALIKE_X.isdisjoint(number):
-        raise InvalidIdentifier(
-            "lookalike_x",
-            "证件号码中含有形似 X 的字符（乘号、西里尔字母或希腊字母），请改为英文字母 X。",
-            "The ID number has a sign that only looks like X (times sign, Cyrillic, Greek); type the letter X.",
-        )
-    if not set(number) <= _DIGITS_AND_LETTERS:
-        raise _bad_id_characters()
-    if _OLD_FOREIGN.fullmatch(number):
-        return CitizenId(number, IdType.FOREIGN_PERMANENT, birth_date=None, sex=None, region_code=None)
+    number = text if _EIGHTEEN.fullmatch(text) else _id_form(text)  # nearly all are in their one form already
     if len(number) != 18:
-        raise _bad_id_length(number)
-    if not _EIGHTEEN.fullmatch(number):
-        raise _bad_id_characters()
+        return CitizenId(number, IdType.FOREIGN_PERMANENT, birth_date=None, sex=None, region_code=None)
     if number[17] != _id_check(number):
         raise InvalidIdentifier(
             "checksum",
@@ -444,6 +430,28 @@ def _refuse_clock(*days: date) -> None:
     for day in days:
         if isinstance(day, datetime):
             raise TypeError("a plain date is needed, not a datetime")
+
+
+def _id_form(text: str) -> str:
+    """Eighteen characters that may be a number, or a foreign permit's older fifteen."""
+    number = normalise_number(text)
+    if not number:
+        raise InvalidIdentifier("empty", "证件号码为空。", "The ID number is empty.")
+    if not _LOOKALIKE_X.isdisjoint(number):
+        raise InvalidIdentifier(
+            "lookalike_x",
+            "证件号码中含有形似 X 的字符（乘号、西里尔字母或希腊字母），请改为英文字母 X。",
+            "The ID number has a sign that only looks like X (times sign, Cyrillic, Greek); type the letter X.",
+        )
+    if not set(number) <= _DIGITS_AND_LETTERS:
+        raise _bad_id_characters()
+    if _OLD_FOREIGN.fullmatch(number):
+        return number
+    if len(number) != 18:
+        raise _bad_id_length(number)
+    if not _EIGHTEEN.fullmatch(number):
+        raise _bad_id_characters()
+    return number
 
 
 def _bad_id_characters() -> InvalidIdentifier:

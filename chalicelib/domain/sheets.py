@@ -242,6 +242,8 @@ def read_entries(rows: Iterable[RawRow], header: Header, schema: Schema, *, toda
         for column, place, read in readers:
             cell = cells[place] if place < width else None
             if cell is None or cell == "":
+                if not column.required and not row.unset and not row.merged:
+                    continue
                 fault = _empty(column, place, row)
                 if fault is not None:
                     faults.append(fault)
@@ -377,7 +379,7 @@ def _reader(column: Column, today: date) -> Reader:
         case "name":
             return _name
         case "mobile":
-            return lambda cell: parse_mobile(_as_number(cell)) if _text(cell).strip() else None
+            return _mobile
         case "uscc":
             return lru_cache(maxsize=1024, typed=True)(_uscc)  # of an institution there are many rows
         case "date":
@@ -394,10 +396,11 @@ def _id_number(today: date) -> Reader:
     def read(cell: Cell) -> CitizenId | None:
         if not isinstance(cell, str):
             raise _numeric_id()
-        if _SCIENTIFIC.fullmatch(cell.strip()):
-            raise _numeric_id()
-        if not cell.strip():
-            return None
+        if not cell.isdecimal():  # as nearly all are, and then there is nothing to see
+            if _SCIENTIFIC.fullmatch(cell.strip()):
+                raise _numeric_id()
+            if not cell.strip():
+                return None
         return parse_citizen_id(cell, today=today)
 
     return read
@@ -418,7 +421,7 @@ _SCIENTIFIC = re.compile(r"[0-9](\.[0-9]+)?[eE]\+?[0-9]+")
 def _name(cell: Cell) -> str | None:
     if not isinstance(cell, str):
         raise InvalidIdentifier("characters", "姓名应为文本。", "A name is text.")
-    if cell.isalpha() and len(cell) <= 4 and all("\u4e00" <= char <= "\u9fff" for char in cell):
+    if _PLAIN_NAME.fullmatch(cell):
         return cell  # in its one form already, as most are
     name = normalise_name(cell).lstrip("'’‘")
     if len(name) > LONGEST_NAME:
@@ -435,6 +438,18 @@ def _name(cell: Cell) -> str | None:
     ):
         raise InvalidIdentifier("characters", "姓名含有不允许的字符。", "The name has characters that no name has.")
     return name
+
+
+_PLAIN_NAME = re.compile("[\u4e00-\u9fff]{1,8}")
+
+
+def _mobile(cell: Cell) -> str | None:
+    if isinstance(cell, str) and _PLAIN_MOBILE.fullmatch(cell):
+        return cell
+    return parse_mobile(_as_number(cell)) if _text(cell).strip() else None
+
+
+_PLAIN_MOBILE = re.compile("1[3-9][0-9]{9}")
 
 
 def _has_controls(text: str) -> bool:

@@ -37,6 +37,8 @@ ASIDE = frozenset({"填写说明", "汇总"})
 """Sheets of our own beside the roster."""
 _OLE, _ZIP, _PDF = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PK\x03\x04", b"%PDF"
 _PIECE = 1 << 20
+_XLS = (65_536, 256)
+"""Rows and columns that the format has: more are said only by a file that means harm."""
 
 
 class SpreadSheet:
@@ -71,18 +73,32 @@ class TextSheet:
     version: str | None = None
 
     def __init__(self, text: str) -> None:
+        """Read through once: a quote that is never closed takes in the people after it, and may not be found only when
+        those before it have their vouchers. Raises FileRefused."""
         self._text = text
         self._delimiter = _delimiter_of(text)
+        for _ in self.rows():
+            pass
 
     def rows(self) -> Iterator[RawRow]:
-        lines = csv.reader(StringIO(self._text, newline=""), delimiter=self._delimiter)
+        lines = csv.reader(StringIO(self._text, newline=""), delimiter=self._delimiter, strict=True)
+        number = 0
         try:
             for number, cells in enumerate(lines, 1):
                 if number > MOST_ROWS or len(cells) > MOST_COLUMNS:
                     raise _too_large()
-                yield RawRow(number, cells)
+                yield RawRow(number, [_text_of(cell) for cell in cells] if '="' in "".join(cells) else cells)
         except csv.Error:
-            raise _corrupt() from None
+            raise FileRefused(
+                "csv_quotes",
+                f"第 {number + 1} 行起引号不成对，无法分辨各行；请改正，或另存为 xlsx。",
+                f"From row {number + 1} on a quote is not closed; mend it, or save the file as xlsx.",
+            ) from None
+
+
+def _text_of(cell: str) -> str:
+    """Of ="123", by which a csv keeps a number a text, the text."""
+    return cell[2:-1] if len(cell) > 2 and cell.startswith('="') and cell.endswith('"') else cell
 
 
 def open_sheet(data: bytes, file_name: str) -> SpreadSheet | TextSheet:
@@ -123,7 +139,9 @@ def _open_xlsx(data: bytes) -> SpreadSheet:
         raise _several_sheets(len(people))
     longest = 0
     for path, part in parts.items():  # calamine reads these too, and to their real end
-        if path.lower().endswith(("sharedstrings.xml", "styles.xml")):
+        if path.lower().endswith("styles.xml"):
+            _longest_text(_unpacked(data, part))
+        elif path.lower().endswith("sharedstrings.xml"):
             longest = max(longest, _longest_text(_unpacked(data, part)))
     if longest * marks[people[0]].cells > MOST_TEXT:
         _must_fit(data, parts, dict(sheets)[people[0]])
@@ -155,7 +173,7 @@ def _must_fit(data: bytes, parts: Mapping[str, ZipInfo], path: str) -> None:
             raise _bomb()
 
 
-_SHARED = re.compile(rb"<(?:\w+:)?v>\s*([0-9]{1,9})\s*<")
+_SHARED = re.compile(rb"\bt\s*=\s*[\"']s[\"'][^<>]*>\s*<(?:\w+:)?v>\s*([0-9]{1,9})\s*<")
 
 
 def _must_be_harmless(parts: Mapping[str, ZipInfo]) -> None:
@@ -319,6 +337,8 @@ def _open_xls(data: bytes) -> SpreadSheet:
         raise _corrupt() from None
     if rows.encrypted():
         raise _encrypted()
+    if any(found > most for found, most in zip(rows.extent(), _XLS, strict=True)):
+        raise _too_large()
     book = _book(data)
     people = []
     for place, about in enumerate(book.sheets_metadata):
@@ -382,12 +402,11 @@ def _open_text(data: bytes) -> TextSheet:
         raise _not_a_sheet("?")
     for encoding in ("utf-8-sig", "gb18030"):
         try:
-            return TextSheet(_decoded(data, encoding))
-        except FileRefused:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
             continue
-    raise FileRefused(
-        "encoding", "文字编码无法识别，请另存为 xlsx 或 UTF-8。", "The encoding is unknown; save it as xlsx."
-    )
+        return TextSheet(text)
+    raise _unknown_encoding()
 
 
 def _decoded(data: bytes, encoding: str) -> str:

@@ -133,7 +133,7 @@ def _look_at(text: bytes, seen: _Seen) -> None:
         or any(one in after for one in (b"<c ", b"<row ", b"sheetData"))
     ):
         raise _UnusualForm
-    for reference, rest in _BEYOND_Z.findall(rows):
+    for reference, rest in _BEYOND_Z.findall(rows) if _SOME_BEYOND_Z.search(rows) else ():
         place = _PLACE.fullmatch(reference)
         if place is None:
             raise _UnusualForm
@@ -182,6 +182,8 @@ def column_of(letters: str | bytes) -> int:
 _LONGEST_HEAD, _LONGEST_ROW = 4 << 20, 16 << 20
 _TO_Z = 26
 _BEYOND_Z = re.compile(rb'<c r="(?![A-Z][1-9][0-9]{0,5}")([^">]*)"?([^>]*)>')
+# Quicker, and enough: what else is no reference makes calamine refuse the sheet.
+_SOME_BEYOND_Z = re.compile(rb'<c r="(?:[^A-Z]|[A-Z](?:[^1-9]|[0-9]{7}))')
 _PLACE = re.compile(rb"([A-Z]{1,3})([1-9][0-9]{0,6})")
 _ROW = re.compile(rb'<row r="([0-9]{1,7})"([^>]*)>')
 _HIDDEN = re.compile(rb"\shidden=\"(?:1|true)\"")

@@ -1,4 +1,5 @@
-"""Which rows of an xls sheet are hidden, and whether it is encrypted: calamine tells neither.
+"""Which rows of an xls sheet are hidden, whether it is encrypted, how large it is: calamine tells the first two not at
+all, and the third when it has taken the memory for it.
 
 An xls is a compound file (MS-CFB) with a stream of records (MS-XLS): a sheet's place stands in BOUNDSHEET, a row's
 looks in ROW. Sectors and records may lie about themselves; nothing is followed twice.
@@ -8,7 +9,9 @@ from collections.abc import Iterator
 from struct import error, unpack_from
 
 _FREE, _FIRST_DIFAT = 0xFFFFFFFA, 109
-_BOUNDSHEET, _ROW, _FILEPASS, _END = 0x85, 0x208, 0x2F, 0x0A
+_BOUNDSHEET, _ROW, _FILEPASS, _END, _DIMENSIONS = 0x85, 0x208, 0x2F, 0x0A, 0x200
+# FORMULA, NUMBER, LABEL, BOOLERR, LABELSST, RK, MULRK, RSTRING. BLANK is none: a format alone makes no cell.
+_CELLS = frozenset({0x006, 0x203, 0x204, 0x205, 0x0FD, 0x27E, 0x0BD, 0x0D6})
 
 
 class UnreadableXls(Exception):
@@ -43,26 +46,59 @@ class XlsBook:
         if workbook is None:
             self.stream = b""
             return
-        # Smaller streams lie in sectors of their own; a workbook is hardly ever one.
-        small = workbook[1] < unpack_from("<I", data, 56)[0]
-        self.stream = b"" if small else self._chain(workbook[0])[: workbook[1]]
+        start, size = workbook
+        small = size < unpack_from("<I", data, 56)[0]
+        self.stream = (self._small(start) if small else self._chain(start))[:size]
+
+    def _small(self, sector: int) -> bytes:
+        """Streams that are short lie in sectors of 64 bytes, all of them in a stream of their own."""
+        there = self._chain(unpack_from("<I", self._directory, 116)[0])
+        table = self._chain(unpack_from("<I", self._data, 60)[0])
+        pieces, seen = list[bytes](), set[int]()
+        while sector < _FREE and sector not in seen:
+            seen.add(sector)
+            pieces.append(there[sector * 64 : sector * 64 + 64])
+            sector = unpack_from("<I", table, sector * 4)[0]
+        return b"".join(pieces)
 
     def encrypted(self) -> bool:
         return any(kind == _FILEPASS for kind, _, _ in self._records(0))
 
     def hidden_rows(self, sheet: int) -> frozenset[int]:
         """Of the sheet with this index: the numbers, from 1, of its hidden rows."""
-        places = [
-            unpack_from("<I", self.stream, at)[0] for kind, at, n in self._records(0) if kind == _BOUNDSHEET and n >= 4
-        ]
+        places = self._places()
         if sheet >= len(places):
             return frozenset()
         rows = (
             (unpack_from("<H", self.stream, at)[0], unpack_from("<I", self.stream, at + 12)[0])
-            for kind, at, n in self._records(places[sheet])
-            if kind == _ROW and n >= 16
+            for kind, at, length in self._records(places[sheet])
+            if kind == _ROW and length >= 16
         )
         return frozenset(number + 1 for number, looks in rows if looks & 0x20)
+
+    def extent(self) -> tuple[int, int]:
+        """The most rows and columns that a sheet's cells take up, or that it says they do."""
+        rows = columns = 0
+        stream = self.stream
+        for place in self._places():
+            for kind, at, length in self._records(place):
+                if kind in _CELLS and length >= 6:
+                    row, column = unpack_from("<HH", stream, at)
+                    if kind == 0xBD:
+                        column = max(column, unpack_from("<H", stream, at + length - 2)[0])
+                    rows, columns = max(rows, row + 1), max(columns, column + 1)
+                elif kind == _DIMENSIONS and length >= 10:
+                    form = "<IIHH" if length >= 14 else "<HHHH"
+                    _, last_row, _, last_column = unpack_from(form, stream, at)
+                    rows, columns = max(rows, last_row), max(columns, last_column)
+        return rows, columns
+
+    def _places(self) -> list[int]:
+        return [
+            unpack_from("<I", self.stream, at)[0]
+            for kind, at, length in self._records(0)
+            if kind == _BOUNDSHEET and length >= 4
+        ]
 
     def _records(self, at: int) -> Iterator[tuple[int, int, int]]:
         """(kind, where its content begins, how long that is), up to the end of what begins here."""

@@ -1,5 +1,6 @@
 """Sheets as other programs write them, and people who mean harm: what calamine does not tell, and must not be given."""
 
+import struct
 import subprocess
 import sys
 import zipfile
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import xlwt
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,6 +64,40 @@ def codes_of(data: bytes) -> list[tuple[int, list[str]]]:
     return [(one.number, [fault.code for fault in one.faults]) for one in entries_of(data)]
 
 
+def opened_in_little_memory(data: bytes, folder: Path) -> str:
+    """The code by which it is refused, or nothing."""
+    file = folder / "roster"
+    file.write_bytes(data)
+    program = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))\n"
+        "from chalicelib.workbooks.reading import open_sheet, FileRefused\n"
+        "try: list(open_sheet(open(sys.argv[1], 'rb').read(), 'x').rows())\n"
+        "except FileRefused as refused: print(refused.code)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program, str(file)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr[-300:]
+    return run.stdout.strip()
+
+
+def an_old_workbook(rows: int) -> bytes:
+    """An xls of two sheets, the second one hidden; so is the fourth row of each. The last column is numeric."""
+    book = xlwt.Workbook()
+    for name in ("名单", "另表"):
+        sheet = book.add_sheet(name)
+        for number in range(rows):
+            person = invented_person(number)
+            sheet.write(number, 0, person.name if number else "姓名")
+            sheet.write(number, 1, person.id_number if number else "证件号码")
+            sheet.write(number, 2, number + 0.123 if number else "数")
+        sheet.row(3).hidden = True
+    book.get_sheet(1).visibility = 1
+    file = BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
 class TestMemory:
     """Each in a process that may have 2 GB: where the reader is taken in, that process ends and not the tests."""
 
@@ -84,20 +120,23 @@ class TestMemory:
     def test_given_a_cell_far_away_however_written_when_opened_then_refused_before_it_is_unfolded(
         self, rows: str, tmp_path: Path
     ) -> None:
-        file = tmp_path / "far.xlsx"
-        file.write_bytes(a_workbook(rows))
-        program = (
-            "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))\n"
-            "from chalicelib.workbooks.reading import open_sheet, FileRefused\n"
-            "try: list(open_sheet(open(sys.argv[1], 'rb').read(), 'x').rows())\n"
-            "except FileRefused as refused: print(refused.code)"
-        )
+        assert opened_in_little_memory(a_workbook(rows), tmp_path) in ("too_large", "corrupt")
 
-        run = subprocess.run(
-            [sys.executable, "-c", program, str(file)], cwd=ROOT, capture_output=True, text=True, check=False
-        )
+    @pytest.mark.parametrize("record", ["dimensions", "cell"])
+    def test_given_an_old_workbook_that_says_it_is_huge_when_opened_then_refused(
+        self, record: str, tmp_path: Path
+    ) -> None:
+        data = bytearray(an_old_workbook(200))
+        if record == "dimensions":
+            at = data.find(struct.pack("<HH", 0x200, 14)) + 4
+            data[at : at + 12] = struct.pack("<IIHH", 0, 0xFFFFFFFF, 0, 0xFFFF)
+        else:
+            at = data.find(struct.pack("<HHHH", 0x203, 14, 199, 2)) + 4
+            data[at : at + 4] = struct.pack("<HH", 0xFFFF, 0xFFFF)
+        assert at > 4
 
-        assert (run.returncode, run.stdout.strip() in ("too_large", "corrupt")) == (0, True), run.stderr[-300:]
+        assert opened_in_little_memory(bytes(an_old_workbook(200)), tmp_path) == ""
+        assert opened_in_little_memory(bytes(data), tmp_path) == "too_large"
 
     def test_given_formats_far_away_and_nothing_in_them_when_read_then_no_reason_to_refuse(self) -> None:
         rows = people_rows() + '<row r="1048576" s="1"><c r="A1048576" s="0"/><c r="XFD1048576" s="0"/></row>'
@@ -203,32 +242,41 @@ class TestMerged:
         assert len(list(open_sheet(a_workbook(rows, after), "x").rows())) == 9_000
 
 
-class TestOldWorkbooks:
-    def write(self, **options: Any) -> bytes:
-        xlwt = pytest.importorskip("xlwt")
-        book = xlwt.Workbook()
-        for name in ("名单", "说明"):
-            sheet = book.add_sheet(name)
-            for number in range(options.get("rows", 30)):
-                person = invented_person(number)
-                cells = ("姓名", "证件号码") if number == 0 else (person.name, person.id_number)
-                for i, cell in enumerate(cells):
-                    sheet.write(number, i, cell)
-            sheet.row(3).hidden = True
-        book.get_sheet(1).visibility = 1
-        file = BytesIO()
-        book.save(file)
-        return file.getvalue()
+class TestText:
+    def test_given_a_quote_that_is_not_closed_when_opened_then_refused_before_anybody_is_read(self) -> None:
+        one, two, three = (invented_person(number) for number in (1, 2, 3))
+        lines = ["姓名,证件号码"] + [f"{who.name},{who.id_number}" for who in (one, two, three)]
+        for broken in (f'"{lines[2]}', f'{lines[2]}\n"x"y'):
+            text = "\n".join([*lines[:2], broken, *lines[3:]])
 
+            with pytest.raises(FileRefused) as refused:
+                open_sheet(text.encode(), "x.csv")
+
+            assert refused.value.code == "csv_quotes"
+            assert one.name not in refused.value.zh
+
+    def test_given_a_number_kept_a_text_by_a_formula_when_read_then_the_number(self) -> None:
+        who = invented_person(1)
+
+        assert codes_of(f'姓名,证件号码\n{who.name},="{who.id_number}"\n'.encode()) == [(2, [])]
+
+    def test_given_too_many_rows_when_opened_then_refused(self) -> None:
+        with pytest.raises(FileRefused) as refused:
+            open_sheet(b"a\n" * 500_101, "x.csv")
+
+        assert refused.value.code == "too_large"
+
+
+class TestOldWorkbooks:
     def test_given_hidden_rows_and_a_hidden_sheet_when_read_then_the_rows_told_and_the_sheet_left(self) -> None:
-        found = entries_of(self.write())
+        found = entries_of(an_old_workbook(30))
 
         assert [one.number for one in found if one.hidden] == [4]
         assert len(found) == 29
 
     @given(st.data())
     def test_given_bytes_changed_when_read_then_a_sheet_or_one_clear_error(self, data: Any) -> None:
-        changed = bytearray(self.write(rows=5))
+        changed = bytearray(an_old_workbook(5))
         for _ in range(data.draw(st.integers(1, 6))):
             changed[data.draw(st.integers(8, len(changed) - 1))] = data.draw(st.integers(0, 255))
 
