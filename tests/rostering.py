@@ -4,6 +4,7 @@ import hashlib
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
 
@@ -29,6 +30,7 @@ def workbook(rows: Sequence[Sequence[Cell]], header: Sequence[str] = HEADER) -> 
 
     file = BytesIO()
     with xlsxwriter.Workbook(file, {"in_memory": True}) as book:
+        book.set_properties({"created": datetime(2026, 1, 1, tzinfo=UTC)})  # the same people, the same bytes
         sheet = book.add_worksheet("名单")
         for number, row in enumerate([header, *rows]):
             for column, cell in enumerate(row):

@@ -7,7 +7,7 @@ and the tests of the reader go by that. domain.md §6.
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, datetime
 from io import BytesIO
 from itertools import count
 from typing import Any
@@ -194,7 +194,7 @@ class _Sheet:
         self._file = BytesIO()
         # A fixed date, so that the same people make the same bytes.
         self._book = xlsxwriter.Workbook(self._file, {"in_memory": True, "strings_to_formulas": False})
-        self._book.set_properties({"created": date(2026, 1, 1)})
+        self._book.set_properties({"created": datetime(2026, 1, 1, tzinfo=UTC)})
         self._sheet = self._book.add_worksheet("名单")
         self._bold = self._book.add_format({"bold": True, "align": "center"})
         self._next, self._serial, self._headed = 0, 0, False
