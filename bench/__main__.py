@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import figures, growth, imports, load, shards, steps
+from bench import figures, growth, imports, load, rosters, shards, sheets, steps
 from bench.figures import Figure
 from bench.town import Town, a_town
 from chalicelib.services import changing_vouchers
@@ -46,10 +46,13 @@ class Size:
     rush_seconds: float
     rushes: tuple[tuple[int, int], ...]
     whole_table: bool
+    rosters: int
+    roster_rows: int
+    sheet_rows: int
 
 
-FULL = Size(40, 20, 15, 2_000, 48, 20_000, 3, ((128, 2_000), (44, 500)), True)
-QUICK = Size(1, 4, 1, 140, 2, 100, 0.5, ((16, 100),), False)
+FULL = Size(40, 20, 15, 2_000, 48, 20_000, 3, ((128, 2_000), (44, 500)), True, 5, 400, 100_000)
+QUICK = Size(1, 4, 1, 140, 2, 100, 0.5, ((16, 100),), False, 1, 40, 500)
 
 
 def main(arguments: list[str], endpoint: str | None = None) -> int:
@@ -63,7 +66,7 @@ def main(arguments: list[str], endpoint: str | None = None) -> int:
     os.environ.update(CREDENTIALS, AWS_DEFAULT_REGION=REGION)
     found: list[Figure] = []
     with nullcontext(endpoint) if endpoint else dynamodb_local(console=console) as engine:
-        for part in (_steps, _growth, _claimable, _load):
+        for part in (_steps, _growth, _claimable, _rosters, _load):
             for figure in part(engine, size):
                 found.append(figure)
                 console.print(f"  {figure.name}: {figure.value:.4g}")
@@ -219,6 +222,27 @@ def _load(endpoint: str, size: Size) -> Iterator[Figure]:
         f"{late / 1e6:.1f} MB after {mixed.asked:,} requests beside {early / 1e6:.1f} after a quarter, larger container"
     )
     yield Figure("memory under load, growth", late / early, at_most=1.05, floor=1, note=note)
+
+
+def _rosters(endpoint: str, size: Size) -> Iterator[Figure]:
+    rosters.measure(endpoint, size.roster_rows // 4)  # what is imported when it is used is imported by then
+    taken = []
+    for _ in range(size.rosters):
+        # An engine of its own each time: in memory, it takes the longer for a transaction the more it has carried out.
+        with dynamodb_local() if size.rosters > 1 else nullcontext(endpoint) as engine:
+            taken.append(rosters.measure(engine, size.roster_rows))
+    share = statistics.median(one.bare / one.ours for one in taken)
+    speed = statistics.median(one.rows / one.ours for one in taken)
+    beside = statistics.median(one.rows / one.bare for one in taken)
+    note = f"of the bare loop's rows/s: {speed:.0f} beside {beside:.0f}; {taken[0].transactions} transactions"
+    yield Figure(f"import of {size.roster_rows} new people", share, at_least=0.85, floor=1, note=note)
+    faster = statistics.median(one.ours / one.again for one in taken)
+    yield Figure("the same roster a second time, times faster", faster, at_least=3)
+    read = sheets.measure(size.sheet_rows)
+    note = f"times bare calamine: {read['ours_seconds']:.2f} s beside {read['bare_seconds']:.2f}"
+    yield Figure(f"{size.sheet_rows:,} rows read and judged", read["ratio"], at_most=3, floor=1, note=note)
+    note = f"{read['bare_mb']:.0f} by bare calamine"
+    yield Figure("memory of reading them, MB", read["ours_mb"], floor=read["bare_mb"], note=note)
 
 
 def _imports(size: Size) -> Iterator[Figure]:
