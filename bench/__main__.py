@@ -229,9 +229,8 @@ def _rosters(endpoint: str, size: Size) -> Iterator[Figure]:
     for _ in range(size.rosters):
         # An engine of its own each time: in memory, it takes the longer for a transaction the more it has carried out.
         with dynamodb_local() if size.rosters > 1 else nullcontext(endpoint) as engine:
-            rosters.measure(
-                engine, size.roster_rows // 4
-            )  # or the import, which comes first, would warm it for the loop
+            # Or the import, which comes first, would warm it for the loop.
+            rosters.measure(engine, size.roster_rows // 4)
             taken.append(rosters.measure(engine, size.roster_rows))
     share = statistics.median(one.bare / one.ours for one in taken)
     speed = statistics.median(one.rows / one.ours for one in taken)
