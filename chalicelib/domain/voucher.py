@@ -23,6 +23,8 @@ from chalicelib.domain.errors import (
     ReversalWindowOver,
     UsedTooOften,
     VoucherEnded,
+    WrongCourse,
+    WrongInstitution,
 )
 from chalicelib.domain.history import Entry
 from chalicelib.domain.person import CountKey
@@ -329,6 +331,18 @@ def _last_day(voucher: Voucher) -> date:
     if voucher.state is State.ISSUED and voucher.claim_until is not None:
         return min(voucher.claim_until, voucher.valid_until)
     return voucher.valid_until
+
+
+def must_be_named_place(voucher: Voucher, institution_id: str, course_id: str) -> None:
+    """Check that the voucher is used where its roster sends the person, if that names an institution or a course.
+
+    Raises WrongInstitution, WrongCourse. Source: domain.md §3 (right institution and course).
+    """
+    facts = voucher.history[0].said["facts"]
+    if facts.get("institution") not in (None, institution_id):
+        raise WrongInstitution()
+    if facts.get("course") not in (None, course_id):
+        raise WrongCourse()
 
 
 def must_be_usable(voucher: Voucher, now: datetime) -> None:

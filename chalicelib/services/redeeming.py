@@ -140,6 +140,7 @@ def _refusal(
         shown.judge_bound()
         if course:
             check_place(templates.terms(voucher.template_id, voucher.terms_version), course, institution_id)
+            steps.must_be_named_place(voucher, institution_id, course.course_id)
     except Unavailable:  # nothing was judged
         raise
     except DomainError as refused:

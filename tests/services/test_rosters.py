@@ -17,6 +17,8 @@ from chalicelib.domain.errors import (
     RosterStateRefused,
     TemplateNotFound,
     Unavailable,
+    WrongCourse,
+    WrongInstitution,
 )
 from chalicelib.domain.person import FlagKind
 from chalicelib.domain.roster import Counts, Roster, RosterKind, RosterState, estimated_end, per_cent
@@ -153,6 +155,34 @@ class TestWorkedOff:
             ("refused", "course_not_found"),
             ("issued", None),
         ]
+
+    @pytest.mark.parametrize(
+        ("place", "refusal"),
+        [
+            (("52440100MJX0000186", ""), WrongInstitution),
+            ((INSTITUTION_ID, ""), None),
+            (("", "C" * 16), None),
+            (("", "E" * 16), WrongCourse),
+        ],
+    )
+    def test_given_a_place_on_the_row_when_the_voucher_is_used_then_there_alone(
+        self, world: World, place: tuple[str, str], refusal: type[Exception] | None
+    ) -> None:
+        template, person, courses = directed(world), a_person(), world.platform.catalogue.courses
+        if courses.get("E" * 16) is None:
+            courses.add(replace(world.course, course_id="E" * 16), None)
+        header = ("姓名", "证件号码", "培训机构统一社会信用代码", "课程编号")
+        import_roster(world, template, workbook([[person.name, person.id_number, *place]], header))
+        voucher_id = world.claim(person, template).answer.voucher_id
+        shown = Presented(code=world.code(person, voucher_id))
+
+        if refusal is None:
+            assert world.redeem(shown).answer.state is State.REDEEMED
+        else:
+            assert not world.verify(shown).usable
+            with pytest.raises(refusal):
+                world.redeem(shown)
+        world.check_laws()
 
     def test_given_a_template_that_is_suspended_on_the_way_when_imported_then_the_rest_is_refused_with_that_reason(
         self, world: World
