@@ -23,6 +23,7 @@ from chalicelib.workbooks.sheet_xml import (
     UnreadableXml,
     look_through,
 )
+from chalicelib.workbooks.trial import survives
 from chalicelib.workbooks.xls_rows import UnreadableXls, XlsBook
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 MOST_UNPACKED = 1 << 30
 MOST_TEXT = 1 << 29
 """Bytes of text in all cells together."""
+MOST_SHARED = 8_000_000
 MOST_RATIO, SMALL = 300, 8 << 20
 """No sheet of people is packed more tightly than this; what unpacks to little may be."""
 ASIDE = frozenset({"填写说明", "汇总"})
@@ -137,43 +139,60 @@ def _open_xlsx(data: bytes) -> SpreadSheet:
         raise FileRefused("empty_file", "文件中没有内容。", "There is nothing in the file.")
     if len(people) > 1:
         raise _several_sheets(len(people))
-    longest = 0
+    texts = _Texts()
     for path, part in parts.items():  # calamine reads these too, and to their real end
         if path.lower().endswith("styles.xml"):
-            _longest_text(_unpacked(data, part))
+            if part.file_size > _MOST_STYLES:
+                raise _bomb()
+            for _ in _unpacked(data, part):
+                pass
         elif path.lower().endswith("sharedstrings.xml"):
-            longest = max(longest, _longest_text(_unpacked(data, part)))
-    if longest * marks[people[0]].cells > MOST_TEXT:
-        _must_fit(data, parts, dict(sheets)[people[0]])
-    return SpreadSheet(_sheet_of(data, people[0]), marks[people[0]], _properties(data, parts))
+            texts.look_at(_unpacked(data, part))
+    there = marks[people[0]]
+    # A text that many cells share is unfolded for each of them.
+    fits = texts.usual and texts.count < MOST_SHARED and texts.longest * there.cells < MOST_TEXT
+    if not fits or not all(one.usual for one in marks.values()):
+        _must_survive(data)
+    return SpreadSheet(_sheet_of(data, people[0]), there, _properties(data, parts))
 
 
-def _longest_text(pieces: Iterator[bytes]) -> int:
-    """At most so many bytes has the longest shared text."""
-    longest, rest = 0, b""
-    for piece in pieces:
-        *whole, rest = (rest + piece).split(b"<si")
-        longest = max(longest, *map(len, whole)) if whole else longest
-    return max(longest, len(rest))
+class _Texts:
+    """What is known of the texts that cells share: how many, at most so many bytes each. ``usual``: they begin as
+    spreadsheet programs begin them, with a likely number of them (for which room is made at once)."""
+
+    def __init__(self) -> None:
+        self.longest = self.count = 0
+        self.usual = True
+
+    def look_at(self, pieces: Iterator[bytes]) -> None:
+        length, end, first = 0, b"", True
+        for piece in pieces:
+            if first:
+                self.usual, first = _STRINGS.match(piece) is not None, False
+            before, *more = (end + piece).split(b"<si")
+            length += len(before) - len(end)
+            if more:
+                self.count += len(more)
+                self.longest = max(self.longest, length, *map(len, more))
+                length = len(more[-1])
+            end = (end + piece)[-2:] if len(piece) < 2 else piece[-2:]
+        self.longest = max(self.longest, length)
 
 
-def _must_fit(data: bytes, parts: Mapping[str, ZipInfo], path: str) -> None:
-    """A text that many cells share is unfolded for each of them."""
-    texts = next((part for name, part in parts.items() if name.lower().endswith("sharedstrings.xml")), None)
-    if texts is None:
-        return
-    lengths = [len(text) for text in b"".join(_unpacked(data, texts)).split(b"<si")[1:]]
-    total, rest = 0, b""
-    for piece in _unpacked(data, parts[path]):
-        whole, closed, rest = (rest + piece).rpartition(b"</c>")
-        if not closed and len(rest) > 16 * _PIECE:
-            raise _too_large()
-        total += sum(lengths[int(i)] for i in _SHARED.findall(whole) if int(i) < len(lengths))
-        if total > MOST_TEXT:
-            raise _bomb()
+_STRINGS = re.compile(
+    rb"(?:\xef\xbb\xbf)?(?:<\?xml[^<>]*+\?>\s*+)?<sst"
+    rb"(?:\s++(?:count|uniqueCount)=\"[0-9]{1,7}\"|\s++(?![\w:]*[Cc]ount)[\w:]++=\"[^\"<>&]*+\")*+\s*+/?>"
+)
+_MOST_STYLES = 32 << 20
 
 
-_SHARED = re.compile(rb"\bt\s*=\s*[\"']s[\"'][^<>]*>\s*<(?:\w+:)?v>\s*([0-9]{1,9})\s*<")
+def _must_survive(data: bytes) -> None:
+    if not survives(data):
+        raise FileRefused(
+            "unsafe",
+            "文件的结构异常，打开会占用过多内存；请用表格软件打开后另存为 xlsx。",
+            "The file is built so that opening it takes too much memory; save it as xlsx in a spreadsheet program.",
+        )
 
 
 def _must_be_harmless(parts: Mapping[str, ZipInfo]) -> None:
@@ -337,8 +356,13 @@ def _open_xls(data: bytes) -> SpreadSheet:
         raise _corrupt() from None
     if rows.encrypted():
         raise _encrypted()
-    if any(found > most for found, most in zip(rows.extent(), _XLS, strict=True)):
+    try:
+        extent = rows.extent()
+    except UnreadableXls:
+        raise _corrupt() from None
+    if any(found > most for found, most in zip(extent, _XLS, strict=True)):
         raise _too_large()
+    _must_survive(data)
     book = _book(data)
     people = []
     for place, about in enumerate(book.sheets_metadata):

@@ -7,7 +7,7 @@ and searched as bytes; anything else makes the sheet be parsed in earnest. docs/
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from xml.parsers import expat
 
@@ -17,6 +17,8 @@ MOST_COLUMNS = 200
 MOST_CELLS = 16_000_000
 """Of the rectangle around all that is filled in, and of filled cells."""
 MOST_MERGED = 100_000
+MOST_PARSED, MOST_ELEMENTS, DEEPEST = 512 << 20, 24_000_000, 64
+"""Bytes, and elements, of a sheet in another than the usual form: half a minute's work."""
 
 
 class UnreadableXml(Exception):
@@ -30,11 +32,13 @@ class SheetTooLarge(Exception):
 @dataclass(frozen=True, slots=True)
 class Marks:
     """What the XML says. ``hidden``: row numbers; ``unset``: by row number the columns (from 0) of formulas without a
-    value and of error values; ``cells``: how many have something in them."""
+    value and of error values; ``cells``: how many have something in them; ``usual``: it is written as spreadsheet
+    programs write it."""
 
     hidden: frozenset[int] = frozenset()
     unset: Mapping[int, frozenset[int]] = field(default_factory=dict)
     cells: int = 0
+    usual: bool = True
 
 
 def look_through(pieces: Callable[[], Iterable[bytes]], *, calculated: bool = True) -> Marks:
@@ -46,7 +50,7 @@ def look_through(pieces: Callable[[], Iterable[bytes]], *, calculated: bool = Tr
     try:
         return _look_quickly(pieces(), calculated)
     except _UnusualForm:
-        return _parse(pieces(), calculated)
+        return replace(_parse(pieces(), calculated), usual=False)
 
 
 @dataclass(slots=True)
@@ -102,8 +106,9 @@ def _chunks(pieces: Iterator[bytes]) -> Iterator[bytes]:
         if piece is None or len(text) > _LONGEST_HEAD:
             raise _UnusualForm
         text += piece
-    head, _, text = text.partition(b"<sheetData")
-    yield head
+    begin = text.index(b"<sheetData")
+    yield text[:begin]
+    text = text[begin:]
     for piece in pieces:
         text += piece
         cut = text.rfind(b"<row r=")
@@ -125,17 +130,21 @@ def _check_head(head: bytes) -> None:
 def _look_at(text: bytes, seen: _Seen) -> None:
     rows, _, after = text.partition(b"</sheetData>")
     seen.merged += after.count(b"<mergeCell ")
-    # As many cells and rows as there are in the usual form, and nothing that could hide others.
+    # As many cells and rows as there are in the usual form, each tag closed before the next, each with its place said
+    # once, and nothing that could hide others: what is searched for below is all there is.
+    cells, lines = rows.count(b'<c r="'), rows.count(b'<row r="')
     if (
-        rows.count(b"<c") != rows.count(b'<c r="')
-        or rows.count(b"<row") != rows.count(b'<row r="')
-        or any(one in rows for one in (b"<!", b"<?", b":c ", b":c>", b":row"))
+        rows.count(b"<") != rows.count(b">")
+        or rows.count(b"<c") != cells
+        or rows.count(b"<row") != lines
+        or rows.count(b'r="') != cells + lines
+        or any(one in rows for one in _UNUSUAL)
         or any(one in after for one in (b"<c ", b"<row ", b"sheetData"))
     ):
         raise _UnusualForm
-    for reference, rest in _BEYOND_Z.findall(rows) if _SOME_BEYOND_Z.search(rows) else ():
+    for reference, rest, closed in _BEYOND_Z.findall(rows) if _SOME_BEYOND_Z.search(rows) else ():
         place = _PLACE.fullmatch(reference)
-        if place is None:
+        if place is None or not closed:
             raise _UnusualForm
         if not rest.endswith(b"/"):  # a format alone makes no cell
             seen.take(int(place[2]), column_of(place[1]))
@@ -180,15 +189,17 @@ def column_of(letters: str | bytes) -> int:
 
 
 _LONGEST_HEAD, _LONGEST_ROW = 4 << 20, 16 << 20
+_UNUSUAL = (b"<!", b"<?", b":c ", b":c>", b":row", b"='", b" =", b"= ", b"\n=", b"=\n", b"\t", b"\r=")
 _TO_Z = 26
-_BEYOND_Z = re.compile(rb'<c r="(?![A-Z][1-9][0-9]{0,5}")([^">]*)"?([^>]*)>')
+# No pattern goes past the next "<", and none goes back: each byte is looked at a few times at most.
+_BEYOND_Z = re.compile(rb'<c r="(?![A-Z](?:[1-9][0-9]{0,4}|[1-5][0-9]{5})")([^"<>]*+)"?([^<>]*+)(>?)')
 # Quicker, and enough: what else is no reference makes calamine refuse the sheet.
-_SOME_BEYOND_Z = re.compile(rb'<c r="(?:[^A-Z]|[A-Z](?:[^1-9]|[0-9]{7}))')
+_SOME_BEYOND_Z = re.compile(rb'<c r="(?:[^A-Z]|[A-Z](?:[^1-9]|[0-9]{7}|[6-9][0-9]{5}))')
 _PLACE = re.compile(rb"([A-Z]{1,3})([1-9][0-9]{0,6})")
-_ROW = re.compile(rb'<row r="([0-9]{1,7})"([^>]*)>')
+_ROW = re.compile(rb'<row r="([0-9]{1,7})"([^<>]*+)>')
 _HIDDEN = re.compile(rb"\shidden=\"(?:1|true)\"")
 _FORMULA = re.compile(rb"<f[\s/>]")
-_VALUE = re.compile(rb"<v(?:\s[^>]*)?(?:/>|>([^<]*)</v>)")
+_VALUE = re.compile(rb"<v(?:\s[^<>]*)?(?:/>|>([^<]*+)</v>)")
 
 
 # --- parsed -----------------------------------------------------------------------------------------------------------
@@ -202,11 +213,16 @@ def _parse(pieces: Iterable[bytes], calculated: bool) -> Marks:
     parser.StartElementHandler = reader.start
     parser.EndElementHandler = reader.end
     parser.CharacterDataHandler = reader.text
+    given = 0
     try:
         for piece in pieces:
             parser.Parse(piece, False)
+            given += len(piece)
+            # What is not at an end yet is read anew with each piece: a long one takes minutes.
+            if given - parser.CurrentByteIndex > _LONGEST_TOKEN or given > MOST_PARSED:
+                raise SheetTooLarge
         parser.Parse(b"", True)
-    except (expat.ExpatError, ValueError, LookupError):
+    except (expat.ExpatError, ValueError, LookupError, MemoryError):
         raise UnreadableXml from None
     return reader.seen.marks()
 
@@ -220,12 +236,16 @@ class _Reader:
 
     def __init__(self, seen: _Seen) -> None:
         self.seen = seen
-        self._row = self._column = 0
+        self._row = self._column = self._elements = self._depth = 0
         self._cell: tuple[int, int] | None = None
         self._type = ""
         self._formula = self._value = self._text = self._in_text = False
 
     def start(self, name: str, attributes: dict[str, Any]) -> None:
+        self._elements += 1
+        self._depth += 1
+        if self._depth > DEEPEST or self._elements > MOST_ELEMENTS:
+            raise SheetTooLarge
         match name.rpartition(":")[2]:
             case "row":
                 self._row = _count(attributes["r"]) if "r" in attributes else self._row + 1
@@ -247,6 +267,7 @@ class _Reader:
             self._text = True
 
     def end(self, name: str) -> None:
+        self._depth -= 1
         match name.rpartition(":")[2]:
             case "v" | "t":
                 self._in_text = False
@@ -283,4 +304,5 @@ def _count(text: str) -> int:
     return int(text)
 
 
+_LONGEST_TOKEN = 4 << 20
 _TEXT_PLACE = re.compile("([A-Za-z]{1,3})([1-9][0-9]{0,6})")

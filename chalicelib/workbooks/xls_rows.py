@@ -13,6 +13,9 @@ _BOUNDSHEET, _ROW, _FILEPASS, _END, _DIMENSIONS = 0x85, 0x208, 0x2F, 0x0A, 0x200
 # FORMULA, NUMBER, LABEL, BOOLERR, LABELSST, RK, MULRK, RSTRING. BLANK is none: a format alone makes no cell.
 _CELLS = frozenset({0x006, 0x203, 0x204, 0x205, 0x0FD, 0x27E, 0x0BD, 0x0D6})
 
+MOST_RECORDS = 6_000_000
+"""65,536 rows of some 80 cells."""
+
 
 class UnreadableXls(Exception):
     """No compound file, or no workbook in it."""
@@ -77,11 +80,17 @@ class XlsBook:
         return frozenset(number + 1 for number, looks in rows if looks & 0x20)
 
     def extent(self) -> tuple[int, int]:
-        """The most rows and columns that a sheet's cells take up, or that it says they do."""
-        rows = columns = 0
+        """The most rows and columns that a sheet's cells take up, or that it says they do.
+
+        Raises UnreadableXls: more records than a workbook has, which sheets that lie in each other make of few.
+        """
+        rows = columns = looked_at = 0
         stream = self.stream
         for place in self._places():
             for kind, at, length in self._records(place):
+                looked_at += 1
+                if looked_at > MOST_RECORDS:
+                    raise UnreadableXls
                 if kind in _CELLS and length >= 6:
                     row, column = unpack_from("<HH", stream, at)
                     if kind == 0xBD:
