@@ -10,12 +10,15 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from chalicelib.services import amending, expiring
+from chalicelib.storage import keys
 from tests.contract.tally import table
 from tests.engines import Engine, create_tables, delete_tables, running_engines
 from tests.world import World, a_world
 from tools.dynamodb_local import why_unavailable
 from tools.local_stack import LocalStack, local_stack
 
+SWEPT = {"api", "faults", "histories", "jobs", "privacy", "races", "services"}
 MINISTACK, DYNAMODB_LOCAL = "ministack", "dynamodb-local"
 _missing = why_unavailable()
 # The gate sees the same examples each time; `make test-long` looks for new ones, and for many more.
@@ -57,6 +60,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "engine" in metafunc.fixturenames:
         names = [MINISTACK] if _missing else [MINISTACK, DYNAMODB_LOCAL]
         metafunc.parametrize("engine", names, indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def few_lanes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A day of a sweep has four lanes where what a sweep does is tested: each costs a query, and all are alike; but not
+    where it is cut off between them (``all_lanes``)."""
+    if SWEPT & set(request.path.parts) and not request.node.get_closest_marker("all_lanes"):
+        for room in (keys, expiring, amending):
+            monkeypatch.setattr(room, "LANES", 4)
 
 
 @pytest.fixture(scope="session")

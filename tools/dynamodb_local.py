@@ -52,6 +52,9 @@ def dynamodb_local(*, console: Console | None = None) -> Iterator[str]:
             [
                 java,
                 f"-Djava.library.path={home / 'DynamoDBLocal_lib'}",
+                # A third less CPU on two cores: what compiles and collects beside the work takes it from the tests.
+                "-XX:+UseSerialGC",
+                "-XX:TieredStopAtLevel=1",
                 "-jar",
                 str(home / "DynamoDBLocal.jar"),
                 "-inMemory",

@@ -27,8 +27,8 @@ assert gateway.BLUEPRINTS  # importing it registers every operation
 KEY = "Idempotency-Key"
 LONG = bool(os.environ.get("LONG"))
 SEED = int(os.environ.get("SEED") or (secrets.randbelow(2**32) if LONG else 1))
-EXAMPLES = 300 if LONG else 7
-MOST_BOUNDS = 50
+EXAMPLES = 300 if LONG else 5
+MOST_BOUNDS = 30
 
 at_random = settings(
     max_examples=EXAMPLES,

@@ -8,8 +8,6 @@ import pytest
 
 from chalicelib import wiring
 from chalicelib.integrations import outbound
-from chalicelib.services import amending, expiring
-from chalicelib.storage import keys
 from tests.engines import Engine, create_tables, delete_tables
 from tests.faults.operations import Scene, a_scene
 from tests.world import a_world
@@ -22,8 +20,6 @@ def scene(engines: dict[str, Engine], monkeypatch: pytest.MonkeyPatch) -> Iterat
     endpoint = engines["dynamodb-local"].endpoint or elsewhere
     assert endpoint is not None
     assert elsewhere is not None
-    for room in (keys, expiring, amending):  # the days of a sweep have four lanes here: all lanes are alike
-        monkeypatch.setattr(room, "LANES", 4)
     # What fails here does so by plan: a machine that is busy is no fault.
     monkeypatch.setattr(outbound, "post", partial(outbound.post, seconds=60.0))
     monkeypatch.setattr(outbound, "CONNECT_SECONDS", 30.0)

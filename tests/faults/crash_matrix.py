@@ -94,10 +94,10 @@ class Report:
     cells: tuple[Cell, ...]
 
 
-def try_all(world: World, prepare: Callable[[], Trial]) -> Report:
+def try_all(world: World, prepare: Callable[[], Trial], *, all_rows_of_it: bool = True) -> Report:
     """Run every cell of an act. Fails where a refusal left something behind, where a repetition does not come to what
     it would have come to, or where the step was done twice or by half. An act that does something gets a target of its
-    own for each cell; the others share one."""
+    own for each cell; the others share one. ``all_rows_of_it``: also the calls that tell who asks."""
     control = prepare()
     control.restart()
     before = all_rows(world)
@@ -107,7 +107,7 @@ def try_all(world: World, prepare: Callable[[], Trial]) -> Report:
     done = effect(before, all_rows(world))
     assert wanted.done or (wanted.refused and not done), f"{wanted}: {done}"
     calls = tuple(str(call) for call in recorded.calls)
-    rows = tuple(_rows_of(calls))
+    rows = tuple(row for row in _rows_of(calls) if all_rows_of_it or not tells_who_asks(row[0]))
     each_anew = bool(done) or control.spent
     cells = tuple(
         _try(world, prepare() if each_anew else control, row, way, wanted, done)
@@ -117,11 +117,18 @@ def try_all(world: World, prepare: Callable[[], Trial]) -> Report:
     return Report(wanted.word, calls, rows, cells)
 
 
+def tells_who_asks(call: str) -> bool:
+    """A client's row or an operator's: every operation begins with these, by the same lines."""
+    return call.endswith((" CLIENT", " OPERATOR"))
+
+
 def ways_of(call: str) -> tuple[Way, ...]:
     """The columns of a call. A read changes nothing: whether it was not sent, or its answer was lost, is the same, and
-    a machine that stops at it stopped after the write before it. So the gate tries of a read that it fails, and the
-    long run all."""
-    return tuple(Way) if LONG or call.split()[0] not in READS else (Way.BEFORE,)
+    a machine that stops at it stopped after the write before it. So the gate tries of a read that it fails, of a
+    write all but that it arrives at the second try, which is the client library's own work; the long run tries all."""
+    if LONG:
+        return tuple(Way)
+    return (Way.BEFORE,) if call.split()[0] in READS else tuple(way for way in Way if way is not Way.BEFORE_ONCE)
 
 
 def _try(world: World, trial: Trial, row: tuple[str, int], way: Way, wanted: Heard, done: Counter[Any]) -> Cell:

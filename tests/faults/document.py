@@ -17,12 +17,15 @@ INTRODUCTION = """# Crash matrix
 Written by `RECORD_MATRIX=1 pytest tests/faults`; without it the tests run all of it and compare.
 
 Each row is an AWS call that an operation makes in a container that has just been started. Of more than eight equal
-calls (the lanes of a sweep, the shards of a template) the first and the last get a row. Each column is a single fault:
-the call fails **before** it is sent, whatever is tried; the machine stops **after** it took effect; it takes effect and
-its answer is **lost**, whatever is tried; and the first and the last of these at the first try only (**once**).
+calls (the lanes of a sweep, the shards of a template) the first and the last get a row; what tells who asks (client,
+operator) has rows in three acts only, since every operation begins with it, by the same lines. Each column is a single
+fault: the call fails **before** it is sent, whatever is tried; the machine stops **after** it took effect; it takes
+effect and its answer is **lost**, whatever is tried; and the first and the last of these at the first try only
+(**once**).
 
 A read changes nothing: not sent or its answer lost is the same, and a machine that stops at it stopped after the write
-before it. So each read is tried to fail; `LONG=1` tries it in all five ways.
+before it. So each read is tried to fail, and a write in all ways but "before, once", which is the client library's own
+work; `LONG=1` tries each in all five.
 
 A cell is what the caller hears. In every cell the test then repeats the request with the same key, and sees that it
 comes to what it would have come to without the fault: the same answer, the same rows added, the same numbers moved, and

@@ -48,17 +48,19 @@ class Fault(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Call:
     """One try of one call: its operation (``POST host/path`` when it is not DynamoDB's), the tables that it touches
-    and how many rows, which call since the plan began, and which try of it; both count from 1."""
+    and how many rows, of the catalogue which noun, which call since the plan began, and which try of it; both count
+    from 1."""
 
     operation: str
     tables: tuple[str, ...]
     rows: int
     number: int
     attempt: int
+    noun: str = ""
 
     def __str__(self) -> str:
         rows = f" {self.rows}" if self.rows > 1 else ""
-        return f"{self.operation}{rows} {'+'.join(self.tables)}".strip()
+        return f"{self.operation}{rows} {'+'.join(self.tables)} {self.noun}".strip()
 
     @property
     def is_transaction(self) -> bool:
@@ -175,11 +177,18 @@ class _Counted:
             operation = target.rpartition(".")[2] or f"{method} {host}{_NAME.sub('*', url.partition('?')[0])}"
             return Call(operation, (), 1, number, attempt)
         asked = json.loads(body)
-        return Call(target.rpartition(".")[2], *_touched(asked), number, attempt)
+        return Call(target.rpartition(".")[2], *_touched(asked), number, attempt, _noun(asked))
 
 
 _NAME = re.compile(r"[A-Z2-7]{16}")
 """An id of ours in the name of an object."""
+
+
+def _noun(asked: dict[str, Any]) -> str:
+    """What stands in the catalogue's row that a GetItem asks for: CLIENT, OPERATOR, TEMPLATE."""
+    if not str(asked.get("TableName", "")).startswith("catalogue"):
+        return ""
+    return str(asked.get("Key", {}).get("subject", {}).get("S", "")).partition("#")[0]
 
 
 def _touched(asked: dict[str, Any]) -> tuple[tuple[str, ...], int]:

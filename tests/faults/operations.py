@@ -964,6 +964,7 @@ _simple("POST /v1/merges/{merge_id}/confirm", lambda s: post(s.checker, f"/v1/me
 _simple("GET /v1/merges/{merge_id}", lambda s: get(s.bureau, f"/v1/merges/{proposed(s)}"))
 _simple("GET /v1/merges", lambda s: get(s.bureau, "/v1/merges?region=000000"))
 _simple("GET /v1/people/{person_id}/records", lambda s: get(s.bureau, f"/v1/people/{known(s)}/records"))
+_simple("GET /v1/name-differences", lambda s: get(s.bureau, "/v1/name-differences?region=440300"))
 _simple("GET /v1/disclosures", lambda s: get(s.bureau, "/v1/disclosures?region=000000"))
 
 

@@ -68,6 +68,7 @@ def test_given_an_amendment_when_its_messages_are_delivered_one_after_the_other_
     wired.check_laws(wired.vouchers())
 
 
+@pytest.mark.all_lanes
 def test_given_time_runs_out_when_run_then_a_message_hands_the_rest_on_at_once_from_where_it_was(
     wired: World, reports: Reports
 ) -> None:

@@ -86,6 +86,7 @@ def test_given_days_were_missed_when_swept_then_each_is_caught_up_from_the_check
     world.check_laws(world.vouchers())
 
 
+@pytest.mark.all_lanes
 def test_given_a_run_cut_off_after_any_number_of_chunks_when_run_again_then_it_ends_the_same(
     strict_world: World,
 ) -> None:
@@ -106,6 +107,7 @@ def test_given_a_run_cut_off_after_any_number_of_chunks_when_run_again_then_it_e
     assert states(world) == [State.EXPIRED]
 
 
+@pytest.mark.all_lanes
 def test_given_a_crash_after_a_chunk_when_run_again_then_the_rest_follows_and_nothing_twice(
     strict_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,6 +184,7 @@ def test_given_one_voucher_that_no_longer_fits_its_row_when_swept_then_all_other
         expiring.run(Time(100_000))
 
 
+@pytest.mark.all_lanes
 def test_given_time_runs_out_when_the_schedule_fires_then_a_message_hands_the_rest_on(
     wired: World, queue: RememberedQueue
 ) -> None:

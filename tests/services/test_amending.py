@@ -501,6 +501,7 @@ class TestTheJob:
         assert world.voucher(voucher_id).valid_until == LONGER
         world.check_laws(world.vouchers())
 
+    @pytest.mark.all_lanes
     def test_given_a_job_cut_off_anywhere_when_handed_on_then_it_ends_the_same(self, strict_world: World) -> None:
         world = strict_world
         template = world.publish(60)

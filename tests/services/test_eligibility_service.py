@@ -43,6 +43,12 @@ COUNTY = "440305"
 
 
 @pytest.fixture
+def world(strict_world: World) -> World:
+    """Rules of regions are the whole China's: tables of its own for each test, on one engine."""
+    return strict_world
+
+
+@pytest.fixture
 def server() -> Iterator[EligibilityServer]:
     running = sample_server()
     running.behave("answer")

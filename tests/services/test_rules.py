@@ -41,6 +41,12 @@ ONE_OF_A_TYPE = Cap("one-of-a-type", Window.YEAR, CapBy.PROGRAMME_TYPE, 1)
 ONE_A_LIFE = Cap("one-a-life", Window.LIFETIME, CapBy.OCCUPATION_LEVEL, 1)
 
 
+@pytest.fixture
+def world(strict_world: World) -> World:
+    """Rules of regions are the whole China's: tables of its own for each test, on one engine."""
+    return strict_world
+
+
 def a_template(world: World, programme_type: str = "enterprise", **changes: Any) -> Template:
     """A published template of a programme of its own."""
     number = len(world.templates)
