@@ -35,7 +35,7 @@ from chalicelib.domain.outcomes import Done, Page
 from chalicelib.domain.person import FlagKind
 from chalicelib.domain.record import Record, RecordKind
 from chalicelib.observability import log_outcome, masked_key
-from chalicelib.services import correcting, disclosing, finding_people, flagging
+from chalicelib.services import comparing_names, correcting, disclosing, finding_people, flagging
 from chalicelib.services.correcting import Correction, NewNumber
 from chalicelib.services.disclosing import Disclosed
 from chalicelib.services.finding_people import Found
@@ -318,6 +318,36 @@ def list_records(call: Call[Nothing, Listing], person_id: str) -> Page[RecordAns
     people, asked = call.platform.people, call.query
     finding_people.find_in_scope(people, person_id, actor=call.actor)
     return RecordAnswer.page(people.records(person_id, asked.limit, asked.cursor))
+
+
+class NameDifferenceAnswer(Shown):
+    """Both names are masked, so they may look alike; who may disclose sees the registered one."""
+
+    voucher_id: str
+    person_id: str
+    template_id: str
+    asserted_name: str
+    registered_name: str
+    app_key: str
+    found_at: Instant
+
+
+@answers(
+    routes,
+    "GET",
+    "/v1/name-differences",
+    act=Act.READ_PEOPLE,
+    tag="people",
+    zh="领取时姓名与名单不一致、待处理的券",
+    en="Issued vouchers that were claimed under another name and wait for a decision",
+    errors=(OutOfScope,),
+)
+def list_name_differences(call: Call[Nothing, RegionListing]) -> Page[NameDifferenceAnswer]:
+    asked = call.query
+    page = comparing_names.list_held(
+        call.platform, asked.region, asked.limit, asked.cursor, actor=call.actor, now=call.now
+    )
+    return NameDifferenceAnswer.page(page)
 
 
 @answers(

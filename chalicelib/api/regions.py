@@ -19,7 +19,8 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.identifiers import NATION
 from chalicelib.domain.outcomes import Done, Page
-from chalicelib.domain.region import Cap, CapBy, RuleSet, Window
+from chalicelib.domain.region import Cap, CapBy, RosterColumn, RuleSet, Window
+from chalicelib.domain.roster import RosterKind
 from chalicelib.services import cataloguing, deciding_rules
 
 routes = Blueprint(__name__)
@@ -46,6 +47,21 @@ class CapRequest(Asked):
     limit: Annotated[int, Field(ge=1, le=1000)]
 
 
+Words = Annotated[Line, Field(max_length=40)]
+
+
+class RosterColumnRequest(Asked):
+    """``name``: of a column of the template, whose header may then also say one of ``aliases``; or of a column more,
+    which has a ``title`` and holds a text that nobody need fill in."""
+
+    kind: RosterKind = Field(default=RosterKind.VOUCHERS, strict=False)
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$", examples=["employer"]), NO_NUMBER]
+    aliases: Annotated[tuple[Words, ...], Field(max_length=20)] = ()
+    title: Words | None = None
+    title_en: Words | None = None
+    explanation: Annotated[Line, Field(max_length=100)] | None = None
+
+
 class RulesRequest(Asked):
     """A region's next rule set, whole: what is left out or null is inherited from city, province and nation.
 
@@ -69,6 +85,7 @@ class RulesRequest(Asked):
     separate_duties: bool | None = None
     external_settlement: bool | None = None
     help_line: Annotated[Line, Field(max_length=30)] | None = None
+    roster_columns: Annotated[tuple[RosterColumnRequest, ...], Field(max_length=40)] | None = None
 
 
 class WithdrawalRequest(Asked):
@@ -80,6 +97,15 @@ class CapAnswer(Shown):
     window: Window
     by: CapBy
     limit: int
+
+
+class RosterColumnAnswer(Shown):
+    kind: RosterKind
+    name: str
+    aliases: tuple[str, ...]
+    title: str | None
+    title_en: str | None
+    explanation: str | None
 
 
 class RulesAnswer(Shown):
@@ -105,6 +131,7 @@ class RulesAnswer(Shown):
     separate_duties: bool
     external_settlement: bool
     help_line: str
+    roster_columns: tuple[RosterColumnAnswer, ...]
     decided_by: Mapping[str, str]
 
 
@@ -129,10 +156,11 @@ class DecidedAnswer(Shown):
     separate_duties: bool | None
     external_settlement: bool | None
     help_line: str | None
+    roster_columns: tuple[RosterColumnAnswer, ...] | None
     withdrawn_at: Instant | None
 
 
-Value = bool | int | str | tuple[CapAnswer, ...]
+Value = bool | int | str | tuple[CapAnswer, ...] | tuple[RosterColumnAnswer, ...]
 
 
 class ChangeAnswer(Shown):
@@ -255,4 +283,8 @@ def withdraw_rules(call: Call[WithdrawalRequest, Nothing], code: str) -> Done[De
 
 def _draft(asked: RulesRequest, code: str) -> RuleSet:
     caps = None if asked.caps is None else tuple(Cap(cap.rule, cap.window, cap.by, cap.limit) for cap in asked.caps)
-    return RuleSet(region=code, version=0, caps=caps, **asked.model_dump(exclude={"caps"}))
+    columns = None
+    if asked.roster_columns is not None:
+        columns = tuple(RosterColumn(**one.model_dump()) for one in asked.roster_columns)
+    said = asked.model_dump(exclude={"caps", "roster_columns"})
+    return RuleSet(region=code, version=0, caps=caps, roster_columns=columns, **said)

@@ -186,9 +186,10 @@ class FileAnswer(Shown):
 
 
 class WorkbookQuery(Asked):
-    """For which kind of roster; a roster of vouchers unless told."""
+    """For which kind of roster; a roster of vouchers unless told. ``region``: with the columns that its rules add."""
 
     kind: RosterKind = Field(default=RosterKind.VOUCHERS, strict=False)
+    region: RegionCode | None = None
 
 
 class RosterReasonRequest(Asked):
@@ -238,9 +239,11 @@ def list_rosters(call: Call[Nothing, RosterListing]) -> Page[RosterAnswer]:
     tag="rosters",
     zh="下载名单模板",
     en="Where to fetch the workbook to fill in",
+    errors=(RegionNotFound,),
 )
 def get_workbook(call: Call[Nothing, WorkbookQuery]) -> FileAnswer:
-    return FileAnswer.of(reporting_rosters.template_of(call.platform, call.query.kind, call.now))
+    asked = call.query
+    return FileAnswer.of(reporting_rosters.template_of(call.platform, asked.kind, asked.region, call.now))
 
 
 @answers(

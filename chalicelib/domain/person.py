@@ -62,6 +62,21 @@ class Flag:
 
 
 @dataclass(frozen=True, slots=True)
+class NameDifference:
+    """Somebody wanted to claim what was issued to this number, under another name; both names are masked. The voucher
+    waits for the authority, which corrects the name or revokes it. domain.md §6."""
+
+    voucher_id: str
+    person_id: str
+    template_id: str
+    region: str
+    asserted_name: str
+    registered_name: str
+    app_key: str
+    found_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
     """One partition's head row. ``sealed_profile`` opens only in the context of this ``person_id``.
 

@@ -53,6 +53,19 @@ class Cap:
 
 
 @dataclass(frozen=True, slots=True)
+class RosterColumn:
+    """What a region's rosters of one kind have beside the template: more words (``aliases``) for the header of one of
+    its columns, or, with a ``title``, a column more: a text that nobody need fill in."""
+
+    kind: str
+    name: str
+    aliases: tuple[str, ...] = ()
+    title: str | None = None
+    title_en: str | None = None
+    explanation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RuleSet:
     """What a region decided, from ``effective_from`` on (local date); what is None it leaves to the region above.
 
@@ -77,6 +90,7 @@ class RuleSet:
     separate_duties: bool | None = None
     external_settlement: bool | None = None
     help_line: str | None = None
+    roster_columns: tuple[RosterColumn, ...] | None = None
     withdrawn_at: datetime | None = None
 
 
@@ -112,6 +126,7 @@ class Rules:
     separate_duties: bool = True
     external_settlement: bool = False
     help_line: str = "12333"
+    roster_columns: tuple[RosterColumn, ...] = ()
     decided_by: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from chalicelib.domain.sheets import Column, Schema
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.region import RosterColumn
+from chalicelib.domain.sheets import Column, Schema, names_of, plain_title
 
 _NAME = Column(
     "name", "姓名", "Name", ("人员姓名", "学员姓名", "申请人姓名"), True, "name", "与证件上的姓名一致。", "王小明"
@@ -190,7 +192,31 @@ STAFF = Schema(
 SCHEMAS: Mapping[str, Schema] = {one.kind: one for one in (VOUCHERS, ELIGIBLE, INSTITUTIONS, COURSES, STAFF)}
 
 
-def with_extra(schema: Schema, extras: Sequence[Column], aliases: Mapping[str, Sequence[str]]) -> Schema:
-    """A region's own template: more columns, none of which is needed, and more words for those that there are."""
-    columns = (replace(one, aliases=(*one.aliases, *aliases.get(one.name, ()))) for one in schema.columns)
-    return replace(schema, columns=(*columns, *extras))
+def regional(kind: str, columns: Sequence[RosterColumn]) -> Schema:
+    """The template of a kind with what a region's rules add to it.
+
+    Raises Invalid (/roster_columns/…): a column that the template has not and that has no title, one that is added
+    twice, and a word that would mean two columns.
+    """
+    schema = SCHEMAS[kind]
+    there = {one.name: one for one in schema.columns}
+    for i, column in enumerate(columns):
+        if column.kind != kind:
+            continue
+        at, known = f"/roster_columns/{i}", there.get(column.name)
+        if known is None and column.title is None:
+            raise Invalid(pointer=f"{at}/name", reason="the template has no such column, and a new one needs a title")
+        if known is not None and column.title is not None:
+            raise Invalid(pointer=f"{at}/title", reason="the template has this column, which keeps its title")
+        for word in (column.title, column.title_en, *column.aliases):
+            meant = names_of(replace(schema, columns=tuple(there.values()))).get(plain_title(word or ""))
+            if meant not in (None, column.name):
+                raise Invalid(pointer=at, reason="a word of the header already means another column")
+        added = known or Column(
+            column.name,
+            column.title or "",
+            column.title_en or "",
+            explanation=column.explanation or "",
+        )
+        there[column.name] = replace(added, aliases=(*added.aliases, *column.aliases))
+    return replace(schema, columns=tuple(there.values()))

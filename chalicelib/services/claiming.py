@@ -19,6 +19,7 @@ from chalicelib.domain.errors import (
     Forbidden,
     HoldsAnother,
     Invalid,
+    NameDiffers,
     NotEligible,
     ProxyLimitReached,
     SoldOut,
@@ -32,6 +33,7 @@ from chalicelib.domain.proxy import ByProxy, Kin, Relation
 from chalicelib.domain.region import Rules
 from chalicelib.domain.template import Template, TemplateState, Terms, check_open_for_taking
 from chalicelib.domain.voucher import Receipt, State, Voucher, receipt
+from chalicelib.services import comparing_names
 from chalicelib.services.cataloguing import find_institution, rules_in_force
 from chalicelib.services.identifying import Named, card_facts, name_person, new_person, read_card
 from chalicelib.services.issuing import must_be_called
@@ -179,7 +181,11 @@ def _claim(
             must_redeem(place)
         if there is not None and issued is not None:
             owner = next(one for one in records if one.person_id == there.person_id)
-            _judge_taking(keys, template, terms, owner, records, named, actor, now)
+            try:
+                _judge_taking(keys, template, terms, owner, records, named, actor, now)
+            except NameDiffers:
+                comparing_names.hold(people, keys, there, owner, named, actor, now)
+                raise
             by = _by_proxy(keys, chance, relative, helper, helpers, owner, actor, now) if relative else None
             facts = _facts(keys, assertion, template.template_id, by)
             taken_up = voucher.take(issued, attempt=attempt, actor=actor, entrance=entrance, now=now, facts=facts)

@@ -12,6 +12,7 @@ from chalicelib.domain.errors import Invalid, RulesInForce, RulesNotFound
 from chalicelib.domain.identifiers import region_ancestors
 from chalicelib.domain.outcomes import Done, Mark
 from chalicelib.domain.region import Rules, RuleSet, differences, resolve
+from chalicelib.domain.schemas import SCHEMAS, regional
 from chalicelib.services.cataloguing import find_region
 from chalicelib.services.once import once
 from chalicelib.services.ports import Catalogue, Marks
@@ -47,7 +48,8 @@ def decide_rules(
 
     A version that waits for its date is replaced by one of the same date or a later one, never passed over by an
     earlier one, which would cancel it without a word: ``withdraw_rules`` takes it back. Raises RegionNotFound,
-    OutOfScope, Invalid (date in the past, or before that of the version decided last).
+    OutOfScope, Invalid (date in the past, or before that of the version decided last; columns of rosters that cannot
+    be told apart).
     """
 
     def act() -> RuleSet:
@@ -106,6 +108,8 @@ def _check(catalogue: Catalogue, draft: RuleSet, actor: Actor, now: datetime) ->
     must_cover(actor, draft.region)
     if draft.effective_from < calendar.local_date(now):
         raise Invalid(pointer="/effective_from", reason="a rule set cannot begin in the past")
+    for kind in SCHEMAS:
+        regional(kind, draft.roster_columns or ())
     there = catalogue.rule_sets.versions(draft.region, LOOKED_BACK, None).items
     standing = next((one for one in there if one.withdrawn_at is None), None)
     if standing is not None and draft.effective_from < standing.effective_from:

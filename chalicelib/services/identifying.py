@@ -1,5 +1,6 @@
 """Who is this? From an assertion to a person, and from a presented code, token or assertion to a voucher."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,6 +21,7 @@ from chalicelib.domain.identifiers import (
     parse_mobile,
 )
 from chalicelib.domain.person import Person, Profile
+from chalicelib.domain.roster import content
 from chalicelib.domain.token import Token
 from chalicelib.domain.voucher import ENDED, Voucher
 from chalicelib.services.linking import linked_with, voucher_among
@@ -129,6 +131,17 @@ def read_number(text: str, now: datetime, pointer: str) -> CitizenId:
         return parse_citizen_id(text, today=calendar.local_date(now))
     except InvalidIdentifier as refused:
         raise Invalid(pointer=pointer, reason=refused.hint_en, reason_zh=refused.hint_zh) from None
+
+
+def content_of(keys: Keys, named: Named, values: Mapping[str, object]) -> str:
+    """A digest of what was said of a person who was named for a voucher, by which it is compared when they are named
+    again: all but the remark. It cannot be turned back."""
+    said = {name: str(value) for name, value in values.items() if name not in _NOT_COMPARED}
+    said |= {"name": named.profile.name, "id_number": named.number.number, "mobile": named.profile.mobile or ""}
+    return keys.identities.veil(b"roster\0" + content(list(said.items())))[:32]
+
+
+_NOT_COMPARED = {"id_type", "remark"}
 
 
 def identity_keys(keys: Keys, number: CitizenId) -> tuple[str, ...]:

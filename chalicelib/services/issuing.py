@@ -23,7 +23,7 @@ from chalicelib.domain.person import Person
 from chalicelib.domain.template import Template, check_open_for_issue
 from chalicelib.domain.voucher import Receipt, Voucher, receipt
 from chalicelib.services.cataloguing import rules_in_force
-from chalicelib.services.identifying import Named, Said, new_person, read_profile
+from chalicelib.services.identifying import Named, Said, content_of, new_person, read_profile
 from chalicelib.services.judging_claims import already_claimed, judge_person
 from chalicelib.services.judging_eligibility import applicant_of, ask_service, regions_of_lists
 from chalicelib.services.linking import first_of, linked_of, vouchers_among
@@ -120,7 +120,14 @@ def _issue(
             # Last of all that could refuse, and once for a request, as at a claim.
             said = ask_service(catalogue, keys.eligibility_services, template, terms, named, now)
             must_be_eligible(terms.eligibility, replace(applicant, service=said))
-        make = partial(voucher.issue, claim_until=terms.claim_until, attempt=attempt, actor=actor, now=now)
+        make = partial(
+            voucher.issue,
+            claim_until=terms.claim_until,
+            attempt=attempt,
+            actor=actor,
+            now=now,
+            facts={"content": content_of(keys, named, {})},  # should they stand on a roster later
+        )
         try:
             made = take_from_stock(
                 templates, people, chance, template,

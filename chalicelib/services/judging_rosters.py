@@ -19,26 +19,25 @@ from chalicelib.domain.institution import must_redeem
 from chalicelib.domain.outcomes import Identified, NewVoucher, StaleRow
 from chalicelib.domain.person import CountKey, Person, Profile
 from chalicelib.domain.region import Rules
-from chalicelib.domain.roster import Roster, RowVerdict, Verdict, content
+from chalicelib.domain.roster import Roster, RowVerdict, Verdict
 from chalicelib.domain.sheets import Entry
 from chalicelib.domain.template import Template, Terms, check_open_for_issue, check_place, use_aside
 from chalicelib.domain.voucher import ENDED, Voucher
 from chalicelib.services.cataloguing import find_course, find_institution, rules_in_force
-from chalicelib.services.identifying import Named, identity_keys, new_person
+from chalicelib.services.identifying import Named, content_of, identity_keys, new_person
 from chalicelib.services.issuing import must_be_called
 from chalicelib.services.judging_claims import judge_person
 from chalicelib.services.judging_eligibility import applicant_of, ask_service_of_many, regions_of_lists
 from chalicelib.services.linking import first_of, linked_with, vouchers_among
 from chalicelib.services.making_vouchers import blank_voucher, look_at_hands
 from chalicelib.services.newest_terms import revived
-from chalicelib.services.ports import Keys, Platform
+from chalicelib.services.ports import Platform
 from chalicelib.services.publishing import settle
 
 ROOM = 94
 """Actions of a chunk's transaction that are left for vouchers and their holders: 100, less the roster, its mark and
 ``MOST_SHARDS``."""
 MOST_SHARDS = 4
-_NOT_COMPARED = {"id_type", "remark"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,14 +314,6 @@ class VoucherRows:
         )
         keys = () if row.holder else named.identity_keys
         return NewVoucher(issued, person.take(holder, template.template_id, wanted), keys, row.linked)
-
-
-def content_of(keys: Keys, named: Named, values: Mapping[str, object]) -> str:
-    """A digest of what was said of a person on a roster, by which it is compared when they stand on one again: all but
-    the remark. It cannot be turned back."""
-    said = {name: str(value) for name, value in values.items() if name not in _NOT_COMPARED}
-    said |= {"name": named.profile.name, "id_number": named.number.number, "mobile": named.profile.mobile or ""}
-    return keys.identities.veil(b"roster\0" + content(list(said.items())))[:32]
 
 
 def faulty(entry: Entry) -> RowVerdict:

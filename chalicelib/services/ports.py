@@ -19,7 +19,7 @@ from chalicelib.domain.listing import Listing
 from chalicelib.domain.merge import Merge
 from chalicelib.domain.outcomes import Identified, Mark, NewVoucher, Page
 from chalicelib.domain.pace import Pace
-from chalicelib.domain.person import Person, Profile
+from chalicelib.domain.person import NameDifference, Person, Profile
 from chalicelib.domain.programme import Course, Programme
 from chalicelib.domain.proxy import ByProxy, Relation
 from chalicelib.domain.record import Record
@@ -433,6 +433,14 @@ class People(Protocol):
 
     def find_by_code(self, code_key: str) -> tuple[str, str] | None:
         """(person, template) of the voucher that has this code, as its index tells: the base rows decide."""
+        ...
+
+    def hold_name(self, difference: NameDifference, name_key: str) -> None:
+        """Keep that somebody wanted the voucher under another name, once for each such name (``name_key``)."""
+        ...
+
+    def names_held(self, region: str, limit: int, cursor: str | None) -> Page[NameDifference]:
+        """In the order in which they were found; also those that are settled by now."""
         ...
 
     def wallet(self, person_id: str, limit: int, cursor: str | None) -> Page[Voucher]: ...

@@ -6,8 +6,9 @@ from itertools import islice
 
 from chalicelib.domain import calendar
 from chalicelib.domain.roster import MOST_BYTES, Roster
-from chalicelib.domain.schemas import SCHEMAS
+from chalicelib.domain.schemas import regional
 from chalicelib.domain.sheets import Entry, FileRefused, RawRow, find_header, read_entries
+from chalicelib.services.cataloguing import rules_in_force
 from chalicelib.services.ports import Platform
 
 HEADER_WITHIN = 30
@@ -25,7 +26,9 @@ class Reading:
             )
             raise FileRefused("file_gone", zh, en)
         self._sheet = p.workbooks.open(data, roster.file_name)
-        self._schema = SCHEMAS[roster.kind]
+        # By the rules of the day on which it was declared: a column does not vanish while it is worked off.
+        rules = rules_in_force(p.catalogue, roster.region, roster.made_at)
+        self._schema = regional(roster.kind, rules.roster_columns)
         # Judged as on the day on which it was put: a birth date does not become possible while it is worked off.
         self._today = calendar.local_date(now)
         first = list(islice(self._sheet.rows(), HEADER_WITHIN))

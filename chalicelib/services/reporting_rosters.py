@@ -5,6 +5,7 @@ It is made of the file and of the marks alone, so it can be made again at any ti
 
 from collections.abc import Iterator
 from datetime import datetime
+from hashlib import sha256
 
 from chalicelib.domain import calendar
 from chalicelib.domain.errors import Contended, ResultNotReady
@@ -22,9 +23,10 @@ from chalicelib.domain.roster import (
     noted,
     result_key,
 )
-from chalicelib.domain.schemas import SCHEMAS
+from chalicelib.domain.schemas import SCHEMAS, regional
 from chalicelib.domain.stored_file import Download
 from chalicelib.domain.voucher import STATE_ZH
+from chalicelib.services.cataloguing import find_region, rules_in_force
 from chalicelib.services.once import TRIES
 from chalicelib.services.ports import Platform
 from chalicelib.services.reading_marks import marks, withdrawn
@@ -70,10 +72,16 @@ def result_of(p: Platform, roster: Roster, now: datetime) -> Download:
     return p.files.download_url(result_key(roster.roster_id), f"{stem}-结果.xlsx", now)
 
 
-def template_of(p: Platform, kind: RosterKind, now: datetime) -> Download:
-    """Where the workbook to fill in may be fetched; it is made when it is first asked for."""
+def template_of(p: Platform, kind: RosterKind, region: str | None, now: datetime) -> Download:
+    """Where the workbook to fill in may be fetched; it is made when it is first asked for. ``region``: with the columns
+    that its rules add. Raises RegionNotFound."""
     schema = SCHEMAS[kind]
-    key = f"{TEMPLATES}{kind}-{schema.version}.xlsx"
+    own = ""
+    if region is not None:
+        find_region(p.catalogue, region)
+        schema = regional(kind, rules_in_force(p.catalogue, region, now).roster_columns)
+        own = "" if schema == SCHEMAS[kind] else "-" + sha256(repr(schema).encode()).hexdigest()[:12]
+    key = f"{TEMPLATES}{kind}-{schema.version}{own}.xlsx"
     if not p.files.exists(key):
         with p.workbooks.template(schema) as file:
             p.files.write(key, file, XLSX)

@@ -89,6 +89,11 @@ def roster(roster_id: str) -> str:
     return f"ROSTER#{roster_id}"
 
 
+def names(of: str) -> str:
+    """Of the names under which a voucher was wanted, each of them once; and the listing of those of a region."""
+    return f"NAMES#{of}"
+
+
 def chunk_item(until: int) -> str:
     """By the last row of the sheet that is in it."""
     return f"{CHUNKS}{until:09d}"

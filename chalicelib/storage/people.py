@@ -1,6 +1,7 @@
 """People and their vouchers. Once per person and template is the primary key itself."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from itertools import groupby
@@ -10,6 +11,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chalicelib.domain.amendment import Amendment
+from chalicelib.domain.calendar import to_text
 from chalicelib.domain.eligibility import Enlisted
 from chalicelib.domain.outcomes import (
     Identified,
@@ -21,14 +23,14 @@ from chalicelib.domain.outcomes import (
     StaleRow,
     VoucherExists,
 )
-from chalicelib.domain.person import Person
+from chalicelib.domain.person import NameDifference, Person
 from chalicelib.domain.proxy import ByProxy, Relation
 from chalicelib.domain.record import Record
 from chalicelib.domain.template import Template, movement, total
 from chalicelib.domain.voucher import Voucher
 from chalicelib.storage import keys
 from chalicelib.storage.marks import put_mark
-from chalicelib.storage.rows import Item, PeopleRow, ShardRow, from_body, text, to_body
+from chalicelib.storage.rows import CaseworkRow, Item, PeopleRow, ShardRow, from_body, text, to_body
 from chalicelib.storage.tables import Tables
 from chalicelib.storage.templates import check_head, move, put_progress, to_shard
 from chalicelib.storage.transaction import Transaction, always
@@ -141,6 +143,24 @@ class PeopleStore:
     def vouchers(self, wanted: Sequence[tuple[str, str]]) -> list[Voucher]:
         rows = self._tables.batch_get(PeopleRow, [(person, keys.voucher_item(template)) for person, template in wanted])
         return [from_body(Voucher, text(item, "body")) for item in rows]
+
+    def hold_name(self, difference: NameDifference, name_key: str) -> None:
+        row = CaseworkRow(
+            keys.names(difference.voucher_id),
+            name_key,
+            version=1,
+            body=to_body(difference),
+            list_key=keys.names(difference.region),
+            list_order=f"{to_text(difference.found_at)}#{difference.voucher_id}",
+        )
+        tx = Transaction(self._tables)
+        tx.put(row, CaseworkRow.subject.does_not_exist(), always(StaleRow()))
+        with suppress(StaleRow):  # it is known
+            tx.commit()
+
+    def names_held(self, region: str, limit: int, cursor: str | None) -> Page[NameDifference]:
+        found = self._tables.listed(CaseworkRow, keys.names(region), limit, cursor)
+        return Page(tuple(from_body(NameDifference, text(item, "body")) for item in found.items), found.cursor)
 
     def wallet(self, person_id: str, limit: int, cursor: str | None) -> Page[Voucher]:
         condition = PeopleRow.item.startswith(keys.VOUCHERS)

@@ -218,14 +218,22 @@ def test_the_road(callers: Callers) -> None:
         "effective_from": "2021-05-01",
         "caps": [{"rule": "three_a_year", "window": "year", "by": "all", "limit": 3}],
         "help_line": "0755-12333",
+        "roster_columns": [
+            {"name": "name", "aliases": ["劳动者姓名"]},
+            {"name": "street", "title": "街道", "title_en": "Street", "explanation": "户籍所在街道。"},
+        ],
     }
     assert bureau.post(f"/v1/regions/{CITY}/rules", rules, status=201)["version"] == 1
     in_force = bureau.get(f"/v1/regions/{CITY}/rules")
     assert (in_force["caps"][0]["limit"], in_force["check_in_radius"]) == (3, 300)
-    assert in_force["decided_by"] == {"caps": CITY, "help_line": CITY}
+    assert in_force["decided_by"] == dict.fromkeys(("caps", "help_line", "roster_columns"), CITY)
     waits = {"effective_from": "2021-12-31", "caps": rules["caps"], "one_at_a_time": True}
     preview = bureau.post(f"/v1/regions/{CITY}/rules/preview", waits, key=None)
-    assert {one["rule"]: one["after"] for one in preview["changes"]} == {"one_at_a_time": True, "help_line": "12333"}
+    assert {one["rule"]: one["after"] for one in preview["changes"]} == {
+        "one_at_a_time": True,
+        "help_line": "12333",
+        "roster_columns": [],
+    }
     assert bureau.post(f"/v1/regions/{CITY}/rules", waits, status=201)["version"] == 2
     assert bureau.post(f"/v1/regions/{CITY}/rules/withdrawal", {"version": 2})["withdrawn_at"]
     assert bureau.post(f"/v1/regions/{CITY}/rules/withdrawal", {"version": 1}, status=409)["code"] == "rules_in_force"
@@ -539,7 +547,14 @@ def test_the_road(callers: Callers) -> None:
     again = bureau.post(f"/v1/templates/{directed_id}/vouchers", named, status=409)
     assert (again["code"], again["facts"]["voucher_id"]) == ("already_claimed", issued["voucher_id"])
     asked = {"template_id": directed_id, "assertion": assertion("claim", directed_id)}
+    themself, worker = worker, replace(worker, name="测试另名")
+    other_name = {"template_id": directed_id, "assertion": assertion("claim", directed_id)}
+    assert channel.post("/v1/claims", other_name, status=409)["code"] == "name_differs"
+    (held,) = bureau.get(f"/v1/name-differences?region={CITY}")["items"]
+    assert (held["voucher_id"], held["asserted_name"]) == (issued["voucher_id"], "测***")
+    worker = themself
     assert channel.post("/v1/claims", asked, status=201)["voucher_id"] == issued["voucher_id"]
+    assert bureau.get(f"/v1/name-differences?region={CITY}")["items"] == []
     worker = a_person(6_002)
     asked = {"template_id": directed_id, "assertion": assertion("claim", directed_id)}
     assert channel.post("/v1/claims", asked, status=409)["code"] == "directed_only"
@@ -554,6 +569,7 @@ def test_the_road(callers: Callers) -> None:
         (3, "refused", "length"),
     ]
     assert bureau.get("/v1/rosters/template")["url"].endswith("2026.1.xlsx")
+    assert "2026.1-" in bureau.get(f"/v1/rosters/template?region={CITY}")["url"]
     assert roster_id in bureau.get(f"/v1/rosters/{roster_id}/result")["url"]
     withdrawn = bureau.post(f"/v1/rosters/{roster_id}/withdrawal", {"reason": "放错了模板"})
     assert withdrawn["state"] == "withdrawing"

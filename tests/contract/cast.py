@@ -239,9 +239,12 @@ def _wallet(cast: Cast) -> Good:
 
 def _rules(cast: Cast) -> Good:
     cap = {"rule": "three_a_year", "window": "year", "by": "all", "limit": 3}
+    columns = {"roster_columns": [{"name": "street", "title": "街道", "aliases": ["所在街道"]}]}
     # Each in a region of its own: a rule set cannot begin before the one decided last.
     path = {"code": f"4401{(3, 4, 5, 6, 11, 12, 13, 14, 15, 17, 18)[cast.number % 11]:02}"}
-    return Good(cast.bureau, path, body={**cast.days(effective_from=1), "caps": [cap], "help_line": "020-12333"})
+    return Good(
+        cast.bureau, path, body={**cast.days(effective_from=1), "caps": [cap], "help_line": "020-12333", **columns}
+    )
 
 
 def _withdrawal(cast: Cast) -> Good:
@@ -631,6 +634,7 @@ GOOD: Mapping[str, Callable[[Cast], Good]] = {
         "person_id", Cast.a_known_person, flag="ineligible", set=True, reason="已办理退休"
     ),
     "GET /v1/people/{person_id}/records": _ask("person_id", Cast.a_known_person),
+    "GET /v1/name-differences": _list(region="440300"),
     "GET /v1/disclosures": _list(region="000000"),
     "POST /v1/verifications": _desk,
     "POST /v1/redemptions": _desk,

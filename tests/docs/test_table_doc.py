@@ -116,6 +116,7 @@ def test_given_key_functions_when_called_with_the_document_s_examples_then_they_
         keys.staff_item("91350100M000100Y43"),
         keys.disclosure("QX4ZCTVXUNQNKZUA"),
         keys.roster("6VQ3IKRLBTD2UW7C"),
+        keys.names("AG6DHHRT2V7SOOPTBZUPT2CF2O"),
         keys.chunk_item(32),
         keys.withdrawn_item(32),
         keys.mark("076e2a99440f3424d46415a43faa45d2"),

@@ -23,7 +23,18 @@ from chalicelib.domain.institution import (
     take_step,
 )
 from chalicelib.domain.programme import Course, Programme
-from chalicelib.domain.region import DECIDABLE, Cap, CapBy, Rules, RuleSet, Window, differences, resolve, within
+from chalicelib.domain.region import (
+    DECIDABLE,
+    Cap,
+    CapBy,
+    RosterColumn,
+    Rules,
+    RuleSet,
+    Window,
+    differences,
+    resolve,
+    within,
+)
 from chalicelib.domain.voucher import Voucher
 from tests.domain.builders import CITY, INSTITUTION, NATION, OTHER_CITY, PROVINCE, a_cap
 
@@ -87,6 +98,8 @@ class TestRuleSets:
             str: "0755-12333",
             tuple: (Cap("a", Window.YEAR, CapBy.ALL, 9),),
         }
+        if name == "roster_columns":
+            other[tuple] = (RosterColumn("vouchers", "name", ("劳动者",)),)
         above = RuleSet(PROVINCE, 4, TODAY, **{name: other[type(before)]})
         nearer = RuleSet(CITY, 2, TODAY, **{name: before})
 

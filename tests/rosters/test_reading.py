@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.domain.errors import Invalid
 from chalicelib.domain.identifiers import CitizenId
-from chalicelib.domain.schemas import ELIGIBLE, SCHEMAS, VOUCHERS, with_extra
+from chalicelib.domain.region import RosterColumn
+from chalicelib.domain.schemas import ELIGIBLE, SCHEMAS, VOUCHERS, regional
 from chalicelib.domain.sheets import (
     Cell,
-    Column,
     Entry,
     FileRefused,
     RawRow,
@@ -195,12 +196,40 @@ class TestLayout:
         assert [fault.code for fault in entry.faults] == ["sample"]
 
     def test_given_a_regions_own_columns_when_read_then_they_come_along(self) -> None:
-        schema = with_extra(VOUCHERS, [Column("street", "街道", "Street")], {"name": ["劳动者"]})
-        person = invented_person(1)
+        own = [
+            RosterColumn("vouchers", "street", title="街道", title_en="Street", explanation="户籍所在街道。"),
+            RosterColumn("vouchers", "name", ("劳动者",)),
+            RosterColumn("staff", "name", ("教师",)),
+        ]
+        schema, person = regional("vouchers", own), invented_person(1)
 
         (entry,) = entries_in([["劳动者", "证件号码", "街道"], [person.name, person.id_number, "粤海街道"]], schema)
 
         assert entry.values["street"] == "粤海街道"
+        assert template_workbook(schema) != template_workbook(VOUCHERS)
+        assert regional("vouchers", own[2:]) == VOUCHERS
+
+    @pytest.mark.parametrize(
+        ("own", "pointer"),
+        [
+            ([RosterColumn("vouchers", "street")], "/roster_columns/0/name"),
+            ([RosterColumn("vouchers", "name", title="称呼")], "/roster_columns/0/title"),
+            ([RosterColumn("vouchers", "name", ("手机",))], "/roster_columns/0"),
+            (
+                [RosterColumn("staff", "x", title="甲"), RosterColumn("vouchers", "y", title="姓 名")],
+                "/roster_columns/1",
+            ),
+            ([RosterColumn("courses", name, title="街道") for name in ("x", "y")], "/roster_columns/1"),
+            ([RosterColumn("courses", "x", title="街道")] * 2, "/roster_columns/1/title"),
+        ],
+    )
+    def test_given_columns_that_cannot_be_told_apart_when_decided_then_refused(
+        self, own: list[RosterColumn], pointer: str
+    ) -> None:
+        with pytest.raises(Invalid) as refused:
+            [regional(kind, own) for kind in SCHEMAS]
+
+        assert refused.value.pointer == pointer
 
     def test_given_two_columns_for_one_thing_in_each_schema_when_declared_then_no_title_means_two(self) -> None:
         for schema in SCHEMAS.values():

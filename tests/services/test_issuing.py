@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.access import Role
+from chalicelib.domain.access import Actor, Role
 from chalicelib.domain.eligibility import Asked, Declared
 from chalicelib.domain.errors import (
     AlreadyClaimed,
@@ -28,11 +28,12 @@ from chalicelib.domain.errors import (
     TemplateNotOpen,
 )
 from chalicelib.domain.outcomes import StaleRow
-from chalicelib.domain.person import FlagKind
+from chalicelib.domain.person import FlagKind, NameDifference
 from chalicelib.domain.region import Cap, CapBy, Window
 from chalicelib.domain.template import DistributionMode, Template
 from chalicelib.domain.voucher import State
-from chalicelib.services import publishing
+from chalicelib.services import comparing_names, correcting, publishing
+from chalicelib.services.correcting import Correction
 from chalicelib.services.identifying import Presented
 from tests.eligibility import sample_server
 from tests.services.faults import Watched, with_store
@@ -222,6 +223,11 @@ class TestByService:
         assert len(server.asked) == 1
 
 
+def names_held(world: World, actor: Actor | None = None) -> list[NameDifference]:
+    by = actor or world.bureau
+    return list(comparing_names.list_held(world.platform, CITY, 10, None, actor=by, now=world.now).items)
+
+
 class TestNames:
     def test_given_another_name_than_the_asserted_one_when_taken_then_held_until_the_bureau_corrects_it(
         self, world: World
@@ -229,8 +235,32 @@ class TestNames:
         person, template = a_person(name="测试乙"), directed(world)
         world.issue(person, template, name="测试丙")
 
-        with no_writes(world), pytest.raises(NameDiffers):
-            world.claim(person, template)
+        for _ in range(2):
+            with pytest.raises(NameDiffers):
+                world.claim(person, template)
+
+        (held,) = names_held(world)
+        assert (held.asserted_name, held.registered_name, held.template_id) == ("测**", "测**", template.template_id)
+        p = world.platform
+        right = Correction(name=person.name, reason="名单有误")
+        correcting.correct_person(p.people, p.marks, p.keys, held.person_id, right, **world.by(world.bureau))
+        assert world.claim(person, template).answer.voucher_id == held.voucher_id
+        assert names_held(world) == []
+
+    def test_given_two_other_names_when_taken_then_each_is_told_until_the_voucher_is_revoked(
+        self, world: World
+    ) -> None:
+        person, template = a_person(name="测试乙"), directed(world)
+        voucher_id = world.issue(person, template, name="测试丙").answer.voucher_id
+        for one in (person, replace(person, name="测乙"), person):
+            with pytest.raises(NameDiffers):
+                world.claim(one, template)
+
+        assert sorted(one.asserted_name for one in names_held(world)) == ["测*", "测**"]
+        with pytest.raises(OutOfScope):
+            names_held(world, an_actor("ELSEWHERE", Role.CITY, OTHER_CITY))
+        world.revoke(voucher_id)
+        assert names_held(world) == []
 
     def test_given_another_spelling_of_the_name_when_taken_then_it_is_the_same(self, world: World) -> None:
         person, template = a_person(name="阿卜·买买提"), directed(world)

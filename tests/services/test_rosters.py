@@ -1,5 +1,6 @@
 """A roster is put, and every person on it gets exactly one voucher or a reason. domain.md §6."""
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
 from threading import Thread
@@ -9,6 +10,7 @@ import pytest
 
 from chalicelib.domain.eligibility import Asked, Declared, Span
 from chalicelib.domain.errors import (
+    Contended,
     Invalid,
     NotDirected,
     OutOfScope,
@@ -21,6 +23,7 @@ from chalicelib.domain.errors import (
     WrongInstitution,
 )
 from chalicelib.domain.person import FlagKind
+from chalicelib.domain.region import RosterColumn
 from chalicelib.domain.roster import Counts, Roster, RosterKind, RosterState, estimated_end, per_cent
 from chalicelib.domain.template import DistributionMode, Template
 from chalicelib.domain.voucher import State
@@ -53,6 +56,14 @@ def world(shared_world: World) -> World:
 
 def directed(world: World, quantity: int = 100, **changes: Any) -> Template:
     return world.publish(quantity, distribution_mode=DistributionMode.DIRECTED, **changes)
+
+
+def deliver(world: World, roster_id: str) -> None:
+    """One message, which comes again until somebody has done what it says: a busy store makes a run end early."""
+    for _ in range(10):
+        with suppress(Unavailable, Contended):
+            carry_on(world, roster_id)
+            return
 
 
 class TestWorkedOff:
@@ -89,6 +100,43 @@ class TestWorkedOff:
 
         assert [verdict for verdict, _ in verdicts(world, again)] == ["conflict", "ended", "same", "same"]
         assert vouchers_of(world, template, [people[1]])[0].state is State.REVOKED
+
+    def test_given_somebody_who_was_issued_one_singly_when_on_a_roster_then_the_same_or_a_conflict(
+        self, world: World
+    ) -> None:
+        template, people = directed(world), [a_person() for _ in range(3)]
+        for one in people[:2]:
+            world.issue(one, template)
+        rows = [row_of(people[0]), row_of(people[1], mobile="13900000000"), row_of(people[2])]
+
+        roster = import_roster(world, template, rows)
+
+        assert [verdict for verdict, _ in verdicts(world, roster)] == ["same", "conflict", "issued"]
+        world.check_laws()
+
+    def test_given_a_regions_own_words_and_columns_when_imported_then_they_are_read_and_compared(
+        self, world: World
+    ) -> None:
+        columns = (RosterColumn("vouchers", "name", ("劳动者",)), RosterColumn("vouchers", "street", title="街道"))
+        titles = ("劳动者", "证件号码", "街道")
+        template, people = directed(world), [a_person() for _ in range(2)]
+
+        def put(*streets: str) -> Roster:
+            rows = [[one.name, one.id_number, street] for one, street in zip(people, streets, strict=True)]
+            return import_roster(world, template, workbook(rows, titles))
+
+        before = put("粤海", "沙河")
+        world.rules(roster_columns=columns)
+        after, again = put("粤海", "沙河"), put("粤海", "西丽")
+
+        assert (before.state, before.problem) == (RosterState.UNREADABLE, "no_header")
+        assert after.counts == Counts(issued=2)
+        assert again.counts == Counts(same=1, conflict=1)
+        own, common = (
+            reporting_rosters.template_of(world.platform, RosterKind.VOUCHERS, region, world.now).url
+            for region in (CITY, None)
+        )
+        assert own != common
 
     def test_given_more_rows_than_stock_when_imported_then_in_row_order_what_fits(self, world: World) -> None:
         template = directed(world, 7, peak_claims=36)
@@ -240,7 +288,7 @@ class TestCutOff:
         roster, arrived = put_roster(world, template, [row_of(one) for one in people])
         receive(world, arrived)
 
-        both = [Thread(target=carry_on, args=(world, roster.roster_id)) for _ in range(3)]
+        both = [Thread(target=deliver, args=(world, roster.roster_id)) for _ in range(3)]
         for one in both:
             one.start()
         for one in both:
@@ -259,7 +307,7 @@ class TestCutOff:
             receive(world, arrived)
             rosters.append(roster)
 
-        both = [Thread(target=carry_on, args=(world, roster.roster_id)) for roster in rosters]
+        both = [Thread(target=deliver, args=(world, roster.roster_id)) for roster in rosters]
         for one in both:
             one.start()
         for one in both:
