@@ -180,7 +180,7 @@ class _Texts:
 
 
 _STRINGS = re.compile(
-    rb"(?:\xef\xbb\xbf)?(?:<\?xml[^<>]*+\?>\s*+)?<sst"
+    rb"(?:\xef\xbb\xbf)?(?:<\?xml[^<>]*+>\s*+)?<sst"
     rb"(?:\s++(?:count|uniqueCount)=\"[0-9]{1,7}\"|\s++(?![\w:]*[Cc]ount)[\w:]++=\"[^\"<>&]*+\")*+\s*+/?>"
 )
 _MOST_STYLES = 32 << 20

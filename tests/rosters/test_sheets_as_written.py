@@ -201,6 +201,13 @@ class TestMemory:
         assert opened_in_little_memory(a_workbook(rows), tmp_path) in ("too_large", "corrupt")
         assert time.monotonic() - began < 30
 
+    def test_given_a_workbook_as_programs_write_it_when_opened_then_not_tried_out_first(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(reading, "survives", lambda _: False)
+
+        assert len(list(open_sheet(clean_roster(50), "x").rows())) > 50
+
     def test_given_an_old_workbook_whose_cells_share_a_long_text_when_opened_then_refused(self, tmp_path: Path) -> None:
         assert opened_in_little_memory(an_old_workbook_of_one_text(20_000, columns=3), tmp_path) == ""
         assert opened_in_little_memory(an_old_workbook_of_one_text(60_000, columns=3), tmp_path) == "unsafe"
