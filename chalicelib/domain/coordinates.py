@@ -6,6 +6,7 @@ Guangdong. Everything is brought to GCJ-02 and compared there (domain §4).
 
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 from math import asin, atan2, cos, hypot, isfinite, pi, radians, sin, sqrt
 
 
@@ -87,25 +88,32 @@ def check_point(
 def to_gcj02(point: Point) -> Point:
     """The same place in GCJ-02, degrees; from WGS-84 by the published series, from BD-09 by inverting Baidu's shift.
 
-    Points outside the rectangle in which the shift is defined keep their figures. Within it Hong Kong, Macao and
-    Taiwan are shifted like the mainland for now. Sources: the series and Baidu's constants as published by
-    googollee/eviltransform and wandergis/coordtransform; domain §4.
+    Abroad, outside the rectangle in which the shifts are defined, figures of any datum stay. In Hong Kong, Macao and
+    Taiwan, where maps are not shifted, GCJ-02 figures are WGS-84's, and only Baidu's own step lies between them and
+    BD-09. Not told apart from the mainland: abroad within the rectangle, Kinmen, Matsu and smaller outliers, and
+    Macao's and Hong Kong's grounds on the mainland (Hengqin campus, Hengqin port, Shenzhen Bay port). Sources: the
+    series and Baidu's constants as published by googollee/eviltransform and wandergis/coordtransform; Baidu's SDK
+    manual (BD-09 in Hong Kong, Macao and Taiwan too); domain §4.
     """
+    latitude, longitude = point.latitude, point.longitude
     if point.datum is Datum.GCJ02:
         return point
-    if not _is_shifted(point.latitude, point.longitude):
-        return Point(point.latitude, point.longitude, Datum.GCJ02)
-    if point.datum is Datum.WGS84:
-        north, east = _shift(point.latitude, point.longitude)
-        return Point(point.latitude + north, point.longitude + east, Datum.GCJ02)
-    return _from_baidu(point)
+    if not _in_rectangle(latitude, longitude):
+        return Point(latitude, longitude, Datum.GCJ02)
+    if point.datum is Datum.BD09:
+        return _from_baidu(point)
+    if any(_is_within(border, latitude, longitude) for border in _UNSHIFTED):
+        return Point(latitude, longitude, Datum.GCJ02)
+    north, east = _shift(latitude, longitude)
+    return Point(latitude + north, longitude + east, Datum.GCJ02)
 
 
 def distance_metres(a: Point, b: Point) -> float:
     """Metres between two points of any datum, along a sphere of the Earth's mean radius, compared in GCJ-02.
 
-    GCJ-02 stretches lengths by at most half a per cent in Guangdong, 0.8 % anywhere in China. Source: domain §4
-    (convert to GCJ-02 and compare there).
+    GCJ-02 stretches lengths by at most half a per cent in Guangdong, 0.8 % anywhere in China. Between a shifted place
+    and one that is not, as across the Shenzhen river, it is off by the shift, some 600 m. Source: domain §4 (convert to
+    GCJ-02 and compare there).
     """
     a, b = to_gcj02(a), to_gcj02(b)
     lat_a, lat_b = radians(a.latitude), radians(b.latitude)
@@ -124,6 +132,41 @@ _ECCENTRICITY_SQUARED = 0.00669342162296594323
 
 _BAIDU_EAST, _BAIDU_NORTH = 0.0065, 0.006
 _BAIDU_WAVE = pi * 3000 / 180
+
+# Longitude and latitude of the corners of places that are not shifted, drawn by hand: to some 250 m along borders on
+# land and in rivers, freely at sea where nobody trains.
+_HONG_KONG = (
+    # Deep Bay to the mouth of the Shenzhen river
+    (113.869, 22.331), (113.869, 22.400), (113.875, 22.432), (113.954, 22.477), (113.987, 22.504), (113.996, 22.510),
+    # up the river: its mouth, Lok Ma Chau, Lo Wu
+    (114.009, 22.502), (114.026, 22.507), (114.052, 22.502), (114.057, 22.506), (114.060, 22.514), (114.069, 22.516),
+    (114.074, 22.520), (114.078, 22.530), (114.089, 22.537), (114.097, 22.534), (114.104, 22.535), (114.111, 22.530),
+    (114.115, 22.531), (114.118, 22.534), (114.125, 22.540), (114.140, 22.543), (114.147, 22.541),
+    # over the hills to Sha Tau Kok
+    (114.152, 22.547), (114.150, 22.550), (114.152, 22.555), (114.157, 22.556), (114.161, 22.562), (114.164, 22.559),
+    (114.168, 22.561), (114.177, 22.560), (114.178, 22.555), (114.196, 22.556), (114.209, 22.557), (114.218, 22.556),
+    (114.226, 22.549), (114.226, 22.544),
+    # Mirs Bay and round the islands
+    (114.242, 22.550), (114.276, 22.558), (114.333, 22.567), (114.352, 22.567), (114.455, 22.545), (114.456, 22.466),
+    (114.503, 22.365), (114.503, 22.148), (113.940, 22.148), (113.897, 22.142), (113.832, 22.184), (113.834, 22.258),
+    (113.850, 22.280),
+)  # fmt: skip
+_MACAO = (
+    # the border gate from the Inner Harbour to the sea
+    (113.533, 22.212), (113.541, 22.213), (113.544, 22.2155), (113.551, 22.2155), (113.569, 22.209),
+    # the sea
+    (113.571, 22.204), (113.605, 22.204), (113.630, 22.166), (113.630, 22.109), (113.610, 22.077), (113.571, 22.077),
+    (113.571, 22.099),
+    # the channels between it and Hengqin, then Wanzai
+    (113.550, 22.109), (113.548, 22.116), (113.549, 22.145), (113.540, 22.157), (113.532, 22.172), (113.528, 22.183),
+    (113.530, 22.188), (113.534, 22.195), (113.5355, 22.203),
+)  # fmt: skip
+# With Penghu in the west, Pengjia in the north and Lanyu in the south-east; all at sea.
+_TAIWAN = (
+    (119.2, 23.0), (119.2, 23.8), (120.8, 25.2), (121.8, 25.75), (122.2, 25.75), (122.2, 24.6), (121.8, 21.8),
+    (120.6, 21.7), (120.0, 22.4),
+)  # fmt: skip
+_UNSHIFTED = (_HONG_KONG, _MACAO, _TAIWAN)
 
 
 def _degrees(value: object) -> float:
@@ -154,9 +197,19 @@ def _in_box(latitude: float, longitude: float) -> bool:
     return 3.0 <= latitude <= 54.0 and 73.0 <= longitude <= 136.0
 
 
-def _is_shifted(latitude: float, longitude: float) -> bool:
+def _in_rectangle(latitude: float, longitude: float) -> bool:
     """The rectangle outside which the published conversions leave a point alone."""
     return 0.8293 <= latitude <= 55.8271 and 72.004 <= longitude <= 137.8347
+
+
+def _is_within(border: tuple[tuple[float, float], ...], latitude: float, longitude: float) -> bool:
+    """Whether a place lies within a border of straight lines: going east from it, one crosses an odd number of them."""
+    inside = False
+    for (east_a, north_a), (east_b, north_b) in pairwise((*border, border[0])):
+        if (north_a > latitude) != (north_b > latitude):
+            crossing = east_a + (latitude - north_a) / (north_b - north_a) * (east_b - east_a)
+            inside ^= longitude < crossing
+    return inside
 
 
 def _shift(latitude: float, longitude: float) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 from math import atan2, cos, hypot, inf, nan, pi, radians, sin
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from chalicelib.domain.coordinates import Datum, InvalidPoint, Point, check_point, distance_metres, to_gcj02
@@ -21,6 +21,40 @@ CITIES = [
     (23.66, 116.62), (23.55, 116.37), (22.92, 112.04),
 ]  # fmt: skip
 
+# Latitude and longitude in WGS-84, GCJ-02 and BD-09, reckoned with two other statements of the published formulas
+# (coord-convert 0.2.1, whose figures these are; eviltransform 0.1.1 is within 2 cm of them).
+REFERENCES = [
+    ((39.9087, 116.3975), (39.9101035, 116.4037436), (39.9164427, 116.4101166)),  # Beijing
+    ((31.2304, 121.4737), (31.2284577, 121.4782231), (31.2343106, 121.4847815)),  # Shanghai
+    ((23.1291, 113.2644), (23.1264233, 113.2697296), (23.1327113, 113.2761508)),  # Guangzhou
+    ((22.5431, 114.0579), (22.5403828, 114.0630140), (22.5460416, 114.0695640)),  # Shenzhen
+    ((22.2707, 113.5767), (22.2676845, 113.5817390), (22.2733437, 113.5882979)),  # Zhuhai
+    ((21.2707, 110.3594), (21.2683180, 110.3638964), (21.2742178, 110.3704360)),  # Zhanjiang
+    ((24.4800, 118.0800), (24.4773475, 118.0849754), (24.4836893, 118.0914017)),  # Xiamen
+    ((30.5728, 104.0668), (30.5703461, 104.0693055), (30.5763519, 104.0757830)),  # Chengdu
+    ((43.8256, 87.6168), (43.8268054, 87.6196499), (43.8329498, 87.6260998)),  # Urumqi
+    ((29.6520, 91.1721), (29.6492105, 91.1735674), (29.6552642, 91.1800597)),  # Lhasa
+    ((45.8038, 126.5350), (45.8057815, 126.5410404), (45.8113958, 126.5476592)),  # Harbin
+    ((18.2528, 109.5119), (18.2510948, 109.5159843), (18.2568766, 109.5225318)),  # Sanya
+]
+
+# Places close to the borders, latitude and longitude in WGS-84.
+ON_THE_MAINLAND = {
+    "Luohu port": (22.5320, 114.1130), "Futian port": (22.5165, 114.0690), "Shekou": (22.48, 113.92),
+    "Yantian": (22.56, 114.27), "Wutong mountain": (22.582, 114.215), "Nan'ao": (22.533, 114.48),
+    "Nei Lingding": (22.41, 113.80), "Guishan island": (22.135, 113.825), "Gongbei": (22.216, 113.549),
+    "Hengqin": (22.12, 113.54), "Wanzai": (22.19, 113.525), "Xiamen": (24.48, 118.08), "Pingtan": (25.50, 119.79),
+}  # fmt: skip
+NOT_SHIFTED = {
+    "Central": (22.281, 114.158), "Sheung Shui": (22.501, 114.126), "Tung Chung": (22.289, 113.94),
+    "Lok Ma Chau": (22.514, 114.066), "Lo Wu": (22.528, 114.113), "Sha Tau Kok": (22.543, 114.222),
+    "Tai O": (22.254, 113.862), "Lau Fau Shan": (22.469, 113.984), "Cheung Chau": (22.209, 114.029),
+    "Po Toi": (22.165, 114.265), "Tung Ping Chau": (22.544, 114.435), "Macao": (22.198, 113.543),
+    "Portas do Cerco": (22.2145, 113.549), "Cotai": (22.14, 113.56), "Coloane": (22.118, 113.551),
+    "Taipei": (25.0330, 121.5654), "Kaohsiung": (22.62, 120.30), "Hengchun": (21.95, 120.80),
+    "Penghu": (23.57, 119.57), "Lanyu": (22.05, 121.55), "Pengjia": (25.63, 122.07),
+}  # fmt: skip
+
 LATITUDES = st.floats(18.2, 53.5)
 LONGITUDES = st.floats(73.6, 135.0)
 POINTS = st.builds(Point, LATITUDES, LONGITUDES, st.sampled_from(Datum))
@@ -29,6 +63,19 @@ POINTS = st.builds(Point, LATITUDES, LONGITUDES, st.sampled_from(Datum))
 def misread(point: Point, datum: Datum) -> float:
     """Metres between a place and where it seems to be when its figures are taken for another datum."""
     return distance_metres(point, Point(point.latitude, point.longitude, datum))
+
+
+def in_baidus_figures(point: Point) -> Point:
+    """A GCJ-02 point in BD-09, by the published forward step."""
+    wave = pi * 3000 / 180
+    radius = hypot(point.longitude, point.latitude) + 2e-5 * sin(point.latitude * wave)
+    angle = atan2(point.latitude, point.longitude) + 3e-6 * cos(point.longitude * wave)
+    return Point(radius * sin(angle) + 0.006, radius * cos(angle) + 0.0065, Datum.BD09)
+
+
+def is_shifted(point: Point) -> bool:
+    converted = to_gcj02(point)
+    return (converted.latitude, converted.longitude) != (point.latitude, point.longitude)
 
 
 class TestConversion:
@@ -67,12 +114,67 @@ class TestConversion:
         self, latitude: float, longitude: float
     ) -> None:
         place = to_gcj02(Point(latitude, longitude, Datum.BD09))
-        wave = pi * 3000 / 180
-        radius = hypot(place.longitude, place.latitude) + 2e-5 * sin(place.latitude * wave)
-        angle = atan2(place.latitude, place.longitude) + 3e-6 * cos(place.longitude * wave)
+        there = in_baidus_figures(place)
 
-        assert radius * cos(angle) + 0.0065 == pytest.approx(longitude, abs=1e-9)
-        assert radius * sin(angle) + 0.006 == pytest.approx(latitude, abs=1e-9)
+        assert there.longitude == pytest.approx(longitude, abs=1e-9)
+        assert there.latitude == pytest.approx(latitude, abs=1e-9)
+
+    @pytest.mark.parametrize(("wgs84", "gcj02", "bd09"), REFERENCES)
+    def test_given_a_city_in_each_datum_when_converted_then_it_is_within_a_decimetre_of_the_published_formulas(
+        self, wgs84: tuple[float, float], gcj02: tuple[float, float], bd09: tuple[float, float]
+    ) -> None:
+        expected = Point(*gcj02, Datum.GCJ02)
+
+        assert distance_metres(Point(*wgs84, Datum.WGS84), expected) < 0.1
+        assert distance_metres(Point(*bd09, Datum.BD09), expected) < 0.1
+
+
+class TestPlacesThatAreNotShifted:
+    @pytest.mark.parametrize("place", NOT_SHIFTED)
+    def test_given_hong_kong_macao_or_taiwan_when_converted_then_the_figures_stay(self, place: str) -> None:
+        assert to_gcj02(Point(*NOT_SHIFTED[place], Datum.WGS84)) == Point(*NOT_SHIFTED[place], Datum.GCJ02)
+
+    @pytest.mark.parametrize("place", ON_THE_MAINLAND)
+    def test_given_a_mainland_place_near_a_border_when_converted_then_it_is_shifted(self, place: str) -> None:
+        here = Point(*ON_THE_MAINLAND[place], Datum.WGS84)
+
+        assert 300 < misread(here, Datum.GCJ02) < 700
+
+    @pytest.mark.parametrize("place", [*NOT_SHIFTED.values(), *ON_THE_MAINLAND.values()])
+    def test_given_a_place_on_either_side_when_it_comes_in_baidus_figures_then_both_ways_lead_to_one_place(
+        self, place: tuple[float, float]
+    ) -> None:
+        from_phone = to_gcj02(Point(*place, Datum.WGS84))
+        from_baidu = to_gcj02(in_baidus_figures(from_phone))
+
+        assert distance_metres(from_phone, from_baidu) < 0.01
+
+    def test_given_a_place_in_hengqin_whose_baidu_figures_would_lie_in_macao_when_converted_then_it_stays_in_hengqin(
+        self,
+    ) -> None:
+        hengqin = Point(*ON_THE_MAINLAND["Hengqin"], Datum.WGS84)
+        baidu = in_baidus_figures(to_gcj02(hengqin))
+
+        assert not is_shifted(Point(baidu.latitude, baidu.longitude, Datum.WGS84))
+        assert distance_metres(hengqin, baidu) < 0.01
+
+    @pytest.mark.parametrize(
+        ("latitude", "longitude"),
+        [(24.44, 118.32), (26.16, 119.93), (22.129, 113.544), (22.502, 113.945), (21.03, 105.85), (37.57, 126.98)],
+        ids=["Kinmen", "Matsu", "Hengqin campus", "Shenzhen Bay port", "Hanoi", "Seoul"],
+    )
+    def test_given_a_place_beyond_the_drawn_borders_when_converted_then_it_is_shifted_as_documented(
+        self, latitude: float, longitude: float
+    ) -> None:
+        assert is_shifted(Point(latitude, longitude, Datum.WGS84))
+
+    @given(st.floats(22.0, 22.7), st.floats(113.4, 114.7))
+    def test_given_any_place_around_the_river_mouth_when_converted_then_it_is_shifted_by_the_full_step_or_not_at_all(
+        self, latitude: float, longitude: float
+    ) -> None:
+        moved = misread(Point(latitude, longitude, Datum.WGS84), Datum.GCJ02)
+
+        assert moved == 0 or 500 < moved < 700
 
 
 class TestDistance:
@@ -88,6 +190,7 @@ class TestDistance:
         here = Point(latitude, longitude, Datum.WGS84)
         there = Point(latitude + north, longitude + east, Datum.WGS84)
         plain = 111_195 * hypot(north, east * cos(radians(latitude)))
+        assume(is_shifted(here) == is_shifted(there))
 
         assert distance_metres(here, there) == pytest.approx(plain, rel=0.01, abs=0.1)
 
