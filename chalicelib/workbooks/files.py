@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
 from typing import BinaryIO
 
+from chalicelib.domain.class_papers import ClassPaper, PaperFormat, PaperKind
 from chalicelib.domain.roster import Outcome
 from chalicelib.domain.sheets import RawRow, Schema, Sheet
 from chalicelib.workbooks import reading, writing
@@ -13,6 +14,17 @@ from chalicelib.workbooks import reading, writing
 class WorkbookFiles:
     def open(self, data: bytes, file_name: str) -> Sheet:
         return reading.open_sheet(data, file_name)
+
+    def paper(self, content: ClassPaper, kind: PaperKind, form: PaperFormat) -> BinaryIO:
+        from chalicelib.workbooks import class_papers as papers
+
+        make = {
+            (PaperKind.ATTENDANCE, PaperFormat.PDF): papers.attendance_pdf,
+            (PaperKind.ATTENDANCE, PaperFormat.XLSX): papers.attendance_workbook,
+            (PaperKind.ROSTER, PaperFormat.PDF): papers.roster_pdf,
+            (PaperKind.ROSTER, PaperFormat.XLSX): papers.roster_workbook,
+        }
+        return BytesIO(make[kind, form](content))
 
     def template(self, schema: Schema) -> BinaryIO:
         return BytesIO(writing.template_workbook(schema))

@@ -33,16 +33,16 @@ MOST_LISTED, MOST_TITLE, MOST_MESSAGE = 255, 32, 255
 """Characters of a drop-down written out, of an input message's title and of the message itself."""
 
 # Where a number written as text gets no green corner: here it is meant so.
-_EVERYWHERE = "A1:XFD1048576"
+EVERYWHERE = "A1:XFD1048576"
 # Written into every file instead of the hour, so that the same rows make the same bytes.
-_CREATED = datetime(2026, 1, 1)  # noqa: DTZ001
+CREATED = datetime(2026, 1, 1)  # noqa: DTZ001
 # 49 is the built-in text format, @ (ECMA-376 part 1, 18.8.30); written as "@" it would become a custom one.
-_TEXT = {"num_format": 49, "font_name": "等线", "font_size": 11, "valign": "vcenter"}
-_HEAD = _TEXT | {"bold": True, "text_wrap": True, "border": 1, "border_color": "#8EA9DB", "bg_color": "#D9E2F3"}
+TEXT = {"num_format": 49, "font_name": "等线", "font_size": 11, "valign": "vcenter"}
+_HEAD = TEXT | {"bold": True, "text_wrap": True, "border": 1, "border_color": "#8EA9DB", "bg_color": "#D9E2F3"}
 _NEEDED = _HEAD | {"bg_color": "#FFE699"}
-_SAMPLE = _TEXT | {"italic": True, "font_color": "#7F7F7F"}
-_TINTED = _TEXT | {"bg_color": "#FCE4D6"}
-_WRAPPED = _TEXT | {"text_wrap": True, "valign": "top"}
+_SAMPLE = TEXT | {"italic": True, "font_color": "#7F7F7F"}
+_TINTED = TEXT | {"bg_color": "#FCE4D6"}
+_WRAPPED = TEXT | {"text_wrap": True, "valign": "top"}
 
 _WIDTHS = {
     "name": 22, "id_number": 24, "id_type": 18, "mobile": 16, "uscc": 26, "date": 14, "integer": 10, "choice": 16,
@@ -82,8 +82,8 @@ def template_workbook(schema: Schema) -> bytes:
     """An empty roster to fill in, with its explanation; the same bytes for the same schema."""
     file = BytesIO()
     with TemporaryDirectory() as room:
-        workbook = _workbook(file, tmpdir=room)
-        workbook.set_properties({"title": schema.title, "created": _CREATED})
+        workbook = new_workbook(file, tmpdir=room)
+        workbook.set_properties({"title": schema.title, "created": CREATED})
         workbook.set_custom_property(KIND_PROPERTY, schema.kind, "text")
         workbook.set_custom_property(VERSION_PROPERTY, schema.version, "text")
         _fill_in_sheet(workbook, workbook.add_worksheet("名单"), schema)
@@ -107,8 +107,8 @@ def result_workbook(
     eleven columns.
     """
     with TemporaryDirectory() as room:
-        workbook = _workbook(to, constant_memory=True, tmpdir=room)
-        workbook.set_properties({"title": "名单处理结果", "created": _CREATED})
+        workbook = new_workbook(to, constant_memory=True, tmpdir=room)
+        workbook.set_properties({"title": "名单处理结果", "created": CREATED})
         sheet, totals = workbook.add_worksheet("名单"), workbook.add_worksheet("汇总")
         _returned(workbook, sheet, iter(rows), header_number, outcomes)
         _summary(workbook, totals, summary)
@@ -164,7 +164,7 @@ def _plain(number: float) -> str:
     return whole.rstrip("0").rstrip(".") if "." in whole else whole
 
 
-def _workbook(to: BinaryIO, **options: Any) -> "Workbook":
+def new_workbook(to: BinaryIO, **options: Any) -> "Workbook":
     import xlsxwriter  # heavy: only who writes pays for it
 
     plain = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
@@ -175,7 +175,7 @@ def _workbook(to: BinaryIO, **options: Any) -> "Workbook":
 
 
 def _fill_in_sheet(workbook: "Workbook", sheet: "Worksheet", schema: Schema) -> None:
-    text, sample = workbook.add_format(_TEXT), workbook.add_format(_SAMPLE)
+    text, sample = workbook.add_format(TEXT), workbook.add_format(_SAMPLE)
     heads = {True: workbook.add_format(_NEEDED), False: workbook.add_format(_HEAD)}
     named = next((i for i, column in enumerate(schema.columns) if column.name == "name"), 0)
     for i, column in enumerate(schema.columns):
@@ -187,7 +187,7 @@ def _fill_in_sheet(workbook: "Workbook", sheet: "Worksheet", schema: Schema) -> 
         sheet.data_validation(1, i, MOST_ROWS - 1, i, _validation(column))
     sheet.set_row(0, 30)
     sheet.freeze_panes(1, 0)
-    sheet.ignore_errors({"number_stored_as_text": _EVERYWHERE})
+    sheet.ignore_errors({"number_stored_as_text": EVERYWHERE})
 
 
 def _validation(column: Column) -> dict[str, Any]:
@@ -213,7 +213,7 @@ def _head_of(column: Column) -> str:
 
 
 def _explanation(workbook: "Workbook", sheet: "Worksheet", schema: Schema) -> None:
-    text, head, wrapped = (workbook.add_format(one) for one in (_TEXT, _HEAD, _WRAPPED))
+    text, head, wrapped = (workbook.add_format(one) for one in (TEXT, _HEAD, _WRAPPED))
     for i, width in enumerate((26, 24, 14, 64, 24, 36)):
         sheet.set_column(i, i, width, text)
     lines: list[tuple[tuple[str, ...], Format]] = [
@@ -251,7 +251,7 @@ def _explanation(workbook: "Workbook", sheet: "Worksheet", schema: Schema) -> No
 def _returned(
     workbook: "Workbook", sheet: "Worksheet", rows: Iterator[RawRow], header_number: int, outcomes: Iterator[Outcome]
 ) -> None:
-    text, head, tinted = (workbook.add_format(one) for one in (_TEXT, _HEAD, _TINTED))
+    text, head, tinted = (workbook.add_format(one) for one in (TEXT, _HEAD, _TINTED))
     above, header = _down_to(rows, header_number)
     at, replaced = _place(header)
     row_number, widths = 0, dict[int, int]()
@@ -281,7 +281,7 @@ def _returned(
     for i, width in widths.items():
         sheet.set_column(i, i, min(60, max(8, width + 3)), text)
     sheet.freeze_panes(header_number, 0)
-    sheet.ignore_errors({"number_stored_as_text": _EVERYWHERE})
+    sheet.ignore_errors({"number_stored_as_text": EVERYWHERE})
     sheet.autofilter(header_number - 1, 0, max(row_number, header_number) - 1, at + 1)
 
 
@@ -306,7 +306,7 @@ def _place(header: RawRow) -> tuple[int, int]:
 
 
 def _summary(workbook: "Workbook", sheet: "Worksheet", summary: Sequence[tuple[str, str]]) -> None:
-    text, head = workbook.add_format(_TEXT), workbook.add_format(_HEAD)
+    text, head = workbook.add_format(TEXT), workbook.add_format(_HEAD)
     sheet.set_column(0, 0, 32, text)
     sheet.set_column(1, 1, 64, text)
     for i, (title, value) in enumerate(summary):
