@@ -12,7 +12,7 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo demo-roster test test-long bench lint check package deploy bootstrap invoke format clean
+.PHONY: help run demo demo-class demo-roster test test-long bench lint check package deploy bootstrap invoke format clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do \
@@ -35,6 +35,9 @@ run: $(READY) ## start the platform on this machine, run the main job on real in
 
 demo: $(READY) ## the main job, then exit
 	@$(RUN) -m tools.demo $(ARGUMENTS)
+
+demo-class: $(READY) ## of the main job the classroom alone: a class of 30 with 6 sessions
+	@$(RUN) -m tools.demo_classroom
 
 demo-roster: $(READY) ## of the main job the rosters alone: 5,000 rows with every kind of dirt
 	@$(RUN) -m tools.demo_rosters

@@ -125,7 +125,7 @@ def _capacity(town: Town) -> Iterator[Figure]:
         "reversal": (2, 7, "voucher and person", "voucher, person, shard and one index entry"),
         "give-back": (2, 7, "voucher and person", "voucher, person, shard and one index entry"),
     }
-    more = {"claim": (1, 2), "verify": (0, 0), "reversal": (0, 4)}
+    more = {"claim": (1, 2), "verify": (0, 0), "reversal": (1, 4)}  # a reversal asks which class it leads to
     for step, units in _units(town).items():
         names = ("read units", "write units")
         for name, value, least, rows, over in zip(

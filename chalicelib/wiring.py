@@ -15,6 +15,7 @@ from chalicelib.storage import catalogue
 from chalicelib.storage.accounts import AccountStore
 from chalicelib.storage.checkpoints import CheckpointStore, MovedClock
 from chalicelib.storage.disclosures import DisclosureStore
+from chalicelib.storage.enrolments import ClassShelf, EnrolmentStore
 from chalicelib.storage.files import FileStore
 from chalicelib.storage.listings import ListingStore
 from chalicelib.storage.marks import MarkStore
@@ -70,6 +71,7 @@ def build(
         operators=catalogue.operators(tables),
         assertion_keys=catalogue.assertion_keys(tables),
         eligibility_services=catalogue.eligibility_services(tables),
+        classes=ClassShelf(tables),
     )
     return Platform(
         clock=clock or (MovedClock(tables) if settings.movable_clock else SystemClock()),
@@ -83,6 +85,7 @@ def build(
         people=PeopleStore(tables),
         disclosures=DisclosureStore(tables),
         merges=MergeStore(tables),
+        enrolments=EnrolmentStore(tables),
         checkpoints=CheckpointStore(tables),
         continuations=SweepQueue(settings.sweeps_queue_url, settings.region),
         errands=ErrandQueue(settings.amendments_queue_url, settings.region),

@@ -41,7 +41,7 @@ OUTSIDERS = {
     "api": {"chalice", "pydantic", "pydantic_core", "qrcode"},
     "storage": {"botocore", "pynamodb", "pydantic"},
     "integrations": {"botocore", "cryptography", "urllib3"},
-    "workbooks": {"python_calamine", "xlsxwriter"},
+    "workbooks": {"pydyf", "python_calamine", "xlsxwriter"},
     "observability": {"aws_lambda_powertools"},
 }
 # Rules get time and chance handed in, and neither log nor touch the machine.
@@ -53,7 +53,7 @@ CLOCKS = {"now", "utcnow", "today", "fromtimestamp", "utcfromtimestamp"}
 NO_NAMES = {"utils", "util", "helpers", "helper", "common", "core", "base", "manager", "managers", "misc", "lib"}
 HEAVY = {
     "boto3", "cryptography", "qrcode", "PIL", "openpyxl", "xlsxwriter", "python_calamine", "jwt", "aws_xray_sdk",
-    "requests", "pytest", "hypothesis", "moto",
+    "pydyf", "requests", "pytest", "hypothesis", "moto",
     "stdnum", "chalice.cli", "chalice.deploy", "chalice.package", "chalice.test", "tools", "tests",
     "chalicelib.integrations.tokens", "chalicelib.integrations.sealing", "chalicelib.integrations.assertions",
 }  # fmt: skip

@@ -328,7 +328,14 @@ class World:
     def reverse(self, voucher_id: str, *, key: str | None = None, actor: Actor | None = None) -> Done[Receipt]:
         p = self.platform
         return changing_vouchers.reverse_redemption(
-            p.catalogue, p.templates, p.people, p.keys, voucher_id, "扫错了", **self.by(actor or self.desk, key)
+            p.catalogue,
+            p.templates,
+            p.people,
+            p.enrolments,
+            p.keys,
+            voucher_id,
+            "扫错了",
+            **self.by(actor or self.desk, key),
         )
 
     def issue(

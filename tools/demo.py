@@ -26,6 +26,7 @@ from chalicelib.domain import calendar
 from chalicelib.domain.money import yuan
 from tools import bootstrap
 from tools.api_client import Answer, ApiClient, Operator, Refused
+from tools.demo_classroom import tell_of_a_class
 from tools.demo_desk import tell_of_the_desk
 from tools.demo_eligibility import tell_who_may_claim
 from tools.demo_rosters import tell_of_rosters
@@ -73,7 +74,8 @@ def tell(stage: DemoStage, ministry: ApiClient, story: Story, today: date) -> No
 def prepare(stage: DemoStage, ministry: ApiClient, story: Story, today: date) -> None:
     """What an act needs that is played alone: the authorities, a programme, an account. Raises Refused."""
     province, _ = _admit_authorities(stage, ministry, story)
-    stage.facts["programme_id"] = _build_catalogue(stage, province, story)[0]
+    programme_id, course_id, _ = _build_catalogue(stage, province, story)
+    stage.facts |= {"programme_id": programme_id, "course_id": course_id, "institution_id": INSTITUTION_ID}
     province.do("/v1/accounts", {"region": CITY, "year": YEAR, "budget_fen": 0})
 
 
@@ -412,6 +414,7 @@ def main() -> int:
                 tell_of_the_desk(stage, story, today)
                 tell_of_rosters(stage, story, today)
                 if not asked.stay:
+                    tell_of_a_class(stage, story, today)
                     expire_one(stage, stack, stage.client("province"), story)
             except (Difference, Refused) as wrong:
                 console.print(f"\n✗ {wrong}", markup=False, style="bold red")

@@ -34,6 +34,7 @@ TAGS = {
     "institutions": "培训机构 / Institutions",
     "staff": "机构工作人员与社保卡终端 / Staff and card terminals of institutions",
     "courses": "课程 / Courses",
+    "classes": "班级、课次、学员、签到、出勤 / Classes, sessions, trainees, check-ins, attendance",
     "access": "应用、经办人、断言公钥 / Clients, operators, assertion keys",
     "people": "人员：查找、查看、更正、合并、标记 / People: find, disclose, correct, merge, flag",
     "accounts": "专账 / Special accounts",
@@ -212,6 +213,10 @@ def _schemas() -> dict[str, Any]:
         if one.method == "POST":
             models[one.body, "validation"] = None
         models |= {(shape, "serialization"): None for shape in one.answer if issubclass(shape, Shown)}
+    names = [model.__name__ for model in {model for model, _ in models}]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:  # the document refers to them by these
+        raise ValueError(f"two models are called the same: {', '.join(sorted(twice))}")
     _, schema = models_json_schema(list(models), ref_template=REF)
     # A model within itself that is asked for and shown gets two names from pydantic, although it has one form.
     told = json.dumps(schema["$defs"]).replace("-Output", "").replace("-Input", "")

@@ -19,7 +19,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.identifiers import NATION
 from chalicelib.domain.outcomes import Done, Page
-from chalicelib.domain.region import Cap, CapBy, RosterColumn, RuleSet, Window
+from chalicelib.domain.region import Cap, CapBy, Overlaps, RosterColumn, RuleSet, Window
 from chalicelib.domain.roster import RosterKind
 from chalicelib.services import cataloguing, deciding_rules
 
@@ -65,8 +65,9 @@ class RosterColumnRequest(Asked):
 class RulesRequest(Asked):
     """A region's next rule set, whole: what is left out or null is inherited from city, province and nation.
 
-    ``reversal_window``, ``check_in_opens`` and ``check_in_late`` in seconds, ``check_in_radius`` in metres, the other
-    spans in days.
+    ``reversal_window``, ``check_in_opens``, ``check_in_late``, ``check_in_grace``, ``class_code_seconds`` in seconds;
+    ``check_in_radius``, ``check_in_accuracy``, ``check_in_allowance`` in metres; ``check_in_top_speed`` in metres a
+    second; the other spans in days.
     """
 
     effective_from: Day
@@ -80,6 +81,13 @@ class RulesRequest(Asked):
     check_in_radius: Annotated[int, Field(ge=100, le=3000)] | None = None
     check_in_opens: Annotated[int, Field(ge=0, le=6 * 3600)] | None = None
     check_in_late: Annotated[int, Field(ge=0, le=6 * 3600)] | None = None
+    check_in_accuracy: Annotated[int, Field(ge=20, le=3000)] | None = None
+    check_in_allowance: Annotated[int, Field(ge=0, le=1000)] | None = None
+    check_in_top_speed: Annotated[int, Field(ge=10, le=1000)] | None = None
+    check_in_grace: Annotated[int, Field(ge=0, le=31 * 24 * 3600)] | None = None
+    class_code_seconds: Annotated[int, Field(ge=10, le=30)] | None = None
+    by_hand_percent: Annotated[int, Field(ge=0, le=100)] | None = None
+    overlaps: Overlaps | None = Field(default=None, strict=False)
     filing_deadline: Annotated[int, Field(ge=1, le=3660)] | None = None
     reversal_window: Annotated[int, Field(ge=0, le=31 * 24 * 3600)] | None = None
     separate_duties: bool | None = None
@@ -126,6 +134,13 @@ class RulesAnswer(Shown):
     check_in_radius: int
     check_in_opens: int
     check_in_late: int
+    check_in_accuracy: int
+    check_in_allowance: int
+    check_in_top_speed: int
+    check_in_grace: int
+    class_code_seconds: int
+    by_hand_percent: int
+    overlaps: Overlaps
     filing_deadline: int
     reversal_window: int
     separate_duties: bool
@@ -151,6 +166,13 @@ class DecidedAnswer(Shown):
     check_in_radius: int | None
     check_in_opens: int | None
     check_in_late: int | None
+    check_in_accuracy: int | None
+    check_in_allowance: int | None
+    check_in_top_speed: int | None
+    check_in_grace: int | None
+    class_code_seconds: int | None
+    by_hand_percent: int | None
+    overlaps: Overlaps | None
     filing_deadline: int | None
     reversal_window: int | None
     separate_duties: bool | None

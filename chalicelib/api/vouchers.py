@@ -276,6 +276,7 @@ def post_reversal(call: Call[ReversalRequest, Nothing], voucher_id: str) -> Done
         p.catalogue,
         p.templates,
         p.people,
+        p.enrolments,
         p.keys,
         voucher_id,
         asked.reason,

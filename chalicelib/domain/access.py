@@ -55,6 +55,9 @@ class Act(StrEnum):
     MANAGE_STAFF = "manage_staff"
     READ_STAFF = "read_staff"
     MANAGE_TERMINALS = "manage_terminals"
+    MANAGE_CLASSES = "manage_classes"
+    READ_CLASSES = "read_classes"
+    TAKE_ATTENDANCE = "take_attendance"
 
 
 class Duty(StrEnum):
@@ -88,6 +91,7 @@ _READING = {
     Act.READ_DISCLOSURES,
     Act.READ_STAFF,
     Act.READ_ROSTERS,
+    Act.READ_CLASSES,
 }
 _AUTHORITY = _READING | {
     Act.MANAGE_CATALOGUE,
@@ -113,6 +117,9 @@ _ACTS: dict[Role, set[Act]] = {
         Act.READ_STAFF,
         Act.SUBMIT_ROSTERS,
         Act.READ_ROSTERS,
+        Act.MANAGE_CLASSES,
+        Act.READ_CLASSES,
+        Act.TAKE_ATTENDANCE,
     },
     Role.COUNTY: _AUTHORITY,
     Role.CITY: _AUTHORITY | {Act.MANAGE_MONEY, Act.MANAGE_ACCESS},
@@ -137,6 +144,9 @@ DUTIES: Mapping[Act, tuple[Duty, ...]] = {
     Act.READ_DISCLOSURES: (Duty.AUDITOR, Duty.ADMINISTRATOR),
     Act.CORRECT_PEOPLE: (Duty.CLERK, Duty.REVIEWER),
     Act.MERGE_PEOPLE: (Duty.CLERK, Duty.REVIEWER),
+    Act.MANAGE_CLASSES: (Duty.CLERK,),
+    Act.READ_CLASSES: (Duty.CLERK, Duty.REVIEWER, Duty.AUDITOR),
+    Act.TAKE_ATTENDANCE: (Duty.CLERK,),
     Act.MANAGE_STAFF: (Duty.CLERK, Duty.ADMINISTRATOR),
     # Whoever holds a terminal's key vouches for people: an institution does not hand such keys to itself.
     Act.MANAGE_TERMINALS: (Duty.CLERK, Duty.ADMINISTRATOR),

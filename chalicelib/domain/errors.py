@@ -236,6 +236,24 @@ class RosterNotFound(NotFound):
     en = "No such roster."
 
 
+class ClassNotFound(NotFound):
+    code = "class_not_found"
+    zh = "没有这个班级。"
+    en = "No such class."
+
+
+class SessionNotFound(NotFound):
+    code = "session_not_found"
+    zh = "班级没有这一课次。"
+    en = "The class has no such session."
+
+
+class NotEnrolled(NotFound):
+    code = "not_enrolled"
+    zh = "该人员不在此班级中。"
+    en = "The person is not on this class."
+
+
 class ClientNotFound(NotFound):
     code = "client_not_found"
     zh = "没有此应用。"
@@ -613,6 +631,153 @@ class NotRevocable(Refused):
     code = "not_revocable"
     zh = "该券当前状态为 {state}，不能作废。"
     en = "This voucher is {state} and cannot be revoked."
+
+
+class CheckedInBefore(Refused):
+    code = "checked_in_before"
+    zh = "已有 {count} 次签到，不能撤销使用。"
+    en = "There are {count} check-ins by now; the redemption cannot be reversed."
+
+
+# --- classes, check-ins ----------------------------------------------------------------------------------------------
+
+
+class ClassStateRefused(Refused):
+    code = "class_state"
+    zh = "班级当前状态为“{state}”，不能进行此操作。"
+    en = "The class is {state}; that does not allow this."
+
+
+class SessionOver(Refused):
+    code = "session_over"
+    zh = "课次 {session} 已开始或已取消，不能进行此操作。"
+    en = "Session {session} has begun or is cancelled; that does not allow this."
+
+
+class ClassFull(Refused):
+    code = "class_full"
+    zh = "班级已满员（{capacity} 人）。"
+    en = "The class is full ({capacity})."
+
+
+class EnrolledAlready(Refused):
+    code = "enrolled_already"
+    zh = "该券已用于班级 {class_id}。"
+    en = "This voucher has put its holder on class {class_id} already."
+
+
+class NotRedeemedHere(Refused):
+    code = "not_redeemed_here"
+    zh = "该券未在本机构的此课程使用，不能入班。"
+    en = "This voucher is not in use at this institution for this course."
+
+
+class ClassesOverlap(Refused):
+    code = "classes_overlap"
+    zh = "该人员同时段已在另一班级中。"
+    en = "The person is on another class at the same time."
+
+
+class AlreadyCheckedIn(Refused):
+    code = "already_checked_in"
+    zh = "本课次已于 {at} 签到。"
+    en = "Checked in for this session at {at}."
+
+
+class AlreadyExcused(Refused):
+    code = "already_excused"
+    zh = "本课次已请假。"
+    en = "Excused from this session already."
+
+
+class CheckInNotOpen(Refused):
+    code = "check_in_not_open"
+    zh = "签到尚未开始，开始时间 {opens_at}。"
+    en = "Check-in is not open yet; it opens at {opens_at}."
+
+
+class CheckInOver(Refused):
+    code = "check_in_over"
+    zh = "课次已于 {ended_at} 结束，不能再签到。"
+    en = "The session ended at {ended_at}; it is too late to check in."
+
+
+class OnlineSession(Refused):
+    code = "online_session"
+    zh = "线上课次没有签到地点，请扫描班级签到码。"
+    en = "An online session has no place; scan the class's code."
+
+
+class PositionMocked(Refused):
+    code = "position_mocked"
+    zh = "设备使用了模拟定位，请关闭后重试。"
+    en = "The device makes its position up; turn that off and try again."
+
+
+class DatumUnknown(Refused):
+    code = "datum_unknown"
+    zh = "未注明坐标系，或坐标系未知：应为 wgs84、gcj02 或 bd09。"
+    en = "The datum is missing or unknown; it is wgs84, gcj02 or bd09."
+
+
+class PositionInvalid(Refused):
+    code = "position_invalid"
+    zh = "坐标不是有效数字，或超出范围。"
+    en = "The coordinates are no numbers, or out of range."
+
+
+class PositionZero(Refused):
+    code = "position_zero"
+    zh = "坐标为 (0, 0)，设备未取得定位。"
+    en = "The coordinates are (0, 0): the device had no position."
+
+
+class PositionSwapped(Refused):
+    code = "position_swapped"
+    zh = "经度和纬度填反了。"
+    en = "Latitude and longitude are swapped."
+
+
+class PositionOutsideChina(Refused):
+    code = "position_outside_china"
+    zh = "坐标不在中国境内。"
+    en = "The coordinates are not in China."
+
+
+class PositionInaccurate(Refused):
+    code = "position_inaccurate"
+    zh = "定位精度太差（须在 {limit} 米以内），请到开阔处重新定位，或扫描班级签到码。"
+    en = "The position is too inaccurate ({limit} m at most); try again under open sky, or scan the class's code."
+
+
+class TooFar(Refused):
+    code = "too_far"
+    zh = "距上课地点 {metres} 米，须在 {radius} 米以内。"
+    en = "{metres} m from the class's place; {radius} m are allowed."
+
+
+class TooFast(Refused):
+    code = "too_fast"
+    zh = "距上次签到 {seconds} 秒而相隔 {metres} 米，不可能到达。"
+    en = "{metres} m from the last check-in {seconds} seconds ago: nobody comes that fast."
+
+
+class ClassCodeNotAccepted(Refused):
+    code = "class_code_not_accepted"
+    zh = "签到码无效或已过期，请扫描屏幕上最新的签到码。"
+    en = "The class's code is not valid or too old; scan the one that is shown now."
+
+
+class ReportedTooLate(Refused):
+    code = "reported_too_late"
+    zh = "签到上报过晚，须在签到后 {hours} 小时内上报。"
+    en = "Reported too late: a check-in is reported within {hours} hours."
+
+
+class TooManyByHand(Refused):
+    code = "too_many_by_hand"
+    zh = "人工补签已达上限（课次的 {percent}%）。"
+    en = "No more check-ins by hand for this person ({percent} % of the sessions at most)."
 
 
 # --- later, please -------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.eligibility import Enlisted
+from chalicelib.domain.enrolment import Enrolment
 from chalicelib.domain.person import Person
 from chalicelib.domain.template import Shard
 from chalicelib.domain.voucher import Voucher
@@ -69,6 +70,17 @@ class NewVoucher:
     def actions(self) -> int:
         """How many of a transaction's hundred it takes."""
         return 2 + len(self.identity_keys) + 2 * len(self.linked)
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolling:
+    """What putting somebody on a class writes beside the class: their record is one step further, and the voucher is
+    as it was read. ``is_new``: they were never on it."""
+
+    enrolment: Enrolment
+    person: Person
+    voucher: Voucher
+    is_new: bool
 
 
 @dataclass(frozen=True, slots=True)

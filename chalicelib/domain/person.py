@@ -99,6 +99,11 @@ class Person:
     serves: Mapping[str, str] = field(default_factory=dict)
 
 
+def touched(person: Person) -> Person:
+    """The record one step further, with nothing else in it: of two acts on the person only one can pass."""
+    return replace(person, version=person.version + 1)
+
+
 def _covers(cap: Cap, scope: str, wanted: CountKey, counted: CountKey) -> bool:
     if cap.window is Window.YEAR and counted.year != wanted.year:
         return False

@@ -42,6 +42,14 @@ class CapBy(StrEnum):
     OCCUPATION_LEVEL = "occupation_level"
 
 
+class Overlaps(StrEnum):
+    """What becomes of somebody who is put on two classes at one time."""
+
+    REFUSED = "refused"
+    FLAGGED = "flagged"
+    ALLOWED = "allowed"
+
+
 @dataclass(frozen=True, slots=True)
 class Cap:
     """At most ``limit`` vouchers of one region for a person, per window and kind."""
@@ -85,6 +93,13 @@ class RuleSet:
     check_in_radius: int | None = None
     check_in_opens: int | None = None
     check_in_late: int | None = None
+    check_in_accuracy: int | None = None
+    check_in_allowance: int | None = None
+    check_in_top_speed: int | None = None
+    check_in_grace: int | None = None
+    class_code_seconds: int | None = None
+    by_hand_percent: int | None = None
+    overlaps: Overlaps | None = None
     filing_deadline: int | None = None
     reversal_window: int | None = None
     separate_duties: bool | None = None
@@ -104,6 +119,11 @@ class Rules:
     ``redeemed_counts_as_held``). ``validity_days``: how long a voucher is valid where its template does not say.
     ``proxy_limit``: people one relative may act for. ``attendance_percent`` of the sessions held earn the subsidy.
     ``check_in_radius`` in metres; ``check_in_opens``, ``check_in_late`` in seconds before and after a session's start.
+    ``check_in_accuracy``: the worst that a position is taken with, of which ``check_in_allowance`` at most counts for
+    the person, both in metres. ``check_in_top_speed`` in metres a second: nobody comes faster from one check-in to the
+    next. ``check_in_grace`` in seconds: so late may a region's tool report. ``class_code_seconds``: a class's code is
+    another after these. ``by_hand_percent`` of a class's sessions at most are entered by hand for one person.
+    ``overlaps``: of somebody's classes.
     ``filing_deadline`` in days after the class. ``reversal_window`` in seconds from redemption. ``separate_duties``:
     requester, reviewer and payer are three operators. ``external_settlement``: reviewed and paid in the region's own
     system. Source: domain.md §3, §4.
@@ -121,6 +141,13 @@ class Rules:
     check_in_radius: int = 300
     check_in_opens: int = 15 * 60
     check_in_late: int = 15 * 60
+    check_in_accuracy: int = 200
+    check_in_allowance: int = 50
+    check_in_top_speed: int = 100
+    check_in_grace: int = 72 * 3600
+    class_code_seconds: int = 15
+    by_hand_percent: int = 20
+    overlaps: Overlaps = Overlaps.REFUSED
     filing_deadline: int = 90
     reversal_window: int = 24 * 3600
     separate_duties: bool = True

@@ -1,22 +1,25 @@
 """Steps on a voucher named by its id: reverse (撤销使用), give back (退券), revoke (作废)."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from chalicelib.domain import person, voucher
 from chalicelib.domain.access import Actor, covers, must_act_for, must_cover
 from chalicelib.domain.assertion import HolderSession
 from chalicelib.domain.attempt import Attempt
+from chalicelib.domain.enrolment import Enrolment, leave, must_not_have_begun
 from chalicelib.domain.errors import Contended, HoldsAnother, VoucherNotFound
 from chalicelib.domain.outcomes import Done, StaleRow, WriteConflict
 from chalicelib.domain.person import Person
 from chalicelib.domain.region import Rules, within
+from chalicelib.domain.training_class import TrainingClass
 from chalicelib.domain.voucher import Receipt, State, Voucher, receipt
 from chalicelib.services.cataloguing import rules_in_force
 from chalicelib.services.linking import linked_with
 from chalicelib.services.newest_terms import brought_to, revived
 from chalicelib.services.once import TRIES
-from chalicelib.services.ports import Catalogue, Keys, People, Templates
+from chalicelib.services.ports import Catalogue, Enrolments, Keys, People, Templates
 from chalicelib.services.staffing import stand_at_the_desk
 
 
@@ -24,6 +27,7 @@ def reverse_redemption(
     catalogue: Catalogue,
     templates: Templates,
     people: People,
+    enrolments: Enrolments,
     keys: Keys,
     voucher_id: str,
     reason: str,
@@ -33,11 +37,11 @@ def reverse_redemption(
     attempt: Attempt,
     now: datetime,
 ) -> Done[Receipt]:
-    """Undo a mis-scan; the institution that scanned does it, within the region's window. ``staff_assertion``: by whom,
-    where a channel asks.
+    """Undo a mis-scan; the institution that scanned does it, within the region's window, and before the person was
+    there by it: with the redemption goes their place on a class. ``staff_assertion``: by whom, where a channel asks.
 
     Raises AssertionNotAccepted, StaffUnknown, StaffDisabled, VoucherNotFound, OutOfScope, NotRedeemed,
-    ReversalWindowOver, HoldsAnother, Reused, Contended.
+    ReversalWindowOver, CheckedInBefore, HoldsAnother, Reused, Contended.
     """
     desk = stand_at_the_desk(catalogue, keys, staff_assertion, actor=actor, now=now)
 
@@ -66,7 +70,18 @@ def reverse_redemption(
         again = person.hold_again(holder, {before.template_id: before.region})
         return after, person.move_count(again, before.counted_as, after.counted_as)
 
-    return _change(people, keys, voucher_id, step, attempt, now)
+    def off_class(before: Voucher) -> tuple[Enrolment, TrainingClass] | None:
+        mine = [one for one in enrolments.of_person(before.person_id) if one.voucher_id == voucher_id]
+        for one in mine:
+            must_not_have_begun(one)
+        on = next((one for one in mine if one.is_on), None)
+        training = catalogue.classes.read(on.class_id) if on else None
+        if on is None or training is None:
+            return None
+        left = leave(on, reason, attempt=attempt, actor=desk.actor, now=now)
+        return left, replace(training, enrolled=training.enrolled - 1, version=training.version + 1)
+
+    return _change(people, keys, voucher_id, step, attempt, now, off_class)
 
 
 def give_back(
@@ -127,6 +142,7 @@ def _change(
     step: Callable[[Voucher, Person, Sequence[Person]], tuple[Voucher, Person | None]],
     attempt: Attempt,
     now: datetime,
+    off_class: Callable[[Voucher], tuple[Enrolment, TrainingClass] | None] = lambda _: None,
 ) -> Done[Receipt]:
     key = keys.voucher_ids.decode(voucher_id)
     if key is None:
@@ -143,7 +159,7 @@ def _change(
         linked = linked_with(people, holder)
         after, holder_after = step(before, holder, linked)
         try:
-            people.record_step(before, after, holder_after, unchanged=linked)
+            people.record_step(before, after, holder_after, unchanged=linked, off_class=off_class(before))
             return Done(receipt(after))
         except (StaleRow, WriteConflict):
             continue

@@ -10,14 +10,16 @@ from chalicelib.domain.access import AssertionKey, Client, Operator
 from chalicelib.domain.amendment import Amendment, Errand
 from chalicelib.domain.assertion import Assertion, HolderSession
 from chalicelib.domain.attempt import Attempt
+from chalicelib.domain.class_papers import ClassPaper, PaperFormat, PaperKind
 from chalicelib.domain.disclosure import Disclosure
 from chalicelib.domain.eligibility import Enlisted, ServiceVerdict
 from chalicelib.domain.eligibility_service import EligibilityService, ServiceQuestion
+from chalicelib.domain.enrolment import Enrolment
 from chalicelib.domain.fund import Account, Posting
 from chalicelib.domain.institution import Institution
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.merge import Merge
-from chalicelib.domain.outcomes import Identified, Mark, NewVoucher, Page
+from chalicelib.domain.outcomes import Enrolling, Identified, Mark, NewVoucher, Page
 from chalicelib.domain.pace import Pace
 from chalicelib.domain.person import NameDifference, Person, Profile
 from chalicelib.domain.programme import Course, Programme
@@ -31,6 +33,7 @@ from chalicelib.domain.stored_file import Download, Stored, Upload
 from chalicelib.domain.template import Shard, Template, Terms
 from chalicelib.domain.terminal import Terminal
 from chalicelib.domain.token import Token
+from chalicelib.domain.training_class import TrainingClass
 from chalicelib.domain.voucher import Voucher
 
 T = TypeVar("T")
@@ -251,6 +254,11 @@ class RuleSets(Protocol):
 class Marks(Protocol):
     def find(self, attempt: Attempt, kind: type[T], now: datetime) -> T | None:
         """The kept answer of this request. Raises Reused when its body was another."""
+        ...
+
+    def keep(self, mark: Mark) -> None:
+        """The answer of a request whose steps are rows of their own, each of which knows that it was done; after them
+        all. Raises RequestSeen."""
         ...
 
 
@@ -477,6 +485,7 @@ class People(Protocol):
         *,
         while_open: bool = False,
         by_proxy: ByProxy | None = None,
+        off_class: tuple[Enrolment, TrainingClass] | None = None,
     ) -> None:
         """One transaction: voucher, shard (+ person) (+ the relative). ``unchanged``: whoever must still be as they
         were read; ``while_open``: only while the shard lets vouchers be claimed.
@@ -641,10 +650,14 @@ class Files(Protocol):
 
 
 class Workbooks(Protocol):
-    """Reads and writes workbook files."""
+    """Reads and writes workbook files, and papers."""
 
     def open(self, data: bytes, file_name: str) -> Sheet:
         """Raises FileRefused."""
+        ...
+
+    def paper(self, content: ClassPaper, kind: PaperKind, form: PaperFormat) -> BinaryIO:
+        """What is printed of a class."""
         ...
 
     def template(self, schema: Schema) -> BinaryIO:
@@ -702,6 +715,28 @@ class Checkpoints(Protocol):
 # --- groups that services and edges share --------------------------------------------------------------------------
 
 
+class Enrolments(Protocol):
+    """Who is on which class, with their attendance."""
+
+    def of_person(self, person_id: str) -> list[Enrolment]:
+        """All that the person ever had, as they are now: one call."""
+        ...
+
+    def on_class(self, class_id: str, limit: int, cursor: str | None) -> Page[Enrolment]: ...
+
+    def enrol(self, training: TrainingClass, people: Sequence[Enrolling], mark: Mark) -> None:
+        """Raises RequestSeen, StaleRow."""
+        ...
+
+    def record(self, after: Enrolment, training: TrainingClass | None = None) -> None:
+        """One step, and the class where its seats change. Raises StaleRow."""
+        ...
+
+    def record_all(self, after: Sequence[Enrolment]) -> None:
+        """A step of each, all or none. Raises StaleRow."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Catalogue:
     """All shelves of the catalogue."""
@@ -717,6 +752,7 @@ class Catalogue:
     operators: Shelf[Operator]
     assertion_keys: Shelf[AssertionKey]
     eligibility_services: Shelf[EligibilityService]
+    classes: Shelf[TrainingClass]
 
 
 @dataclass(frozen=True, slots=True)
@@ -752,6 +788,7 @@ class Platform:
     people: People
     disclosures: Disclosures
     merges: Merges
+    enrolments: Enrolments
     checkpoints: Checkpoints
     continuations: Continuations
     errands: Errands

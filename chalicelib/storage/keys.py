@@ -10,6 +10,8 @@ PERSON = "0#PERSON"
 IDENTITY = "0#IDENTITY"
 SHARD = "0#SHARD"
 VOUCHERS = "1#VOUCHER#"
+ENROLMENTS = "2#ENROLMENT#"
+ON_CLASS = "1#ON#"
 AMENDMENTS = "AMENDMENT#"
 LISTS = "1#LISTED#"
 RELATIONS = "7#RELATION#"
@@ -78,6 +80,19 @@ def posting_item(number: int) -> str:
 
 def disclosure(disclosure_id: str) -> str:
     return f"DISCLOSURE#{disclosure_id}"
+
+
+def enrolment_item(class_id: str) -> str:
+    return f"{ENROLMENTS}{class_id}"
+
+
+def training_class(class_id: str) -> str:
+    return f"CLASS#{class_id}"
+
+
+def on_class_item(person_id: str) -> str:
+    """In the class's partition: that somebody is, or was, on it."""
+    return f"{ON_CLASS}{person_id}"
 
 
 def merge(merge_id: str) -> str:

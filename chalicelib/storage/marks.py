@@ -27,6 +27,11 @@ class MarkStore:
             raise Reused()
         return from_body(kind, text(item, "body"))
 
+    def keep(self, mark: Mark) -> None:
+        tx = Transaction(self._tables)
+        put_mark(tx, mark)
+        tx.commit()
+
 
 def put_mark(tx: Transaction, mark: Mark) -> None:
     """Add the mark to the step's transaction, first of all: a duplicate is told before anything else is wrong."""

@@ -13,6 +13,7 @@ from pynamodb.expressions.update import Action
 from chalicelib.domain.amendment import Amendment
 from chalicelib.domain.calendar import to_text
 from chalicelib.domain.eligibility import Enlisted
+from chalicelib.domain.enrolment import Enrolment
 from chalicelib.domain.outcomes import (
     Identified,
     IdentityTaken,
@@ -27,8 +28,10 @@ from chalicelib.domain.person import NameDifference, Person
 from chalicelib.domain.proxy import ByProxy, Relation
 from chalicelib.domain.record import Record
 from chalicelib.domain.template import Template, movement, total
+from chalicelib.domain.training_class import TrainingClass
 from chalicelib.domain.voucher import Voucher
 from chalicelib.storage import keys
+from chalicelib.storage.enrolment_rows import put_class, put_enrolment
 from chalicelib.storage.marks import put_mark
 from chalicelib.storage.rows import CaseworkRow, Item, PeopleRow, ShardRow, from_body, text, to_body
 from chalicelib.storage.tables import Tables
@@ -203,10 +206,14 @@ class PeopleStore:
         *,
         while_open: bool = False,
         by_proxy: ByProxy | None = None,
+        off_class: tuple[Enrolment, TrainingClass] | None = None,
     ) -> None:
         tx = Transaction(self._tables)
         _check_unchanged(tx, unchanged)
         put_step(tx, before, after)
+        if off_class is not None:
+            put_enrolment(tx, off_class[0])
+            put_class(tx, off_class[1])
         if person is not None:
             tx.put(_person_row(person), PeopleRow.version == person.version - 1, always(StaleRow()))
         if by_proxy is not None:
@@ -340,6 +347,17 @@ def _update_open_shard(tx: Transaction, one: Voucher, actions: list[Action], *mo
 def put_step(tx: Transaction, before: Voucher, after: Voucher) -> None:
     """Add the voucher as it is after a step to a transaction; not what the step does to its shard."""
     tx.put(_voucher_row(after), PeopleRow.version == before.version, always(StaleRow()))
+
+
+def put_person(tx: Transaction, after: Person) -> None:
+    """Add a person's record, one step further than it was read, to a transaction."""
+    tx.put(_person_row(after), PeopleRow.version == after.version - 1, always(StaleRow()))
+
+
+def check_voucher(tx: Transaction, voucher: Voucher) -> None:
+    """Add to a transaction that the voucher is still as it was read."""
+    row = PeopleRow(voucher.person_id, keys.voucher_item(voucher.template_id))
+    tx.check(row, PeopleRow.version == voucher.version, always(StaleRow()))
 
 
 def move_shards(tx: Transaction, steps: Sequence[tuple[Voucher, Voucher]], *, while_open: bool = False) -> None:

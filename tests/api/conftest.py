@@ -226,6 +226,7 @@ def desk() -> Iterator[Desk]:
         staff=cast(Any, a_shelf("staff_id")),
         terminals=a_shelf("terminal_id"),
         eligibility_services=a_shelf("region"),
+        classes=a_shelf("class_id"),
     )
     nothing = cast(Any, None)
     wiring.use(
@@ -241,6 +242,7 @@ def desk() -> Iterator[Desk]:
             people=nothing,
             disclosures=nothing,
             merges=nothing,
+            enrolments=nothing,
             checkpoints=nothing,
             continuations=nothing,
             errands=nothing,

@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from chalicelib import wiring
 from chalicelib.api import openapi, signing
 from chalicelib.api.answers import OPERATIONS
 from chalicelib.domain.access import Client, Operator, Role, Secret
+from chalicelib.domain.calendar import to_text
 from chalicelib.domain.identifiers import mask_mobile, mask_name
 from chalicelib.domain.person import Profile
 from chalicelib.domain.roster import declared_key
@@ -202,6 +204,101 @@ def a_roster(world: World, by: Caller, template_id: str, person: Profile) -> str
     receive(world, put_file(world, declared_key(roster_id), data))
     carry_on(world, roster_id)
     return roster_id
+
+
+def in_the_classroom(
+    world: RecordedWorld, bureau: Caller, channel: Caller, desk: Caller, *, template_id: str, course_id: str
+) -> None:
+    """From the used voucher to the class that is finished."""
+    place, today = {"institution_id": INSTITUTION_ID, "course_id": course_id}, world.now
+    starts_at = today + timedelta(minutes=10)
+    room = {"name": "实训楼 301", "latitude": 22.543096, "longitude": 114.057865, "datum": "gcj02"}
+
+    def session(day: int) -> dict[str, Any]:
+        begins = starts_at + timedelta(days=day)
+        ends = begins + timedelta(hours=3)
+        return {"starts_at": to_text(begins), "ends_at": to_text(ends), "place": room, "teacher": "王老师"}
+
+    asked = place | {"name": "电工初级一班", "teacher": "王老师", "capacity": 30}
+    opened = desk.post("/v1/classes", asked | {"sessions": [session(day) for day in range(5)]}, status=201)
+    class_id, path = opened["class_id"], f"/v1/classes/{opened['class_id']}"
+    assert (opened["state"], opened["rules"]["radius"], len(opened["sessions"])) == ("opened", 300, 5)
+    with_one_more = desk.post(f"{path}/sessions", {"sessions": [session(5)]})
+    assert with_one_more["sessions"][-1]["session_id"] == "S006"
+    assert desk.post(f"{path}/sessions/S006", {"teacher": "李老师"})["sessions"][-1]["teacher"] == "李老师"
+    assert desk.post(f"{path}/sessions/S006/cancellation", {"reason": "教师生病"})["sessions"][-1]["cancelled"]
+    (listed,) = desk.get(f"/v1/institutions/{INSTITUTION_ID}/classes")["items"]
+    assert listed["class_id"] == class_id
+
+    people = [a_person(number) for number in (8_001, 8_002)]
+    holders, vouchers = [], []
+    for person in people:
+        jws = world.essc.assertion(
+            person, app_key=channel.app_key, purpose="claim", subject=template_id, jti="j-c-123456", now=world.now
+        )
+        claimed = channel.post("/v1/claims", {"template_id": template_id, "assertion": jws}, status=201)
+        jws = world.essc.assertion(
+            person, app_key=channel.app_key, purpose="session", subject=None, jti="j-s-123456", now=world.now
+        )
+        opened = channel.post("/v1/sessions", {"assertion": jws}, key=None)
+        holder = Caller(world, channel.app_key, session=opened["session"])
+        code = holder.get(f"/v1/vouchers/{claimed['voucher_id']}")["code"]
+        desk.post("/v1/redemptions", place | {"code": code}, status=201)
+        holders.append(holder)
+        vouchers.append((claimed["voucher_id"], code))
+    (one, code), (two, _) = vouchers
+    enrolled = desk.post(f"{path}/enrolments", {"voucher_ids": [one, two, class_id]})
+    assert [told["code"] for told in enrolled["results"]] == [None, None, "voucher_not_found"]
+
+    there = {"latitude": 22.5437, "longitude": 114.0582, "datum": "gcj02", "accuracy": 18.0}
+    asked = {"class_id": class_id, "position": there, "device": "device-1-of-app"}
+    checked_in = holders[0].post("/v1/check-ins", asked, status=201)
+    assert (checked_in["facts"]["result"], checked_in["facts"]["way"]) == ("present", "location")
+    far = holders[1].post("/v1/check-ins", asked | {"position": there | {"datum": "wgs84"}}, status=409)
+    assert (far["code"], far["facts"]["radius"]) == ("too_far", 300)
+    shown = desk.get(f"{path}/code")
+    assert shown["session_id"] == "S001"
+    by_code = {"class_id": class_id, "class_code": shown["code"], "device": "device-1-of-app"}
+    assert holders[1].post("/v1/check-ins", by_code, status=201)["facts"]["way"] == "class_code"
+    assert desk.post(f"{path}/check-ins", {"code": code}, status=409)["code"] == "already_checked_in"
+    reason = {"voucher_id": two, "session_id": "S002", "reason": "就医"}
+    assert desk.post(f"{path}/leaves", reason, status=201)["step"] == "excuse"
+    assert desk.post(f"/v1/vouchers/{one}/reversal", {"reason": "扫错了"}, status=409)["code"] == "checked_in_before"
+    first, second = bureau.get(f"{path}/enrolments")["items"]
+    assert {told["check_ins"][0]["device"] for told in (first, second)} == {first["check_ins"][0]["device"]}
+    assert desk.post(f"{path}/enrolments/{two}/leave", {"reason": "个人原因"})["state"] == "left"
+
+    for day in range(1, 5):
+        world.clock.set(starts_at + timedelta(days=day, minutes=5))
+        jws = world.essc.assertion(
+            people[0], app_key=channel.app_key, purpose="session", subject=None, jti=f"j-d-12345{day}", now=world.now
+        )
+        opened = channel.post("/v1/sessions", {"assertion": jws}, key=None)
+        holder = Caller(world, channel.app_key, session=opened["session"])
+        if day == 1:
+            token = holder.get(f"/v1/vouchers/{one}/qr?format=token")["token"]
+            assert desk.post(f"{path}/check-ins", {"token": token}, status=201)["facts"]["way"] == "scanned"
+        elif day == 2:
+            by_hand = {"voucher_id": one, "session_id": "S003", "reason": "手机没电"}
+            assert desk.post(f"{path}/check-ins/by-hand", by_hand, status=201)["facts"]["way"] == "by_hand"
+        elif day == 3:
+            items = [{"voucher_id": one, "session_id": "S004", "at": to_text(world.now)}]
+            (told,) = desk.post(f"{path}/check-ins/reported", {"tool": "刷脸考勤机", "items": items})["results"]
+            assert told["result"] == "present"
+        else:
+            holder.post("/v1/check-ins", {"class_id": class_id, "position": there}, status=201)
+    assert desk.post(f"{path}/finish", status=409)["code"] == "class_state"
+    world.clock.set(starts_at + timedelta(days=4, hours=3))
+    assert desk.post(f"{path}/finish")["state"] == "finished"
+    assert bureau.get(path)["ended_at"] == to_text(world.now)
+    for paper, form in (("attendance", "pdf"), ("attendance", "xlsx"), ("roster", "pdf"), ("roster", "xlsx")):
+        assert f"{paper}.{form}" in desk.get(f"{path}/papers?paper={paper}&format={form}")["url"]
+    states = {told["voucher_id"]: told["state"] for told in bureau.get(f"{path}/enrolments")["items"]}
+    assert states == {one: "completed", two: "left"}
+    world.clock.set(today)
+    again = place | {"name": "电工初级二班", "teacher": "王老师", "capacity": 30, "sessions": [session(9)]}
+    second_id = desk.post("/v1/classes", again, status=201)["class_id"]
+    assert desk.post(f"/v1/classes/{second_id}/cancellation", {"reason": "人数不足"})["state"] == "cancelled"
 
 
 def test_the_road(callers: Callers) -> None:
@@ -666,6 +763,11 @@ def test_the_road(callers: Callers) -> None:
     assert bureau.post("/v1/merges", merge, status=409)["code"] == "records_linked"
     assert bureau.post(f"/v1/merges/{merge_id}/confirm", status=409)["code"] == "merge_state"
     assert bureau.post(f"/v1/merges/{merge_id}/undo", {"reason": "不是同一人"})["state"] == "undone"
+
+    bureau.post(f"/v1/accounts/{account_id}/budget", {"amount_fen": 160_000, "note": "追加"})
+    taught_id = a_template(bureau, programme_id, account_id, 2)["template_id"]
+    bureau.post(f"/v1/templates/{taught_id}/publish")
+    in_the_classroom(world, bureau, channel, desk, template_id=taught_id, course_id=course_id)
 
     # --- what was said ---
     assert {one.label for one in OPERATIONS} - world.examples.keys() == {"GET /v1/openapi.json"}

@@ -8,6 +8,7 @@ import hashlib
 import itertools
 import json
 import secrets
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -149,6 +150,20 @@ class Cast:
     def a_used_voucher(self) -> str:
         body = self.good("POST /v1/redemptions").body or {}
         return str(self.desk.do("/v1/redemptions", body)["voucher_id"])
+
+    def a_class(self) -> str:
+        """A class with a session that goes on, and with more of them."""
+        return str(self.desk.do("/v1/classes", self.good("POST /v1/classes").body or {})["class_id"])
+
+    def on_class(self) -> tuple[str, str, str]:
+        """(class, voucher of somebody who is on it, their session in the channel)."""
+        class_id = self.a_class()
+        voucher_id, session = self.a_voucher()
+        code = self.channel.read(f"/v1/vouchers/{voucher_id}", {}, {"X-Holder-Session": session})["code"]
+        use = {"institution_id": self.institution_id, "course_id": self.course_id, "code": code}
+        self.desk.do("/v1/redemptions", use)
+        self.desk.do(f"/v1/classes/{class_id}/enrolments", {"voucher_ids": [voucher_id]})
+        return class_id, voucher_id, session
 
     def a_merge(self, *steps: str) -> str:
         merge_id = self.made("/v1/merges", "merge_id")
@@ -414,6 +429,77 @@ def _issue(cast: Cast) -> Good:
     return Good(cast.bureau, {"template_id": template_id}, body=named)
 
 
+def _session_body(cast: Cast, *, minutes: float) -> dict[str, Any]:
+    begins = cast.bureau.now() + timedelta(minutes=minutes)
+    place = {"name": "实训楼", "latitude": 23.13, "longitude": 113.26, "datum": "gcj02"}
+    ends = begins + timedelta(minutes=30)
+    return {"starts_at": calendar.to_text(begins), "ends_at": calendar.to_text(ends), "place": place, "teacher": "样例"}
+
+
+def _class(cast: Cast) -> Good:
+    """Its first session begins in a minute, so its window is open; the others follow by days."""
+    sessions = [_session_body(cast, minutes=1 + day * 1440) for day in range(6)]
+    body = {"institution_id": cast.institution_id, "course_id": cast.course_id, "name": "一班", "teacher": "样例"}
+    return Good(cast.desk, body={**body, "capacity": 30, "sessions": sessions})
+
+
+def _of_class(**body: Any) -> Callable[[Cast], Good]:
+    return lambda cast: Good(cast.desk, {"class_id": cast.a_class()}, body=body or None)
+
+
+def _of_session(**body: Any) -> Callable[[Cast], Good]:
+    return lambda cast: Good(cast.desk, {"class_id": cast.a_class(), "session_id": "S002"}, body=body)
+
+
+def _on_class(**body: Any) -> Callable[[Cast], Good]:
+    def good(cast: Cast) -> Good:
+        class_id, voucher_id, _ = cast.on_class()
+        return Good(cast.desk, {"class_id": class_id}, body={**body, "voucher_id": voucher_id})
+
+    return good
+
+
+def _more_sessions(cast: Cast) -> Good:
+    return Good(cast.desk, {"class_id": cast.a_class()}, body={"sessions": [_session_body(cast, minutes=60 * 24 * 30)]})
+
+
+def _off_class(cast: Cast) -> Good:
+    class_id, voucher_id, _ = cast.on_class()
+    return Good(cast.desk, {"class_id": class_id, "voucher_id": voucher_id}, body={"reason": "转班"})
+
+
+def _check_in(cast: Cast) -> Good:
+    class_id, _, session = cast.on_class()
+    position = {"latitude": 23.1301, "longitude": 113.2601, "datum": "gcj02", "accuracy": 10.0}
+    return Good(cast.channel, body={"class_id": class_id, "position": position}, session=session)
+
+
+def _scan(cast: Cast) -> Good:
+    class_id, voucher_id, session = cast.on_class()
+    headers = {"X-Holder-Session": session}
+    token = cast.channel.read(f"/v1/vouchers/{voucher_id}/qr", {"format": "token"}, headers)["token"]
+    return Good(cast.desk, {"class_id": class_id}, body={"token": token})
+
+
+def _report(cast: Cast) -> Good:
+    class_id, voucher_id, _ = cast.on_class()
+    at = calendar.to_text(cast.bureau.now() - timedelta(seconds=1))
+    items = [{"voucher_id": voucher_id, "session_id": "S001", "at": at}]
+    return Good(cast.desk, {"class_id": class_id}, body={"tool": "刷脸机", "items": items})
+
+
+def _finish(cast: Cast) -> Good:
+    """A class of one session that lasts for a moment."""
+    begins = cast.bureau.now() + timedelta(seconds=1)
+    only = _session_body(cast, minutes=0) | {
+        "starts_at": calendar.to_text(begins),
+        "ends_at": calendar.to_text(begins + timedelta(milliseconds=1)),
+    }
+    class_id = str(cast.desk.do("/v1/classes", {**(_class(cast).body or {}), "sessions": [only]})["class_id"])
+    time.sleep(1.1)
+    return Good(cast.desk, {"class_id": class_id})
+
+
 def _roster(cast: Cast) -> Good:
     data = clean_roster(1, first=cast.number)
     return Good(cast.bureau, body=_declared(_issue(cast).path["template_id"], data))
@@ -587,6 +673,28 @@ GOOD: Mapping[str, Callable[[Cast], Good]] = {
     "GET /v1/templates/{template_id}/amendments/{number}": lambda cast: Good(
         cast.bureau, {"template_id": cast.an_amended_template(), "number": "1"}
     ),
+    "POST /v1/classes": _class,
+    "GET /v1/institutions/{institution_id}/classes": lambda cast: Good(
+        cast.desk, {"institution_id": cast.institution_id}
+    ),
+    "GET /v1/classes/{class_id}": _of_class(),
+    "GET /v1/classes/{class_id}/code": _of_class(),
+    "GET /v1/classes/{class_id}/enrolments": _of_class(),
+    "GET /v1/classes/{class_id}/papers": _of_class(),
+    "POST /v1/classes/{class_id}/sessions": _more_sessions,
+    "POST /v1/classes/{class_id}/sessions/{session_id}": _of_session(teacher="代课师"),
+    "POST /v1/classes/{class_id}/sessions/{session_id}/cancellation": _of_session(reason="教师生病"),
+    "POST /v1/classes/{class_id}/cancellation": _of_class(reason="人数不足"),
+    "POST /v1/classes/{class_id}/finish": _finish,
+    "POST /v1/classes/{class_id}/enrolments": lambda cast: Good(
+        cast.desk, {"class_id": cast.a_class()}, body={"voucher_ids": [cast.a_used_voucher()]}
+    ),
+    "POST /v1/classes/{class_id}/enrolments/{voucher_id}/leave": _off_class,
+    "POST /v1/check-ins": _check_in,
+    "POST /v1/classes/{class_id}/check-ins": _scan,
+    "POST /v1/classes/{class_id}/check-ins/by-hand": _on_class(session_id="S001", reason="手机没电"),
+    "POST /v1/classes/{class_id}/check-ins/reported": _report,
+    "POST /v1/classes/{class_id}/leaves": _on_class(session_id="S002", reason="就医"),
     "GET /v1/rosters": _list(of=CITY),
     "GET /v1/rosters/template": _list(),
     "POST /v1/rosters": _roster,

@@ -13,7 +13,7 @@ import pytest
 from chalicelib.domain import voucher as voucher_rules
 from chalicelib.domain.attempt import attempt_of
 from chalicelib.domain.disclosure import Disclosure
-from chalicelib.domain.errors import SoldOut
+from chalicelib.domain.errors import NameDiffers, SoldOut
 from chalicelib.domain.merge import Merge
 from chalicelib.domain.outcomes import Mark
 from chalicelib.domain.person import Profile
@@ -22,6 +22,7 @@ from chalicelib.domain.template import DistributionMode, Template
 from chalicelib.integrations.chance import SystemChance
 from chalicelib.services import (
     changing_vouchers,
+    checking_in,
     making_vouchers,
     publishing,
     showing,
@@ -31,6 +32,7 @@ from chalicelib.services import (
 from chalicelib.services.identifying import Presented
 from chalicelib.storage.checkpoints import MovedClock
 from tests.capacity import TABLES, Spy, tables_of
+from tests.classroom import THERE, enrol, open_class, plan, used
 from tests.faults.layer import Recorded, under
 from tests.rostering import carry_on, know, put_roster, receive, row_of
 from tests.services.test_acting_for import claim_for
@@ -72,7 +74,7 @@ _WORDS = {
     "IDENTITY", "PERSON", "VOUCHER", "REGION", "RULES", "PROGRAMME", "COURSE", "INSTITUTION", "CLIENT", "OPERATOR",
     "ASSERTION_KEY", "TEMPLATE", "TERMS", "SHARD", "ACCOUNT", "POSTING", "MARK", "SWEEP", "PACE", "CLOCK", "HEAD",
     "LISTED", "DISCLOSURE", "RELATION", "RECORD", "MERGE", "LISTING", "SCOPE", "AMENDMENT",
-    "ROSTER", "CHUNK", "WITHDRAWN", "OF_INSTITUTION",
+    "ROSTER", "CHUNK", "WITHDRAWN", "OF_INSTITUTION", "NAMES", "CLASS", "ENROLMENT", "ON",
 }  # fmt: skip
 
 
@@ -106,6 +108,12 @@ def a_told_world(world: World) -> World:
     carry_on(world, roster.roster_id)
     withdrawing_rosters.withdraw_roster(p, roster.roster_id, "放错了", **world.by(world.bureau))
     carry_on(world, roster.roster_id)
+    training = open_class(world)
+    enrol(world, training, used(world, template)[1])
+    named = a_person(name="测试乙")
+    world.issue(named, directed, name="测试丙")
+    with pytest.raises(NameDiffers):
+        world.claim(named, directed)
     world.clock.set(local("2021-06-30T16:05:00Z"))
     world.expire()
     world.enlist(people[0], "veteran")
@@ -180,6 +188,17 @@ def steps_of(world: World) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "revoke", lambda: world.revoke(revoked)
     person, returned = another()
     theirs, attempt = world.session(person), attempt_of("CHANNEL", "POST", "k", b"{}")
+    training = open_class(world, [plan(world.now)])
+    pupil, theirs_too = used(world, template)
+    yield "put one person on a class", lambda: enrol(world, training, theirs_too)
+    world.platform.catalogue.classes.get(training.class_id)
+    sitting, attempt = world.session(pupil), attempt_of("CHANNEL", "POST", "in", b"{}")
+    yield (
+        "check in by location",
+        lambda: checking_in.check_in_holder(
+            p, training.class_id, None, THERE, None, session=sitting, actor=channel, attempt=attempt, now=world.now
+        ),
+    )
     yield (
         "give back",
         lambda: changing_vouchers.give_back(

@@ -58,6 +58,9 @@ MAY = {
     Act.MANAGE_STAFF: ". x x x x x .",
     Act.READ_STAFF: ". x x x x x x",
     Act.MANAGE_TERMINALS: ". . x x x x .",
+    Act.MANAGE_CLASSES: ". x . . . . .",
+    Act.READ_CLASSES: ". x x x x x x",
+    Act.TAKE_ATTENDANCE: ". x . . . . .",
 }
 # What an operator with one duty alone may do, in the order: clerk, reviewer, payer, finance, auditor, administrator.
 # Source: domain.md §2 (every act names its operator; auditors read everything and change nothing).
@@ -78,9 +81,12 @@ CHARGED = {
     Act.MERGE_PEOPLE: "x x . . . .",
     Act.MANAGE_STAFF: "x . . . . x",
     Act.MANAGE_TERMINALS: "x . . . . x",
+    Act.MANAGE_CLASSES: "x . . . . .",
+    Act.READ_CLASSES: "x x . . x .",
+    Act.TAKE_ATTENDANCE: "x . . . . .",
 }
 SIGNED = CHARGED.keys()
-CHANGES_NOTHING = {Act.READ_ROSTERS, Act.READ_PEOPLE, Act.SEE_IDENTITY, Act.READ_DISCLOSURES}
+CHANGES_NOTHING = {Act.READ_CLASSES, Act.READ_ROSTERS, Act.READ_PEOPLE, Act.SEE_IDENTITY, Act.READ_DISCLOSURES}
 
 
 class TestRolesAndActs:

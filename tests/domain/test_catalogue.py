@@ -27,6 +27,7 @@ from chalicelib.domain.region import (
     DECIDABLE,
     Cap,
     CapBy,
+    Overlaps,
     RosterColumn,
     Rules,
     RuleSet,
@@ -96,6 +97,7 @@ class TestRuleSets:
             bool: not before,
             int: 7,
             str: "0755-12333",
+            Overlaps: Overlaps.ALLOWED,
             tuple: (Cap("a", Window.YEAR, CapBy.ALL, 9),),
         }
         if name == "roster_columns":

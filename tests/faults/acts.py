@@ -172,8 +172,10 @@ def _requests(scenes: dict[str, dict[str, Prepare]]) -> dict[Name, Subject]:
 LOOKS = {name: subject for name, subject in _requests(SCENES).items() if name[0].startswith("GET ")}
 _OTHERS = {name: subject for name, subject in _requests(SCENES).items() if name not in LOOKS}
 _OF_PEOPLE = (
+    "check-ins",
     "claimable",
     "claims",
+    "classes",
     "merges",
     "people",
     "redemptions",

@@ -10,7 +10,9 @@ from typing import Any
 from chalice.test import HTTPResponse
 
 from chalicelib.domain.access import Duty, Operator, Role
+from chalicelib.domain.calendar import to_text
 from chalicelib.domain.eligibility import Asked
+from chalicelib.domain.outcomes import Mark
 from chalicelib.domain.pace import FREE, WINDOW_SECONDS
 from chalicelib.domain.person import Profile
 from chalicelib.domain.region import Region, RuleSet
@@ -966,6 +968,140 @@ _simple("GET /v1/merges", lambda s: get(s.bureau, "/v1/merges?region=000000"))
 _simple("GET /v1/people/{person_id}/records", lambda s: get(s.bureau, f"/v1/people/{known(s)}/records"))
 _simple("GET /v1/name-differences", lambda s: get(s.bureau, "/v1/name-differences?region=440300"))
 _simple("GET /v1/disclosures", lambda s: get(s.bureau, "/v1/disclosures?region=000000"))
+
+
+# --- classes ----------------------------------------------------------------------------------------------------------
+
+
+def session_body(s: Scene, *, days: int = 0) -> dict[str, Any]:
+    starts_at = s.world.now + timedelta(days=days)
+    room = {"name": "实训楼 301", "latitude": 22.543096, "longitude": 114.057865, "datum": "gcj02"}
+    return {
+        "starts_at": to_text(starts_at),
+        "ends_at": to_text(starts_at + timedelta(hours=3)),
+        "place": room,
+        "teacher": "测试师",
+    }
+
+
+def class_body(s: Scene, *days: int) -> dict[str, Any]:
+    sessions = [session_body(s, days=day) for day in days or (0, 1)]
+    return place(s) | {"name": "电工一班", "teacher": "测试师", "capacity": 30, "sessions": sessions}
+
+
+def a_class(s: Scene, *days: int) -> str:
+    return str(s.desk.post("/v1/classes", class_body(s, *days), status=201)["class_id"])
+
+
+def a_class_that_is_over(s: Scene) -> str:
+    """Its only session was yesterday; somebody is on it."""
+    class_id, _, _ = on_class(s, 1)
+    shelf = s.world.platform.catalogue.classes
+    there = shelf.read(class_id)
+    assert there is not None
+    begun = s.world.now - timedelta(days=1)
+    past = tuple(replace(one, starts_at=begun, ends_at=begun + timedelta(hours=3)) for one in there.sessions)
+    shelf.change(
+        replace(there, sessions=past, version=there.version + 1),
+        Mark(s.world.attempt(None, b"{}", s.world.desk), there, s.world.now),
+    )
+    return class_id
+
+
+def on_class(s: Scene, *days: int) -> tuple[str, Profile, str]:
+    """(class, somebody on it, their voucher)."""
+    class_id = a_class(s, *days)
+    person, voucher_id = claimed(s)
+    s.world.redeem(Presented(code=s.world.code(person, voucher_id)))
+    s.desk.post(f"/v1/classes/{class_id}/enrolments", {"voucher_ids": [voucher_id]})
+    return class_id, person, voucher_id
+
+
+THERE = {"latitude": 22.5431, "longitude": 114.0579, "datum": "gcj02", "accuracy": 12.0}
+REASON = {"reason": "教师生病"}
+
+
+@scene("POST /v1/classes/{class_id}/enrolments")
+def enrol(s: Scene) -> Request:
+    return post(s.desk, f"/v1/classes/{a_class(s)}/enrolments", {"voucher_ids": [redeemed(s)]})
+
+
+@scene("POST /v1/classes/{class_id}/enrolments/{voucher_id}/leave")
+def leave_class(s: Scene) -> Request:
+    class_id, _, voucher_id = on_class(s)
+    return post(s.desk, f"/v1/classes/{class_id}/enrolments/{voucher_id}/leave", REASON)
+
+
+@scene("POST /v1/check-ins")
+def check_in(s: Scene) -> Request:
+    class_id, person, _ = on_class(s)
+    return post(s.holder(person), "/v1/check-ins", {"class_id": class_id, "position": THERE, "device": "device-0001"})
+
+
+@scene("POST /v1/check-ins", "by the class's code")
+def check_in_by_code(s: Scene) -> Request:
+    class_id, person, _ = on_class(s)
+    code = s.desk.get(f"/v1/classes/{class_id}/code")["code"]
+    return post(s.holder(person), "/v1/check-ins", {"class_id": class_id, "class_code": code})
+
+
+@scene("POST /v1/classes/{class_id}/check-ins")
+def scan(s: Scene) -> Request:
+    class_id, person, voucher_id = on_class(s)
+    return post(s.desk, f"/v1/classes/{class_id}/check-ins", {"code": s.world.code(person, voucher_id)})
+
+
+@scene("POST /v1/classes/{class_id}/check-ins/by-hand")
+def check_in_by_hand(s: Scene) -> Request:
+    class_id, _, voucher_id = on_class(s, 0, 1, 2, 3, 4)
+    asked = {"voucher_id": voucher_id, "session_id": "S001", "reason": "手机没电"}
+    return post(s.desk, f"/v1/classes/{class_id}/check-ins/by-hand", asked)
+
+
+@scene("POST /v1/classes/{class_id}/check-ins/reported")
+def report(s: Scene) -> Request:
+    class_id, _, voucher_id = on_class(s)
+    items = [{"voucher_id": voucher_id, "session_id": "S001", "at": to_text(s.world.now)}]
+    return post(s.desk, f"/v1/classes/{class_id}/check-ins/reported", {"tool": "刷脸机", "items": items})
+
+
+@scene("POST /v1/classes/{class_id}/leaves")
+def enter_leave(s: Scene) -> Request:
+    class_id, _, voucher_id = on_class(s)
+    asked = {"voucher_id": voucher_id, "session_id": "S002", "reason": "就医"}
+    return post(s.desk, f"/v1/classes/{class_id}/leaves", asked)
+
+
+@scene("POST /v1/vouchers/{voucher_id}/reversal", "somebody is on a class by it")
+def reverse_off_a_class(s: Scene) -> Request:
+    return post(s.desk, f"/v1/vouchers/{on_class(s)[2]}/reversal", {"reason": "扫错了"})
+
+
+_simple("POST /v1/classes", lambda s: post(s.desk, "/v1/classes", class_body(s)))
+_simple(
+    "GET /v1/institutions/{institution_id}/classes",
+    lambda s: get(s.desk, f"/v1/institutions/{INSTITUTION_ID}/classes?limit=1"),
+)
+_simple("GET /v1/classes/{class_id}", lambda s: get(s.desk, f"/v1/classes/{a_class(s)}"))
+_simple("GET /v1/classes/{class_id}/code", lambda s: get(s.desk, f"/v1/classes/{a_class(s)}/code"))
+_simple("GET /v1/classes/{class_id}/enrolments", lambda s: get(s.bureau, f"/v1/classes/{on_class(s)[0]}/enrolments"))
+_simple("GET /v1/classes/{class_id}/papers", lambda s: get(s.desk, f"/v1/classes/{on_class(s)[0]}/papers?format=xlsx"))
+_simple(
+    "POST /v1/classes/{class_id}/sessions",
+    lambda s: post(s.desk, f"/v1/classes/{a_class(s)}/sessions", {"sessions": [session_body(s, days=9)]}),
+)
+_simple(
+    "POST /v1/classes/{class_id}/sessions/{session_id}",
+    lambda s: post(s.desk, f"/v1/classes/{a_class(s)}/sessions/S002", {"teacher": "代课师"}),
+)
+_simple(
+    "POST /v1/classes/{class_id}/sessions/{session_id}/cancellation",
+    lambda s: post(s.desk, f"/v1/classes/{a_class(s)}/sessions/S002/cancellation", REASON),
+)
+_simple(
+    "POST /v1/classes/{class_id}/cancellation", lambda s: post(s.desk, f"/v1/classes/{a_class(s)}/cancellation", REASON)
+)
+_simple("POST /v1/classes/{class_id}/finish", lambda s: post(s.desk, f"/v1/classes/{a_class_that_is_over(s)}/finish"))
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------

@@ -437,7 +437,7 @@ class Histories(RuleBasedStateMachine):
         def ask(world: World, by: By) -> Done[Any]:
             p = world.platform
             return changing_vouchers.reverse_redemption(
-                p.catalogue, p.templates, p.people, p.keys, voucher.voucher_id, "扫错了", **by
+                p.catalogue, p.templates, p.people, p.enrolments, p.keys, voucher.voucher_id, "扫错了", **by
             )
 
         self.begin("reverse", desk, ask, seed)

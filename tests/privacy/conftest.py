@@ -31,7 +31,11 @@ from tools.package import ROOT
 
 CANARY = replace(a_person(5), name="欧阳测试样")  # its number ends with an X
 OTHER = replace(a_person(6), name="Maria Testfall")
-PEOPLE = (CANARY, OTHER, *(a_person(number) for number in (1, 2, 15, 16, 6_001, 6_002)))  # all but two go the road
+PEOPLE = (
+    CANARY,
+    OTHER,
+    *(a_person(number) for number in (1, 2, 15, 16, 6_001, 6_002, 8_001, 8_002)),
+)  # all but two go the road
 SEEN = a_person(3)
 """Whose full data the road asks for, as the examples of the document show."""
 TWIN = a_person(5_003)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from chalicelib import wiring
+from chalicelib.domain.calendar import to_text
 from chalicelib.domain.errors import ConcurrentChange, Unavailable
 from chalicelib.domain.listing import MOST_ENTRIES
 from chalicelib.domain.outcomes import WriteConflict
@@ -19,6 +20,8 @@ from tests.services.faults import Watched
 from tests.world import CITY, INSTITUTION_ID, OTHER_CITY, OTHER_INSTITUTION_ID
 
 YEAR = 2024
+ROOM = {"name": "实训楼", "latitude": 22.543096, "longitude": 114.057865, "datum": "gcj02"}
+THERE = {"latitude": 22.5431, "longitude": 114.0579, "datum": "gcj02", "accuracy": 12.0}
 CARD_NUMBER = "Q8314472X"
 """Of the canary's card; no other number looks like it."""
 MAY, JUNE = ("2021-05-01", "2021-05-31"), ("2021-06-01", "2021-06-30")
@@ -44,6 +47,7 @@ class Refusals:
         self._people()
         self._staff()
         self._desk()
+        self._classroom()
         self._ends()
         self._faults()
 
@@ -63,13 +67,14 @@ class Refusals:
         self.course_id = self._course(INSTITUTION_ID)
         self._rules()
 
-    def _course(self, institution_id: str) -> str:
+    def _course(self, institution_id: str, *, online: bool = False) -> str:
         course = {
             "programme_id": self.programme_id,
             "institution_id": institution_id,
             "name_zh": "焊工（初级）",
             "name_en": "Welder (junior)",
             "hours": 40,
+            "online": online,
         }
         return str(self.bureau.post("/v1/courses", course, status=201)["course_id"])
 
@@ -414,6 +419,102 @@ class Refusals:
 
     def _reverse(self, voucher_id: str, status: int = 200) -> None:
         self.desk.post(f"/v1/vouchers/{voucher_id}/reversal", {"reason": "扫错了"}, status=status)
+
+    def _classroom(self) -> None:
+        """A class with all that can be wrong with it, and with a check-in."""
+        first, number = self.world.now, self.canary.id_number
+        class_id = self._class(capacity=1)
+        path = f"/v1/classes/{class_id}"
+        voucher_id, code = self._held(self.canary)
+        other_id, other_code = self._held(self.other)
+        holder = self._holder(self.canary)
+        put = {"voucher_ids": [voucher_id]}
+        assert self._why(path, voucher_id) == "not_redeemed_here"
+        self._use(code)
+        self._use(other_code)
+        self.desk.post(f"{path}/enrolments", {"voucher_ids": [voucher_id, other_id]}, status=409)  # class_full
+        asked = {"class_id": class_id, "position": THERE, "device": number}
+        holder.post("/v1/check-ins", asked, status=404, key=number)  # not_enrolled
+        self.desk.post(f"{path}/enrolments", put, key=number)
+        assert self._why(path, voucher_id) == "enrolled_already"
+        second_id, second_code = self._held(self.canary)
+        self._use(second_code)
+        assert self._why(f"/v1/classes/{self._class()}", second_id) == "classes_overlap"
+        for place, told in (
+            ({"mocked": True}, "position_mocked"),
+            ({"datum": "cgcs"}, "datum_unknown"),
+            ({"latitude": 0.0, "longitude": 0.0}, "position_zero"),
+            ({"latitude": 114.0579, "longitude": 22.5431}, "position_swapped"),
+            ({"latitude": 500.0}, "position_invalid"),
+            ({"latitude": 48.85, "longitude": 2.35}, "position_outside_china"),
+            ({"accuracy": 3_000.0}, "position_inaccurate"),
+            ({"latitude": 22.6}, "too_far"),
+        ):
+            refused = holder.post("/v1/check-ins", asked | {"position": THERE | place}, status=409)
+            assert refused["code"] == told
+        by_code = {"class_id": class_id, "class_code": f"CLASS1.{number}.S001.x"}
+        assert holder.post("/v1/check-ins", by_code, status=409)["code"] == "class_code_not_accepted"
+        for session_id, status, why in (("S009", 404, "session_not_found"), ("S002", 409, "check_in_not_open")):
+            assert holder.post("/v1/check-ins", asked | {"session_id": session_id}, status=status)["code"] == why
+        holder.post("/v1/check-ins", asked, status=201)
+        assert holder.post("/v1/check-ins", asked, status=409)["code"] == "already_checked_in"
+        self.desk.post(f"/v1/vouchers/{voucher_id}/reversal", {"reason": "扫错了"}, status=409)  # checked_in_before
+        leave = {"voucher_id": voucher_id, "session_id": "S002", "reason": "就医"}
+        self.desk.post(f"{path}/leaves", leave, status=201)
+        self.desk.post(f"{path}/leaves", leave, status=409)  # already_excused
+        self.desk.post(f"{path}/sessions/S001", {"place": ROOM}, status=409)  # session_over
+        self.desk.get("/v1/classes/X", 404)
+        self.desk.post(f"{path}/finish", status=409)  # class_state
+        self.world.clock.set(first + timedelta(days=1, hours=2))
+        by_hand = {"voucher_id": voucher_id, "session_id": "S002", "reason": "手机没电"}
+        assert self.desk.post(f"{path}/check-ins/by-hand", by_hand, status=409)["code"] == "too_many_by_hand"
+        self.world.clock.set(first + timedelta(days=5))
+        late = self._holder(self.canary)
+        old = {"voucher_id": voucher_id, "session_id": "S002", "at": to_text(first + timedelta(days=1))}
+        (told,) = self.desk.post(f"{path}/check-ins/reported", {"tool": "刷脸机", "items": [old]})["results"]
+        assert told["code"] == "reported_too_late"
+        assert late.post("/v1/check-ins", asked, status=409)["code"] == "check_in_over"
+        self.world.clock.set(first)
+        self._too_fast_and_online()
+
+    def _class(self, *places: Any, capacity: int = 9, course_id: str = "") -> str:
+        def session(day: int, place: Any) -> dict[str, Any]:
+            begins = self.world.now + timedelta(days=day)
+            ends = begins + timedelta(hours=1)
+            return {"starts_at": to_text(begins), "ends_at": to_text(ends), "place": place, "teacher": "王老师"}
+
+        asked = {
+            "institution_id": INSTITUTION_ID,
+            "course_id": course_id or self.course_id,
+            "name": "一班",
+            "teacher": "王老师",
+            "capacity": capacity,
+            "sessions": [session(day, place) for day, place in enumerate(places or (ROOM, ROOM))],
+        }
+        return str(self.desk.post("/v1/classes", asked, status=201)["class_id"])
+
+    def _why(self, path: str, voucher_id: str) -> str | None:
+        (told,) = self.desk.post(f"{path}/enrolments", {"voucher_ids": [voucher_id]})["results"]
+        code: str | None = told["code"]
+        return code
+
+    def _too_fast_and_online(self) -> None:
+        """The same person at once in another city, and a position for what has no place."""
+        self._rules(overlaps="allowed")
+        far = {"latitude": 23.1066, "longitude": 113.3245}
+        online = self._course(INSTITUTION_ID, online=True)
+        holder = self._holder(self.canary)
+        for place, course_id, position, why in (
+            (ROOM | far, "", THERE | far, "too_fast"),
+            (None, online, THERE, "online_session"),
+        ):
+            class_id = self._class(place, course_id=course_id)
+            voucher_id, code = self._held(self.canary)
+            self._use(code, course_id=course_id or self.course_id)
+            assert self._why(f"/v1/classes/{class_id}", voucher_id) is None
+            asked = {"class_id": class_id, "position": position}
+            assert holder.post("/v1/check-ins", asked, status=409)["code"] == why
+        self._rules()
 
     def _ends(self) -> None:
         today = self._template(claim_until=MAY[0], valid_until=MAY[0])

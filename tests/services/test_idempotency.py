@@ -188,7 +188,7 @@ def test_given_one_key_when_used_for_different_operations_on_one_voucher_then_ea
         p.catalogue, p.templates, p.people, p.keys, Presented(code=code), **place, **by("redeem")
     )
     back = changing_vouchers.reverse_redemption(
-        p.catalogue, p.templates, p.people, p.keys, voucher_id, "扫错了", **by("reverse")
+        p.catalogue, p.templates, p.people, p.enrolments, p.keys, voucher_id, "扫错了", **by("reverse")
     )
 
     assert (used_.hit, back.hit) == (False, False)

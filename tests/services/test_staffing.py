@@ -71,7 +71,7 @@ def redeem(world: World, code: str, jws: str | None, actor: Actor | None = None,
 def reverse(world: World, voucher_id: str, jws: str, key: str | None = None) -> Done[Receipt]:
     p, by = world.platform, world.by(world.channel, key)
     return changing_vouchers.reverse_redemption(
-        p.catalogue, p.templates, p.people, p.keys, voucher_id, "扫错了", staff_assertion=jws, **by
+        p.catalogue, p.templates, p.people, p.enrolments, p.keys, voucher_id, "扫错了", staff_assertion=jws, **by
     )
 
 

@@ -1,0 +1,217 @@
+"""Put the holders of used vouchers on a class (入班), take them off it, and let them change to another one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from chalicelib.domain import enrolment as enrolments
+from chalicelib.domain import person
+from chalicelib.domain.access import Actor
+from chalicelib.domain.attempt import Attempt
+from chalicelib.domain.enrolment import Enrolment, EnrolmentReceipt, EnrolmentState, earlier_answer, receipt
+from chalicelib.domain.errors import (
+    ClassesOverlap,
+    Contended,
+    EnrolledAlready,
+    NotEnrolled,
+    NotFound,
+    NotRedeemedHere,
+    Refused,
+    VoucherNotFound,
+    sentences,
+)
+from chalicelib.domain.outcomes import Done, Enrolling, Mark, Page, StaleRow
+from chalicelib.domain.region import Overlaps
+from chalicelib.domain.training_class import Session, TrainingClass, finish, must_be_open, overlapping, take_seats
+from chalicelib.domain.voucher import State, Voucher
+from chalicelib.services.holding_classes import find_class, own_class
+from chalicelib.services.once import TRIES, once
+from chalicelib.services.ports import Platform
+
+PAGE = 50
+MOST_AT_ONCE = 20
+"""Each takes four of a transaction's hundred actions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """What became of one voucher of a list. ``code``, ``zh``, ``en``: why it was refused; None: its holder is on the
+    class. ``overlaps``: and on another one at the same time, which the region wants to be told."""
+
+    voucher_id: str
+    code: str | None = None
+    zh: str | None = None
+    en: str | None = None
+    overlaps: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolledList:
+    class_id: str
+    enrolled: int
+    results: tuple[Enrolled, ...]
+
+
+def enrol_holders(
+    p: Platform, class_id: str, voucher_ids: Sequence[str], *, actor: Actor, attempt: Attempt, now: datetime
+) -> Done[EnrolledList]:
+    """Put the holders of these vouchers on the class, all who can be at once; one that cannot be stops no other.
+
+    Raises ClassNotFound, OutOfScope, ClassStateRefused, ClassFull (nobody is put on it), Contended. Of each voucher:
+    voucher_not_found, not_redeemed_here, enrolled_already, classes_overlap.
+    """
+
+    def act() -> EnrolledList:
+        for _ in range(TRIES):
+            training = own_class(p, class_id, actor)
+            must_be_open(training)
+            results, people = list[Enrolled](), list[Enrolling]()
+            for voucher_id in dict.fromkeys(voucher_ids):
+                try:
+                    one = _judge(p, training, voucher_id, actor, attempt, now)
+                except (NotFound, Refused) as refused:
+                    results.append(Enrolled(voucher_id, refused.code, *sentences(refused)))
+                    continue
+                if any(one.enrolment.person_id == other.enrolment.person_id for other in people):
+                    again = EnrolledAlready(class_id=class_id)
+                    results.append(Enrolled(voucher_id, again.code, *sentences(again)))
+                    continue
+                people.append(one)
+                results.append(Enrolled(voucher_id, overlaps=one.enrolment.overlaps))
+            after = take_seats(training, len(people))
+            answer = EnrolledList(class_id, after.enrolled, tuple(results))
+            try:
+                p.enrolments.enrol(after, people, Mark(attempt, answer, now))
+                return answer
+            except StaleRow:
+                continue
+        raise Contended()
+
+    return once(p.marks, attempt, EnrolledList, now, act)
+
+
+def leave_class(
+    p: Platform, class_id: str, voucher_id: str, reason: str, *, actor: Actor, attempt: Attempt, now: datetime
+) -> Done[EnrolmentReceipt]:
+    """Take somebody off the class. Raises ClassNotFound, OutOfScope, ClassStateRefused, NotEnrolled, Reused,
+    Contended."""
+    for _ in range(TRIES):
+        training = own_class(p, class_id, actor)
+        there = find_enrolment(p, training, voucher_id)
+        earlier = earlier_answer(there, attempt, now)
+        if earlier is not None:
+            return Done(receipt(there, earlier), hit=True)
+        after = enrolments.leave(there, reason, attempt=attempt, actor=actor, now=now)
+        try:
+            p.enrolments.record(after, take_seats(training, -1))
+            return Done(receipt(after))
+        except StaleRow:
+            continue
+    raise Contended()
+
+
+def finish_class(p: Platform, class_id: str, *, actor: Actor, attempt: Attempt, now: datetime) -> Done[TrainingClass]:
+    """The class is over (结班): each of its people has completed it or has not, for good.
+
+    Whoever is still to be told so when this is cut off is told when it comes again. Raises ClassNotFound, OutOfScope,
+    ClassStateRefused, ConcurrentChange, Contended.
+    """
+
+    def act() -> TrainingClass:
+        after = finish(own_class(p, class_id, actor), now)
+        p.catalogue.classes.change(after, Mark(attempt, after, now))
+        return after
+
+    done = once(p.marks, attempt, TrainingClass, now, act)
+    for _ in range(TRIES):
+        try:
+            _complete_all(p, done.answer, now)
+            return done
+        except StaleRow:
+            continue
+    raise Contended()
+
+
+def _complete_all(p: Platform, training: TrainingClass, now: datetime) -> None:
+    cursor = None
+    while True:
+        page = p.enrolments.on_class(training.class_id, PAGE, cursor)
+        after = [one for one in (enrolments.complete(there, training, now) for there in page.items) if one is not None]
+        if after:
+            p.enrolments.record_all(after)
+        cursor = page.cursor
+        if cursor is None:
+            return
+
+
+def list_enrolments(
+    p: Platform, class_id: str, limit: int, cursor: str | None, *, actor: Actor
+) -> tuple[TrainingClass, Page[Enrolment]]:
+    """The class, and who is or was on it. Raises ClassNotFound."""
+    training = find_class(p, class_id, actor=actor)
+    return training, p.enrolments.on_class(class_id, limit, cursor)
+
+
+def find_enrolment(p: Platform, training: TrainingClass, voucher_id: str) -> Enrolment:
+    """The one that the voucher has put its holder on. Raises NotEnrolled."""
+    key = p.keys.voucher_ids.decode(voucher_id)
+    mine = p.enrolments.of_person(key[0]) if key else []
+    for one in mine:
+        if one.class_id == training.class_id and one.voucher_id == voucher_id:
+            return one
+    raise NotEnrolled()
+
+
+def _judge(
+    p: Platform, training: TrainingClass, voucher_id: str, actor: Actor, attempt: Attempt, now: datetime
+) -> Enrolling:
+    key = p.keys.voucher_ids.decode(voucher_id)
+    if key is None:
+        raise VoucherNotFound()
+    holder, vouchers = p.people.read(key[0], [key[1]])
+    voucher = vouchers.get(key[1])
+    if holder is None or voucher is None:
+        raise VoucherNotFound()
+    _must_be_redeemed_for(voucher, training)
+    mine = p.enrolments.of_person(holder.person_id)
+    on = [one for one in mine if one.state is not EnrolmentState.LEFT]
+    if any(one.voucher_id == voucher_id or one.class_id == training.class_id for one in on):
+        taken = next(one for one in on if one.voucher_id == voucher_id or one.class_id == training.class_id)
+        raise EnrolledAlready(class_id=taken.class_id)
+    overlaps = _overlaps(p, training, on)
+    if overlaps and training.rules.overlaps is Overlaps.REFUSED:
+        raise ClassesOverlap()
+    blank = Enrolment(
+        person_id=holder.person_id,
+        class_id=training.class_id,
+        voucher_id=voucher_id,
+        template_id=voucher.template_id,
+        masked_name=voucher.masked_name,
+        state=EnrolmentState.ENROLLED,
+        version=0,
+        made_at=now,
+        overlaps=overlaps and training.rules.overlaps is Overlaps.FLAGGED,
+    )
+    before = next((one for one in mine if one.class_id == training.class_id), None)
+    made = enrolments.enrol(blank, before, attempt=attempt, actor=actor, now=now)
+    return Enrolling(made, person.touched(holder), voucher, is_new=before is None)
+
+
+def _must_be_redeemed_for(voucher: Voucher, training: TrainingClass) -> None:
+    used = voucher.redemption
+    if (
+        voucher.state is not State.REDEEMED
+        or used is None
+        or (used.institution_id, used.course_id) != (training.institution_id, training.course_id)
+    ):
+        raise NotRedeemedHere()
+
+
+def _overlaps(p: Platform, training: TrainingClass, others: Sequence[Enrolment]) -> bool:
+    """Whether another class that the person is on is at the same time."""
+    busy = list[Session]()
+    for one in others:
+        other = p.catalogue.classes.get(one.class_id)
+        if other is not None and one.is_on:
+            busy += other.held
+    return overlapping(training.held, busy)

@@ -1,0 +1,760 @@
+"""In the classroom: opened, enrolled, checked in by each way, finished; reversal and attendance. domain.md §4."""
+
+from dataclasses import replace
+from datetime import timedelta
+from io import BytesIO
+from threading import Barrier, Thread
+from typing import Any
+
+import pytest
+from python_calamine import CalamineWorkbook
+
+from chalicelib.domain.check_in import Position, Result, Way, session_now
+from chalicelib.domain.class_papers import PaperFormat, PaperKind
+from chalicelib.domain.coordinates import Datum, Point
+from chalicelib.domain.enrolment import EnrolmentState, attendance
+from chalicelib.domain.errors import (
+    AlreadyCheckedIn,
+    AlreadyExcused,
+    CheckedInBefore,
+    CheckInNotOpen,
+    CheckInOver,
+    ClassCodeNotAccepted,
+    ClassFull,
+    ClassNotFound,
+    ClassStateRefused,
+    CourseNotFound,
+    DatumUnknown,
+    DomainError,
+    InstitutionNotAdmitted,
+    Invalid,
+    NotEnrolled,
+    NotRedeemed,
+    OnlineSession,
+    OutOfScope,
+    PositionInaccurate,
+    PositionInvalid,
+    PositionMocked,
+    PositionOutsideChina,
+    PositionSwapped,
+    PositionZero,
+    ReportedTooLate,
+    Reused,
+    SessionNotFound,
+    SessionOver,
+    TooFar,
+    TooFast,
+    TooManyByHand,
+)
+from chalicelib.domain.history import check_chain, genesis
+from chalicelib.domain.region import Overlaps
+from chalicelib.domain.training_class import ClassPlace, ClassState, TrainingClass, state_at
+from chalicelib.domain.voucher import State
+from chalicelib.services import checking_in, enrolling, holding_classes, printing_classes
+from chalicelib.services.identifying import Presented
+from tests.classroom import HOUR, ROOM, THERE, at, check_in, days, enrol, enrolment_of, open_class, plan, used
+from tests.storage.worlds import own_world
+from tests.world import OTHER_INSTITUTION_ID, World, a_person
+
+
+@pytest.fixture
+def world(shared_world: World) -> World:
+    return own_world(shared_world)
+
+
+def fresh(world: World, training: TrainingClass) -> TrainingClass:
+    found = world.platform.catalogue.classes.read(training.class_id)
+    assert found is not None
+    return found
+
+
+def results(done: Any) -> list[str | None]:
+    return [one.code for one in done.answer.results]
+
+
+def change(world: World, training: TrainingClass, session_id: str, **changes: Any) -> TrainingClass:
+    said: dict[str, Any] = {"starts_at": None, "ends_at": None, "place": None, "teacher": None} | changes
+    return holding_classes.change_session(
+        world.platform, training.class_id, session_id, **said, **world.by(world.desk)
+    ).answer
+
+
+def cancel_session(world: World, training: TrainingClass, session_id: str) -> TrainingClass:
+    return holding_classes.cancel_session(
+        world.platform, training.class_id, session_id, "教师生病", **world.by(world.desk)
+    ).answer
+
+
+def finish(world: World, training: TrainingClass, key: str | None = None) -> TrainingClass:
+    return enrolling.finish_class(world.platform, training.class_id, **world.by(world.desk, key)).answer
+
+
+def by_hand(world: World, training: TrainingClass, session_id: str, voucher_id: str, **more: Any) -> Any:
+    return checking_in.enter_by_hand(
+        world.platform,
+        training.class_id,
+        session_id,
+        voucher_id,
+        "手机没电",
+        late=False,
+        **world.by(world.desk, more.pop("key", None)),
+    )
+
+
+class TestHeld:
+    def test_given_a_course_when_opened_then_the_regions_rules_are_frozen_on_it(self, world: World) -> None:
+        world.rules(check_in_radius=500, overlaps=Overlaps.FLAGGED)
+        training = open_class(world)
+        world.rules(check_in_radius=100)
+
+        found = fresh(world, training)
+        assert (found.rules.radius, found.rules.overlaps) == (500, Overlaps.FLAGGED)
+        assert [one.session_id for one in found.sessions] == ["S001", "S002", "S003"]
+        assert (found.state, found.enrolled) == (ClassState.OPENED, 0)
+        world.rules()
+
+    def test_given_a_request_when_it_comes_again_then_no_second_class(self, world: World) -> None:
+        first, again = open_class(world, key="one"), open_class(world, key="one")
+
+        assert first == again
+
+    @pytest.mark.parametrize(
+        ("changes", "error"),
+        [
+            ({"institution_id": OTHER_INSTITUTION_ID}, OutOfScope),
+            ({"course_id": "D" * 16}, CourseNotFound),
+            ({"course_id": "nothing"}, CourseNotFound),
+        ],
+    )
+    def test_given_what_is_not_the_institutions_when_opened_then_refused(
+        self, world: World, changes: dict[str, Any], error: type[DomainError]
+    ) -> None:
+        with pytest.raises(error):
+            open_class(world, **changes)
+
+    def test_given_sessions_that_cannot_be_held_when_opened_then_refused_with_which(self, world: World) -> None:
+        tomorrow = world.now + timedelta(days=1)
+        wrong = {
+            "/sessions": [plan(world.now - HOUR)],
+            "/sessions/0/ends_at": [plan(tomorrow, hours=0)],
+            "/sessions/1/starts_at": [plan(tomorrow), plan(tomorrow + HOUR)],
+            "/sessions/0/makes_up_for": [plan(tomorrow, makes_up_for="S001")],
+        }
+        for pointer, sessions in wrong.items():
+            with pytest.raises(Invalid) as refused:
+                open_class(world, sessions)
+            assert refused.value.pointer == pointer
+        for sessions in ([plan(tomorrow, hours=13)], [plan(tomorrow), plan(tomorrow + timedelta(days=732))]):
+            with pytest.raises(Invalid):
+                open_class(world, sessions)
+        with pytest.raises(Invalid) as refused:
+            open_class(world, [plan(tomorrow, place=None)])
+        assert "online" in str(refused.value.facts["reason"])
+
+    def test_given_an_institution_that_is_no_longer_admitted_when_opened_then_refused(self, world: World) -> None:
+        with pytest.raises((InstitutionNotAdmitted, OutOfScope)):
+            open_class(world, institution_id=OTHER_INSTITUTION_ID)
+
+    def test_given_a_session_when_cancelled_and_made_up_then_it_counts_no_more_and_the_other_does(
+        self, world: World
+    ) -> None:
+        training = cancel_session(world, open_class(world), "S002")
+        more = [plan(world.now + timedelta(days=9), makes_up_for="S002")]
+
+        after = holding_classes.add_sessions(world.platform, training.class_id, more, **world.by(world.desk)).answer
+
+        assert [one.session_id for one in after.held] == ["S001", "S003", "S004"]
+        with pytest.raises(SessionOver):
+            cancel_session(world, training, "S002")
+        with pytest.raises(Invalid):  # it is made up for already
+            holding_classes.add_sessions(
+                world.platform,
+                training.class_id,
+                [plan(world.now + timedelta(days=10), makes_up_for="S002")],
+                **world.by(world.desk),
+            )
+
+    def test_given_a_session_when_moved_then_elsewhere_and_once_begun_only_its_teacher_changes(
+        self, world: World
+    ) -> None:
+        training = open_class(world)
+        there = ClassPlace("二号楼", Point(22.6, 114.1, Datum.GCJ02))
+        moved = change(world, training, "S001", place=there, starts_at=training.sessions[0].starts_at + HOUR / 2)
+        assert (moved.sessions[0].place, moved.sessions[0].ends_at) == (there, training.sessions[0].ends_at)
+        with pytest.raises(SessionNotFound):
+            change(world, training, "S009", teacher="别人")
+
+        at(world, moved.sessions[0].starts_at)
+        with pytest.raises(SessionOver):
+            change(world, training, "S001", place=ROOM)
+        assert change(world, training, "S001", teacher="代课师").sessions[0].teacher == "代课师"
+        assert state_at(fresh(world, training), world.now) is ClassState.RUNNING
+
+    def test_given_somebody_elses_class_when_asked_for_then_it_is_not_there(self, world: World) -> None:
+        training = open_class(world)
+
+        for act in (
+            lambda: holding_classes.find_class(world.platform, training.class_id, actor=world.other_desk),
+            lambda: enrol(world, training, "x", actor=world.other_desk),
+            lambda: holding_classes.cancel_class(world.platform, training.class_id, "x", **world.by(world.other_desk)),
+        ):
+            with pytest.raises(ClassNotFound):
+                act()
+        assert holding_classes.find_class(world.platform, training.class_id, actor=world.bureau) == training
+
+    def test_given_a_cancelled_class_when_anything_is_asked_of_it_then_refused(self, world: World) -> None:
+        training = open_class(world)
+        _, voucher_id = used(world, world.publish(1))
+        cancelled = holding_classes.cancel_class(
+            world.platform, training.class_id, "人数不足", **world.by(world.desk)
+        ).answer
+
+        assert (cancelled.state, cancelled.reason) == (ClassState.CANCELLED, "人数不足")
+        for act in (lambda: enrol(world, training, voucher_id), lambda: cancel_session(world, training, "S001")):
+            with pytest.raises(ClassStateRefused):
+                act()
+
+
+class TestEnrolled:
+    def test_given_used_vouchers_when_put_on_a_class_then_each_has_its_verdict_and_a_seat(self, world: World) -> None:
+        template, training = world.publish(5), open_class(world)
+        (_, one), (_, two) = used(world, template), used(world, template)
+        person = a_person()
+        unused = world.claim(person, template).answer.voucher_id
+
+        done = enrol(world, training, one, two, unused, "nothing", key="list")
+
+        assert results(done) == [None, None, "not_redeemed_here", "voucher_not_found"]
+        assert (done.answer.enrolled, fresh(world, training).enrolled) == (2, 2)
+        again = enrol(world, training, one, two, unused, "nothing", key="list")
+        assert (again.hit, again.answer) == (True, done.answer)
+        assert results(enrol(world, training, one)) == ["enrolled_already"]
+        _, page = enrolling.list_enrolments(world.platform, training.class_id, 10, None, actor=world.bureau)
+        assert {there.voucher_id for there in page.items} == {one, two}
+        for there in page.items:
+            check_chain(there.history, genesis(f"class:{training.class_id}", there.person_id))
+
+    def test_given_more_than_seats_when_put_on_then_nobody_is(self, world: World) -> None:
+        template, training = world.publish(5), open_class(world, capacity=1)
+        ids = [used(world, template)[1] for _ in range(2)]
+
+        with pytest.raises(ClassFull):
+            enrol(world, training, *ids)
+
+        assert fresh(world, training).enrolled == 0
+        assert results(enrol(world, training, ids[0])) == [None]
+
+    @pytest.mark.parametrize("policy", list(Overlaps))
+    def test_given_two_classes_at_one_time_when_put_on_both_then_as_the_region_says(
+        self, world: World, policy: Overlaps
+    ) -> None:
+        world.rules(overlaps=policy)
+        first, second = open_class(world), open_class(world)
+        person, one = used(world, world.publish(1))
+        _, two = used(world, world.publish(1), person)
+        enrol(world, first, one)
+
+        done = enrol(world, second, two)
+
+        told = done.answer.results[0]
+        assert (told.code, told.overlaps) == {
+            Overlaps.REFUSED: ("classes_overlap", False),
+            Overlaps.FLAGGED: (None, True),
+            Overlaps.ALLOWED: (None, False),
+        }[policy]
+        world.rules()
+
+    def test_given_the_last_seat_when_two_are_put_on_it_at_once_then_one_is(self, world: World) -> None:
+        template, training = world.publish(5), open_class(world, capacity=1)
+        ids = [used(world, template)[1] for _ in range(2)]
+        gate, told = Barrier(2), list[str]()
+
+        def put(voucher_id: str) -> None:
+            gate.wait()
+            try:
+                told.append(str(results(enrol(world, training, voucher_id))[0]))
+            except ClassFull:
+                told.append("full")
+
+        threads = [Thread(target=put, args=(one,)) for one in ids]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
+
+        assert sorted(told) == ["None", "full"]
+        assert fresh(world, training).enrolled == 1
+
+    def test_given_somebody_who_left_when_put_on_again_then_on_it_with_one_story(self, world: World) -> None:
+        training = open_class(world)
+        _, voucher_id = used(world, world.publish(1))
+        enrol(world, training, voucher_id)
+
+        left = enrolling.leave_class(
+            world.platform, training.class_id, voucher_id, "转班", **world.by(world.desk, "leave")
+        )
+        repeated = enrolling.leave_class(
+            world.platform, training.class_id, voucher_id, "转班", **world.by(world.desk, "leave")
+        )
+        assert (left.answer.state, repeated.hit) == (EnrolmentState.LEFT, True)
+        with pytest.raises(NotEnrolled):
+            enrolling.leave_class(world.platform, training.class_id, voucher_id, "转班", **world.by(world.desk))
+        assert fresh(world, training).enrolled == 0
+        enrol(world, training, voucher_id)
+
+        there = enrolment_of(world, training, voucher_id)
+        assert (there.state, there.version) == (EnrolmentState.ENROLLED, 3)
+        assert fresh(world, training).enrolled == 1
+
+
+class TestCheckedIn:
+    @pytest.fixture
+    def room(self, world: World) -> tuple[World, TrainingClass, Any, str]:
+        training = open_class(world)
+        person, voucher_id = used(world, world.publish(1))
+        enrol(world, training, voucher_id)
+        at(world, training.sessions[0].starts_at)
+        return world, training, person, voucher_id
+
+    def test_given_somebody_at_the_place_when_checking_in_then_present_with_the_distance_and_nothing_of_the_place(
+        self, room: tuple[World, TrainingClass, Any, str]
+    ) -> None:
+        world, training, person, voucher_id = room
+        near = Position(22.5440, 114.0585, "gcj02", 15.0)
+
+        done = check_in(world, person, training, near, device="device-0001", key="in")
+
+        there = enrolment_of(world, training, voucher_id)
+        made = there.check_ins["S001"]
+        assert (made.result, made.way, made.at) == (Result.PRESENT, Way.LOCATION, world.now)
+        assert 100 < (made.metres or 0) < 130
+        assert (done.answer.step, done.answer.facts["metres"]) == ("check_in", made.metres)
+        row = next(one for one in world.rows("people") if one["item"]["S"] == f"2#ENROLMENT#{training.class_id}")
+        assert "22.544" not in row["body"]["S"]
+        assert "device-0001" not in row["body"]["S"]
+        assert check_in(world, person, training, near, device="device-0001", key="in").hit
+        with pytest.raises(Reused):
+            check_in(world, person, training, near, key="in", body=b"other")
+        with pytest.raises(AlreadyCheckedIn):
+            check_in(world, person, training)
+
+    @pytest.mark.parametrize(
+        ("minutes", "told"),
+        [(-16, CheckInNotOpen), (-15, "present"), (15, "present"), (16, "late"), (180, "late"), (181, CheckInNotOpen)],
+    )
+    def test_given_a_moment_when_checking_in_then_present_late_or_refused(
+        self, room: tuple[World, TrainingClass, Any, str], minutes: int, told: Any
+    ) -> None:
+        world, training, person, _ = room
+        at(world, training.sessions[0].starts_at + timedelta(minutes=minutes))
+        if isinstance(told, str):
+            assert check_in(world, person, training).answer.facts["result"] == told
+        else:
+            with pytest.raises(told):
+                check_in(world, person, training)
+
+    @pytest.mark.parametrize(
+        ("position", "error"),
+        [
+            (replace(THERE, mocked=True), PositionMocked),
+            (replace(THERE, datum="cgcs"), DatumUnknown),
+            (replace(THERE, latitude=0.0, longitude=0.0), PositionZero),
+            (replace(THERE, latitude=114.057865, longitude=22.543096), PositionSwapped),
+            (replace(THERE, latitude=float("nan")), PositionInvalid),
+            (replace(THERE, latitude=200.0, longitude=300.0), PositionInvalid),
+            (replace(THERE, accuracy=float("nan")), PositionInvalid),
+            (replace(THERE, latitude=48.85, longitude=2.35), PositionOutsideChina),
+            (replace(THERE, accuracy=201.0), PositionInaccurate),
+            (replace(THERE, datum="wgs84"), TooFar),
+            (replace(THERE, latitude=22.5470), TooFar),
+        ],
+    )
+    def test_given_a_position_that_cannot_count_when_checking_in_then_its_own_code_and_nothing_is_kept(
+        self, room: tuple[World, TrainingClass, Any, str], position: Position, error: type[DomainError]
+    ) -> None:
+        world, training, person, voucher_id = room
+
+        with pytest.raises(error):
+            check_in(world, person, training, position)
+
+        assert enrolment_of(world, training, voucher_id).check_ins == {}
+
+    def test_given_an_accuracy_when_judged_then_its_allowance_is_bounded(
+        self, room: tuple[World, TrainingClass, Any, str]
+    ) -> None:
+        world, training, person, _ = room
+        far = replace(THERE, latitude=22.543096 + 340 / 111_195)
+        with pytest.raises(TooFar) as refused:
+            check_in(world, person, training, replace(far, accuracy=30.0))
+        assert refused.value.facts == {"metres": 340, "radius": 300}
+        with pytest.raises(TooFar):
+            check_in(world, person, training, replace(far, latitude=far.latitude + 0.001, accuracy=190.0))  # type: ignore[operator]
+
+        assert check_in(world, person, training, replace(far, accuracy=190.0)).answer.facts["metres"] == 340
+
+    def test_given_two_classes_far_apart_when_checked_in_within_minutes_then_nobody_comes_that_fast(
+        self, world: World
+    ) -> None:
+        world.rules(overlaps=Overlaps.ALLOWED)
+        away = ClassPlace("广州校区", Point(23.106589, 113.324510, Datum.GCJ02))
+        tomorrow = world.now + timedelta(days=1)
+        here = open_class(world, [plan(tomorrow)])
+        there = open_class(world, [plan(tomorrow + timedelta(minutes=10), place=away)])
+        person, one = used(world, world.publish(1))
+        _, two = used(world, world.publish(1), person)
+        enrol(world, here, one)
+        enrol(world, there, two)
+        at(world, tomorrow)
+        check_in(world, person, here)
+        at(world, tomorrow + timedelta(minutes=10))
+        in_guangzhou = Position(23.106589, 113.324510, "gcj02", 10.0)
+
+        with pytest.raises(TooFast) as refused:
+            check_in(world, person, there, in_guangzhou)
+
+        assert 90_000 < int(refused.value.facts["metres"] or 0) < 110_000
+        at(world, tomorrow + timedelta(minutes=60))
+        assert check_in(world, person, there, in_guangzhou).answer.facts["result"] == "late"
+        world.rules()
+
+    def test_given_the_classes_code_when_scanned_then_it_counts_for_two_periods_and_for_its_session_only(
+        self, room: tuple[World, TrainingClass, Any, str]
+    ) -> None:
+        world, training, person, voucher_id = room
+        shown = checking_in.show_class_code(world.platform, training.class_id, None, actor=world.desk, now=world.now)
+        assert shown.session_id == "S001"
+        assert timedelta() < shown.ends_at - world.now <= timedelta(seconds=15)
+        for wrong in (shown.code[:-1] + "x", shown.code.replace("S001", "S002"), "CLASS1." + "x" * 40):
+            with pytest.raises(ClassCodeNotAccepted):
+                check_in(world, person, training, wrong)
+        at(world, world.now + timedelta(seconds=30))
+        with pytest.raises(ClassCodeNotAccepted):
+            check_in(world, person, training, shown.code)
+        at(world, world.now - timedelta(seconds=1))
+
+        check_in(world, person, training, shown.code, device="device-0001")
+
+        made = enrolment_of(world, training, voucher_id).check_ins["S001"]
+        assert (made.way, made.metres) == (Way.CLASS_CODE, None)
+        assert made.device is not None
+
+    def test_given_an_online_session_when_a_position_is_sent_then_the_code_is_asked_for(self, world: World) -> None:
+        online = replace(world.course, course_id="E" * 16, online=True)
+        if world.platform.catalogue.courses.get(online.course_id) is None:
+            world.platform.catalogue.courses.add(online, None)
+        training = open_class(world, [plan(world.now + HOUR, place=None)], course_id=online.course_id)
+        person = a_person()
+        voucher_id = world.claim(person, world.publish(1)).answer.voucher_id
+        world.redeem(Presented(code=world.code(person, voucher_id)), course_id=online.course_id)
+        enrol(world, training, voucher_id)
+        at(world, world.now + HOUR)
+
+        with pytest.raises(OnlineSession):
+            check_in(world, person, training)
+
+    def test_given_staff_who_scan_when_the_persons_code_is_shown_then_checked_in_once(
+        self, room: tuple[World, TrainingClass, Any, str]
+    ) -> None:
+        world, training, person, voucher_id = room
+
+        def scan(key: str) -> Any:
+            shown = Presented(token=world.token(person, voucher_id))
+            return checking_in.scan_holder(world.platform, training.class_id, None, shown, **world.by(world.desk, key))
+
+        assert scan("scan").answer.facts["way"] == "scanned"
+        assert scan("scan").hit
+        with pytest.raises(AlreadyCheckedIn):
+            scan("again")
+
+    def test_given_what_was_not_checked_in_when_entered_by_hand_then_counted_apart_and_capped(
+        self, world: World
+    ) -> None:
+        training = open_class(world, days(world, 6))
+        person, voucher_id = used(world, world.publish(1))
+        enrol(world, training, voucher_id)
+        with pytest.raises(CheckInNotOpen):
+            by_hand(world, training, "S001", voucher_id)
+        at(world, training.sessions[2].ends_at)
+
+        done = by_hand(world, training, "S001", voucher_id, key="hand")
+
+        assert by_hand(world, training, "S001", voucher_id, key="hand").hit
+        assert done.answer.facts["reason"] == "手机没电"
+        with pytest.raises(TooManyByHand) as refused:  # two of six are more than 20 %
+            by_hand(world, training, "S002", voucher_id)
+        assert refused.value.facts == {"percent": 20}
+        there = attendance(enrolment_of(world, training, voucher_id), fresh(world, training), world.now)
+        assert (there.held, there.attended, there.by_hand, there.percent) == (3, 1, 1, 33)
+        assert check_in(world, person, at_session(world, training, 3)).answer.facts["session"] == "S004"
+
+    def test_given_a_tools_reports_when_taken_then_each_counts_once_and_says_why_it_does_not(
+        self, room: tuple[World, TrainingClass, Any, str]
+    ) -> None:
+        world, training, _, voucher_id = room
+        first, second = training.sessions[0].starts_at, training.sessions[1].starts_at
+        reports = [
+            checking_in.Report(voucher_id, "S001", first + timedelta(minutes=20)),
+            checking_in.Report(voucher_id, "S001", first),
+            checking_in.Report(voucher_id, "S002", first),
+            checking_in.Report(voucher_id, "S003", second + timedelta(days=30)),
+            checking_in.Report(voucher_id, "S009", first),
+            checking_in.Report("nobody", "S001", first),
+        ]
+        at(world, second + timedelta(hours=4))
+
+        def send(key: str, tool: str = "刷脸机") -> Any:
+            return checking_in.take_reports(
+                world.platform, training.class_id, tool, reports, **world.by(world.desk, key, tool.encode())
+            )
+
+        done = send("once")
+
+        assert [(one.result, one.code) for one in done.answer.results] == [
+            (Result.LATE, None),
+            (None, "already_checked_in"),
+            (None, "check_in_not_open"),
+            (None, "check_in_not_open"),
+            (None, "session_not_found"),
+            (None, "not_enrolled"),
+        ]
+        again = send("once")
+        assert (again.hit, again.answer) == (True, done.answer)
+        assert len(enrolment_of(world, training, voucher_id).check_ins) == 1
+        with pytest.raises(Reused):
+            send("once", "另一工具")
+        at(world, second + timedelta(hours=73))
+        late = [checking_in.Report(voucher_id, "S002", second)]
+        (told,) = checking_in.take_reports(
+            world.platform, training.class_id, "刷脸机", late, **world.by(world.desk)
+        ).answer.results
+        assert told.code == ReportedTooLate.code
+
+    def test_given_leave_when_entered_then_told_apart_from_absence_and_no_attendance(
+        self, room: tuple[World, TrainingClass, Any, str]
+    ) -> None:
+        world, training, person, voucher_id = room
+
+        def excuse(session_id: str, key: str | None = None) -> Any:
+            return checking_in.excuse(
+                world.platform, training.class_id, session_id, voucher_id, "就医", **world.by(world.desk, key)
+            )
+
+        assert excuse("S002", "leave").answer.facts == {"session": "S002", "reason": "就医"}
+        assert excuse("S002", "leave").hit
+        with pytest.raises(AlreadyExcused):
+            excuse("S002")
+        check_in(world, person, training)
+        with pytest.raises(AlreadyCheckedIn):
+            excuse("S001")
+        at(world, training.sessions[1].ends_at)
+        there = attendance(enrolment_of(world, training, voucher_id), training, world.now)
+        assert (there.held, there.attended, there.excused, there.percent) == (2, 1, 1, 50)
+
+    def test_given_somebody_who_is_not_on_the_class_when_checking_in_then_not_enrolled(
+        self, room: tuple[World, TrainingClass, Any, str]
+    ) -> None:
+        world, training, _, _ = room
+        stranger, voucher_id = used(world, world.publish(1))
+
+        with pytest.raises(NotEnrolled):
+            check_in(world, stranger, training)
+        with pytest.raises(NotEnrolled):
+            by_hand(world, training, "S001", voucher_id)
+
+    def test_given_one_person_when_two_ways_are_taken_at_once_then_one_check_in(
+        self, room: tuple[World, TrainingClass, Any, str]
+    ) -> None:
+        world, training, person, voucher_id = room
+        gate, told = Barrier(3), list[str]()
+        shown = checking_in.show_class_code(world.platform, training.class_id, None, actor=world.desk, now=world.now)
+        session, desk = world.session(person), world.desk
+
+        def act(which: int) -> None:
+            gate.wait()
+            try:
+                if which < 2:
+                    checking_in.check_in_holder(
+                        world.platform,
+                        training.class_id,
+                        None,
+                        (THERE, shown.code)[which],
+                        None,
+                        session=session,
+                        **world.by(world.channel),
+                    )
+                else:
+                    by_hand(world, training, "S001", voucher_id)
+                told.append("in")
+            except (AlreadyCheckedIn, TooManyByHand) as refused:
+                told.append(refused.code)
+
+        threads = [Thread(target=act, args=(which,)) for which in range(3)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
+
+        assert told.count("in") == 1, told
+        assert desk is world.desk
+        there = enrolment_of(world, training, voucher_id)
+        assert len(there.check_ins) == 1
+        assert sum(entry.said["step"] == "check_in" for entry in there.history) == 1
+
+
+def at_session(world: World, training: TrainingClass, which: int) -> TrainingClass:
+    at(world, training.sessions[which].starts_at)
+    return training
+
+
+class TestFinished:
+    def test_given_a_class_when_finished_then_whoever_met_the_threshold_has_completed_it(self, world: World) -> None:
+        training, template = open_class(world, days(world, 5)), world.publish(5)
+        people = [used(world, template) for _ in range(3)]
+        enrol(world, training, *(voucher_id for _, voucher_id in people))
+        with pytest.raises(ClassStateRefused):
+            finish(world, training)
+        for which in range(5):
+            at_session(world, training, which)
+            check_in(world, people[0][0], training)
+            if which < 4:
+                check_in(world, people[1][0], training)
+            if which < 3:
+                check_in(world, people[2][0], training)
+        at(world, training.sessions[4].ends_at)
+
+        done = finish(world, training, "finish")
+
+        assert done.state is ClassState.FINISHED
+        states = [enrolment_of(world, training, voucher_id).state for _, voucher_id in people]
+        assert states == [EnrolmentState.COMPLETED, EnrolmentState.COMPLETED, EnrolmentState.NOT_COMPLETED]
+        said = enrolment_of(world, training, people[2][1]).history[-1].said["facts"]
+        assert said == {"held": 5, "attended": 3, "by_hand": 0, "percent": 60, "needed": 80}
+        assert finish(world, training, "finish") == done
+        assert enrolment_of(world, training, people[0][1]).version == 7
+        with pytest.raises(ClassStateRefused):
+            finish(world, training)
+        with pytest.raises((NotEnrolled, ClassStateRefused)):
+            by_hand(world, training, "S004", people[2][1])
+        with pytest.raises(CheckInOver):
+            session_now(replace(training), None, world.now + timedelta(days=30))
+
+    def test_given_a_cancelled_session_when_finished_then_what_was_checked_in_there_counts_for_nobody(
+        self, world: World
+    ) -> None:
+        training = open_class(world, days(world, 2))
+        person, voucher_id = used(world, world.publish(1))
+        enrol(world, training, voucher_id)
+        check_in(world, person, at_session(world, training, 0))
+        cancel_session(world, training, "S001")
+        at(world, training.sessions[1].ends_at)
+
+        finish(world, training)
+
+        there = enrolment_of(world, training, voucher_id)
+        assert (there.state, list(there.check_ins)) == (EnrolmentState.NOT_COMPLETED, ["S001"])
+        assert there.history[-1].said["facts"]["held"] == 1
+
+
+class TestPrinted:
+    @pytest.mark.parametrize("kind", list(PaperKind))
+    def test_given_a_class_when_printed_then_names_are_whole_numbers_masked_and_each_mark_stands_there(
+        self, world: World, kind: PaperKind
+    ) -> None:
+        training, template = open_class(world, days(world, 3)), world.publish(5)
+        people = [used(world, template) for _ in range(2)]
+        enrol(world, training, *(voucher_id for _, voucher_id in people))
+        check_in(world, people[0][0], at_session(world, training, 0))
+        at(world, training.sessions[0].ends_at)
+
+        told = printing_classes.print_class(
+            world.platform, training.class_id, kind, PaperFormat.XLSX, actor=world.desk, now=world.now
+        )
+
+        key = f"classes/papers/{training.class_id}-{kind}.xlsx"
+        data = world.platform.files.read(key, None, 1 << 20)
+        assert data is not None
+        said = str(CalamineWorkbook.from_object(BytesIO(data)).get_sheet_by_index(0).to_python())
+        for person, _ in people:
+            assert person.name in said
+            assert person.id_number not in said
+        assert told.url
+        if kind is PaperKind.ATTENDANCE:
+            assert ("到 " in said, "缺" in said) == (True, True)
+        with pytest.raises(ClassNotFound):
+            printing_classes.print_class(
+                world.platform, training.class_id, kind, PaperFormat.PDF, actor=world.other_desk, now=world.now
+            )
+
+
+class TestReversed:
+    def test_given_somebody_on_a_class_when_the_redemption_is_reversed_then_off_it_with_the_seat_free(
+        self, world: World
+    ) -> None:
+        training = open_class(world, [plan(world.now + HOUR)])
+        _, voucher_id = used(world, world.publish(1))
+        enrol(world, training, voucher_id)
+
+        world.reverse(voucher_id)
+
+        assert world.voucher(voucher_id).state is State.CLAIMED
+        assert enrolment_of(world, training, voucher_id).state is EnrolmentState.LEFT
+        assert fresh(world, training).enrolled == 0
+        world.check_laws()
+
+    def test_given_somebody_who_was_there_when_the_redemption_is_to_be_reversed_then_refused(
+        self, world: World
+    ) -> None:
+        training = open_class(world, [plan(world.now + HOUR)])
+        person, voucher_id = used(world, world.publish(1))
+        enrol(world, training, voucher_id)
+        at(world, world.now + HOUR)
+        check_in(world, person, training)
+
+        with pytest.raises(CheckedInBefore) as refused:
+            world.reverse(voucher_id)
+
+        assert refused.value.facts == {"count": 1}
+        enrolling.leave_class(world.platform, training.class_id, voucher_id, "退班", **world.by(world.desk))
+        with pytest.raises(CheckedInBefore):  # nor by taking them off the class first
+            world.reverse(voucher_id)
+
+    def test_given_a_reversal_and_a_check_in_at_once_when_both_are_over_then_only_one_was_done(
+        self, world: World
+    ) -> None:
+        for _ in range(8):
+            training = open_class(world, [plan(world.now + HOUR)])
+            person, voucher_id = used(world, world.publish(1))
+            enrol(world, training, voucher_id)
+            at(world, world.now + HOUR)
+            gate, told = Barrier(2), list[str]()
+            session = world.session(person)
+
+            def there(
+                training: TrainingClass = training, session: Any = session, gate: Barrier = gate, told: list[str] = told
+            ) -> None:
+                gate.wait()
+                try:
+                    checking_in.check_in_holder(
+                        world.platform, training.class_id, None, THERE, None, session=session, **world.by(world.channel)
+                    )
+                    told.append("in")
+                except NotEnrolled:
+                    told.append("out")
+
+            def back(voucher_id: str = voucher_id, gate: Barrier = gate, told: list[str] = told) -> None:
+                gate.wait()
+                try:
+                    world.reverse(voucher_id)
+                    told.append("reversed")
+                except (CheckedInBefore, NotRedeemed):
+                    told.append("refused")
+
+            threads = [Thread(target=there), Thread(target=back)]
+            for one in threads:
+                one.start()
+            for one in threads:
+                one.join()
+
+            assert sorted(told) in (["in", "refused"], ["out", "reversed"]), told
+            there_now, voucher = enrolment_of(world, training, voucher_id), world.voucher(voucher_id)
+            assert bool(there_now.check_ins) == (voucher.state is State.REDEEMED)
