@@ -88,7 +88,7 @@ def _steps(endpoint: str, size: Size) -> Iterator[Figure]:
         calls = steps.count_calls(town, container)
         resident = steps.resident(town)
     beginnings = [steps.beginning(town) for _ in range(size.imports)]
-    bounds = {"first claim": 1.25, "claim": 1.25, "verify": 1.6, "redeem": 1.25}
+    bounds = {"first claim": 1.25, "claim": 1.25, "verify": 1.6, "redeem": 1.25, "check in": 1.25}
     for step, blocks in found.items():
         ratios = sorted(block.ratio for block in blocks)
         spread = f"quartiles {ratios[len(ratios) // 4]:.2f} and {ratios[len(ratios) * 3 // 4]:.2f}"

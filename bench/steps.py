@@ -14,7 +14,7 @@ from chalicelib.domain.template import Template
 from tests.world import KEYRING, PEPPER, a_person
 
 Calls = list[list[Any]]
-STEPS = ("first claim", "claim", "verify", "redeem")
+STEPS = ("first claim", "claim", "verify", "redeem", "check in")
 READING = {"GetItem", "BatchGetItem", "Query"}
 PARTS = 4
 """A block goes through both in so many parts, in turn: what else the machine does meets both alike."""
@@ -74,27 +74,33 @@ def send(container: Measured, events: list[Event], *, record: bool = False, stat
     return answer
 
 
-Go = Callable[[str, list[Event], int], list[Any]]
-"""Carries out one step of all people: its name, their events, the status that each must get; gives the answers."""
+Go = Callable[[str, list[Event], int, Calls], list[Any]]
+"""Carries out one step of all people: its name, their events, the status that each must get, and what one of them needs
+to be there before (somebody else has put it there); gives the answers."""
 
 
 def walk(town: Town, templates: tuple[Template, Template], people: list[Profile], go: Go) -> None:
-    """The road of some people: a first claim, a second one; that voucher is verified and redeemed."""
+    """The road of some people: a first claim, a second one; that voucher is verified and redeemed; the person is put on
+    a class and checks in."""
     first, second = templates
-    go("first claim", [town.claim(person, first) for person in people], 201)
-    claimed = go("claim", [town.claim(person, second) for person in people], 201)
+    go("first claim", [town.claim(person, first) for person in people], 201, [])
+    claimed = go("claim", [town.claim(person, second) for person in people], 201, [])
     ids = [json.loads(one["body"])["voucher_id"] for one in claimed]
     tokens = [town.token(person, one) for person, one in zip(people, ids, strict=True)]
-    go("verify", [town.verify(token=token) for token in tokens], 200)
-    go("redeem", [town.redeem(token=token) for token in tokens], 201)
+    go("verify", [town.verify(token=token) for token in tokens], 200, [])
+    go("redeem", [town.redeem(token=token) for token in tokens], 201, [])
+    training = town.a_class(ids)
+    enrolled = town.as_it_stands(training, ids[0])
+    go("check in", [town.check_in(person, training) for person in people], 201, [["PutItem", enrolled]])
 
 
 def record_road(town: Town, container: Measured, templates: tuple[Template, Template]) -> dict[str, Calls]:
     """The wire requests of one person's road, once everything is warm."""
     told: dict[str, Calls] = {}
 
-    def go(step: str, events: list[Event], status: int) -> list[Any]:
+    def go(step: str, events: list[Event], status: int, before: Calls) -> list[Any]:
         answer = send(container, events, record=True, status=status)
+        told[f"before {step}"] = before
         told[step] = [call for call in answer["told"][0] if not is_lease(call, town)]
         gave: list[Any] = answer["gave"]
         return gave
@@ -139,8 +145,10 @@ def compare(town: Town, container: Measured, floor: Measured, *, blocks: int, si
 def _through_both(
     container: Measured, floor: Measured, replays: list[dict[str, Calls]], found: dict[str, list[Block]], number: int
 ) -> Go:
-    def go(step: str, events: list[Event], status: int) -> list[Any]:
+    def go(step: str, events: list[Event], status: int, before: Calls) -> list[Any]:
         calls = [[_as_method(call) for call in one[step]] for one in replays]
+        if before:
+            floor.ask([[_as_method(call) for call in one[f"before {step}"]] for one in replays])
         gave: list[Any] = []
         block = Block([], [], [], [])
         for part in range(PARTS):
@@ -158,9 +166,10 @@ def _through_both(
 def count_calls(town: Town, container: Measured) -> dict[tuple[str, str], tuple[int, int]]:
     """Reads and writes of each step once warm, with what they may be at most."""
     told = record_road(town, container, (town.template(), town.template()))
-    most = {"first claim": (1, 1), "claim": (2, 1), "verify": (1, 0), "redeem": (1, 1)}
+    most = {"first claim": (1, 1), "claim": (2, 1), "verify": (1, 0), "redeem": (1, 1), "check in": (1, 1)}
     found = {}
-    for step, calls in told.items():
+    for step in STEPS:
+        calls = told[step]
         reads = sum(operation in READING for operation, _ in calls)
         found[step, "reads"] = reads, most[step][0]
         found[step, "writes"] = len(calls) - reads, most[step][1]

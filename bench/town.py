@@ -14,10 +14,12 @@ from chalicelib.domain.access import Actor, Secret
 from chalicelib.domain.calendar import local_date
 from chalicelib.domain.person import Profile
 from chalicelib.domain.template import Template
+from chalicelib.domain.training_class import LARGEST, TrainingClass
 from chalicelib.integrations.clock import SystemClock
 from chalicelib.integrations.essc_platform import OperatorKey
 from chalicelib.services.granting_access import secret_context
 from chalicelib.services.ports import Sealer
+from tests import classroom
 from tests.world import CITY, INSTITUTION_ID, World, a_world
 
 SECRET = "a secret of the bench, and nobody's"
@@ -33,6 +35,8 @@ class Town:
     desk: Actor
     signer: OperatorKey
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    _class: TrainingClass | None = None
+    _seats: int = 0
 
     def template(self, quantity: int = 5_000, **changes: Any) -> Template:
         """A published template that may be claimed and used today and for a month."""
@@ -80,6 +84,31 @@ class Town:
         return self.event(
             self.channel, "POST", route, {}, parameters={"voucher_id": voucher_id}, session=session, **more
         )
+
+    def check_in(self, person: Profile, training: TrainingClass) -> Event:
+        there = {"latitude": 22.5431, "longitude": 114.0579, "datum": "gcj02", "accuracy": 12.0}
+        body = {"class_id": training.class_id, "position": there, "device": "a phone of the bench"}
+        return self.event(self.channel, "POST", "/v1/check-ins", body, session=self.session(person))
+
+    def a_class(self, voucher_ids: list[str]) -> TrainingClass:
+        """A class that goes on now, with the holders of these vouchers on it: the same one while it has seats, so that
+        a container remembers it."""
+        self.tick()
+        if self._class is None or self._seats < len(voucher_ids):
+            self._class = classroom.open_class(self.world, [classroom.plan(self.world.now)], capacity=LARGEST)
+            self._seats = LARGEST
+        training = self._class
+        self._seats -= len(voucher_ids)
+        told = classroom.enrol(self.world, training, *voucher_ids).answer.results
+        assert not [one for one in told if one.code], told[0]
+        return training
+
+    def as_it_stands(self, training: TrainingClass, voucher_id: str) -> dict[str, Any]:
+        """The enrolment's row, as PutItem would put it."""
+        key = self.world.platform.keys.voucher_ids.decode(voucher_id)
+        assert key is not None
+        there = self.world.row("people", {"person": key[0], "item": f"2#ENROLMENT#{training.class_id}"})
+        return {"TableName": self.world.environment["PEOPLE_TABLE"], "Item": there}
 
     def wallet(self, person: Profile, limit: int = 50) -> Event:
         query = {"limit": str(limit)}

@@ -20,13 +20,13 @@ def test_given_a_few_of_everything_when_measured_then_every_part_gives_its_figur
     assert bench.main(["--quick", "--results", str(results)], endpoint) == 0
 
     written = {one["name"]: one for one in json.loads(results.read_text("utf-8"))}
-    for step in ("first claim", "claim", "verify", "redeem"):
+    for step in ("first claim", "claim", "verify", "redeem", "check in"):
         assert written[f"{step}, whole handler"]["value"] > 0
         assert written[f"{step}, CPU of the process in ms"]["floor"] > 0
     for exact in ("acknowledged steps lost under load", "libraries loaded before they are needed"):
         assert written[exact]["value"] == 0
     counted = [one for name, one in written.items() if name.endswith((" units", " once warm"))]
-    assert len(counted) == 20
+    assert len(counted) == 22
     assert all(one["floor"] <= one["value"] <= one["at_most"] for one in counted)
     for unbound in (
         "dearest claim, 140 entries",
