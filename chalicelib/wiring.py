@@ -16,6 +16,7 @@ from chalicelib.storage.accounts import AccountStore
 from chalicelib.storage.checkpoints import CheckpointStore, MovedClock
 from chalicelib.storage.disclosures import DisclosureStore
 from chalicelib.storage.enrolments import ClassShelf, EnrolmentStore
+from chalicelib.storage.evaluations import EvaluationStore
 from chalicelib.storage.files import FileStore
 from chalicelib.storage.listings import ListingStore
 from chalicelib.storage.marks import MarkStore
@@ -86,6 +87,7 @@ def build(
         disclosures=DisclosureStore(tables),
         merges=MergeStore(tables),
         enrolments=EnrolmentStore(tables),
+        evaluations=EvaluationStore(tables),
         checkpoints=CheckpointStore(tables),
         continuations=SweepQueue(settings.sweeps_queue_url, settings.region),
         errands=ErrandQueue(settings.amendments_queue_url, settings.region),

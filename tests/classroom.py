@@ -12,7 +12,7 @@ from chalicelib.domain.outcomes import Done
 from chalicelib.domain.person import Profile
 from chalicelib.domain.template import Template
 from chalicelib.domain.training_class import ClassPlace, SessionPlan, TrainingClass
-from chalicelib.services import checking_in, enrolling, holding_classes
+from chalicelib.services import checking_in, enrolling, evaluating, holding_classes
 from chalicelib.services.identifying import Presented
 from tests.world import INSTITUTION_ID, World, a_person
 
@@ -83,3 +83,44 @@ def enrolment_of(world: World, training: TrainingClass, voucher_id: str) -> Enro
 def at(world: World, moment: datetime) -> World:
     world.clock.set(moment)
     return world
+
+
+def finish(world: World, training: TrainingClass, key: str | None = None) -> TrainingClass:
+    return enrolling.finish_class(world.platform, training.class_id, **world.by(world.desk, key)).answer
+
+
+STARS = {"teaching": 5, "content": 4, "place": 3, "service": 5}
+
+
+def evaluate(
+    world: World,
+    person: Profile,
+    training: TrainingClass,
+    text: str = "",
+    *,
+    key: str | None = None,
+    **stars: int,
+) -> Done[evaluating.Evaluated]:
+    return evaluating.evaluate_class(
+        world.platform,
+        training.class_id,
+        STARS | stars,
+        text,
+        session=world.session(person),
+        **world.by(world.channel, key, text.encode()),
+    )
+
+
+def finished_class(world: World, people: int = 1) -> tuple[TrainingClass, list[Profile]]:
+    """A class of one session that is over, and who completed it; the clock stands where it stood."""
+    before, template = world.now, world.publish(people)
+    training = open_class(world, [plan(world.now, hours=1)])
+    came = [used(world, template) for _ in range(people)]
+    enrol(world, training, *(voucher_id for _, voucher_id in came))
+    for person, _ in came:
+        check_in(world, person, training)
+    at(world, before + HOUR)
+    finish(world, training)
+    evaluate(world, came[0][0], training, "很好")
+    at(world, before)
+    return training, [person for person, _ in came]

@@ -293,6 +293,13 @@ class World:
         scan = _dynamodb(self.environment["AWS_ENDPOINT_URL"]).get_paginator("scan")
         return [row for page in scan.paginate(TableName=name, ConsistentRead=True) for row in page["Items"]]
 
+    def row(self, table: str, key: dict[str, str]) -> dict[str, Any]:
+        """One raw row."""
+        names = {name: {"S": value} for name, value in key.items()}
+        asked = {"TableName": self.environment[f"{table.upper()}_TABLE"], "Key": names, "ConsistentRead": True}
+        found: dict[str, Any] = _dynamodb(self.environment["AWS_ENDPOINT_URL"]).get_item(**asked)["Item"]
+        return found
+
     def code(self, person: Profile, voucher_id: str) -> str:
         p = self.platform
         card = showing.show_voucher(

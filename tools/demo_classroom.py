@@ -80,6 +80,7 @@ def tell_of_a_class(stage: DemoStage, story: Story, today: date) -> None:
         story.act(f"第 {number} 课", f"Session {number}")
         _DAYS[number](room, number)
     _end(room, calendar.from_text(sessions[-1]["ends_at"]))
+    _evaluate(room)
     _print(room)
     counted = sum(one in ("到", "迟到") for one in room.planned.values())
     line = f"class demo: {TRAINEES} trainees, {SESSIONS} sessions, {counted} check-ins as planned, 0 differences"
@@ -253,6 +254,25 @@ def _end(room: Classroom, ends_at: datetime) -> None:
         story.must_be(f"outcome of trainee {trainee}", there[voucher_id]["state"], wanted)
     devices = {made["device"] for one in there.values() for made in one["check_ins"] if made["device"]}
     story.must_be("devices", len(devices), TRAINEES)
+
+
+def _evaluate(room: Classroom) -> None:
+    """Three who completed it speak, and one who did not; the institution hears sums and words, and not whose."""
+    story, path = room.story, f"/v1/classes/{room.class_id}/evaluations"
+    story.act("培训评价", "Evaluations")
+    said = {1: "老师讲得清楚", 2: "", 5: "设备有点旧"}
+    for trainee, words in said.items():
+        stars = [{"dimension": one, "stars": 5 - trainee % 2} for one in ("teaching", "content", "place", "service")]
+        asked = {"class_id": room.class_id, "ratings": stars, "text": words}
+        room.channel.do("/v1/evaluations", asked, headers=room.headers(trainee))
+        if trainee == 1:
+            story.must_be("of one alone", room.desk.read(path)["sums"], None)
+    refused = room.channel.post("/v1/evaluations", asked, headers=room.headers(SELDOM)).body["code"]
+    story.must_be("who did not complete it", refused, "not_completed")
+    heard = room.desk.read(path)
+    story.must_be("sums", heard["sums"], dict.fromkeys(("teaching", "content", "place", "service"), 4 + 5 + 4))
+    story.must_be("words", sorted(one["text"] for one in heard["words"]), sorted(filter(None, said.values())))
+    story.say(f"  {heard['count']} evaluations, sums {heard['sums']}, words without names: {len(heard['words'])}")
 
 
 def _enrolments(room: Classroom) -> list[dict[str, Any]]:

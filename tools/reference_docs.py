@@ -383,6 +383,9 @@ ADVICE: Mapping[str, tuple[str, str]] = {
     "too_far": ("Farther from the class's place than its radius, in GCJ-02.", "Show the distance."),
     "too_fast": ("Nobody comes that far in that time from where they checked in last.", "Show it; staff may scan."),
     "class_code_not_accepted": ("Not this session's code, or older than two periods.", "Scan the one shown now."),
+    "not_completed": ("The class is not finished, or the person has not completed it.", "Wait for its end."),
+    "evaluation_over": ("Later after the class than the region takes evaluations.", "Nothing; it is over."),
+    "words_not_found": ("Nothing of this id is held; it may have been released.", FIND),
     "reported_too_late": (
         "A check-in of a region's tool that comes later than the region takes them.",
         "The institution may enter it by hand.",

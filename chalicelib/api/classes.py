@@ -135,6 +135,8 @@ class ClassRulesAnswer(Shown):
     top_speed: int
     by_hand_percent: int
     overlaps: Overlaps
+    evaluation_dimensions: tuple[str, ...]
+    evaluation_days: int
 
 
 class ClassAnswer(Shown):
@@ -214,6 +216,7 @@ class EnrolmentAnswer(Shown):
     attendance: AttendanceAnswer
     check_ins: tuple[CheckInAnswer, ...]
     excused: dict[str, str]
+    rating: int | None
 
 
 @answers(
@@ -500,4 +503,5 @@ def _enrolment(call: Call[Any, Any], training: TrainingClass, one: Enrolment) ->
             for session_id, made in sorted(one.check_ins.items())
         ),
         excused=dict(one.excused),
+        rating=one.rating,
     )

@@ -48,6 +48,7 @@ class CapRequest(Asked):
 
 
 Words = Annotated[Line, Field(max_length=40)]
+Dimension = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$", examples=["teaching"]), NO_NUMBER]
 
 
 class RosterColumnRequest(Asked):
@@ -88,6 +89,9 @@ class RulesRequest(Asked):
     class_code_seconds: Annotated[int, Field(ge=10, le=30)] | None = None
     by_hand_percent: Annotated[int, Field(ge=0, le=100)] | None = None
     overlaps: Overlaps | None = Field(default=None, strict=False)
+    evaluation_dimensions: Annotated[tuple[Dimension, ...], Field(min_length=1, max_length=20)] | None = None
+    evaluation_days: Annotated[int, Field(ge=1, le=366)] | None = None
+    held_words: Annotated[tuple[Words, ...], Field(max_length=200)] | None = None
     filing_deadline: Annotated[int, Field(ge=1, le=3660)] | None = None
     reversal_window: Annotated[int, Field(ge=0, le=31 * 24 * 3600)] | None = None
     separate_duties: bool | None = None
@@ -141,6 +145,9 @@ class RulesAnswer(Shown):
     class_code_seconds: int
     by_hand_percent: int
     overlaps: Overlaps
+    evaluation_dimensions: tuple[str, ...]
+    evaluation_days: int
+    held_words: tuple[str, ...]
     filing_deadline: int
     reversal_window: int
     separate_duties: bool
@@ -173,6 +180,9 @@ class DecidedAnswer(Shown):
     class_code_seconds: int | None
     by_hand_percent: int | None
     overlaps: Overlaps | None
+    evaluation_dimensions: tuple[str, ...] | None
+    evaluation_days: int | None
+    held_words: tuple[str, ...] | None
     filing_deadline: int | None
     reversal_window: int | None
     separate_duties: bool | None
@@ -182,7 +192,7 @@ class DecidedAnswer(Shown):
     withdrawn_at: Instant | None
 
 
-Value = bool | int | str | tuple[CapAnswer, ...] | tuple[RosterColumnAnswer, ...]
+Value = bool | int | str | tuple[CapAnswer, ...] | tuple[RosterColumnAnswer, ...] | tuple[str, ...]
 
 
 class ChangeAnswer(Shown):

@@ -58,6 +58,7 @@ class Act(StrEnum):
     MANAGE_CLASSES = "manage_classes"
     READ_CLASSES = "read_classes"
     TAKE_ATTENDANCE = "take_attendance"
+    RELEASE_WORDS = "release_words"
 
 
 class Duty(StrEnum):
@@ -103,6 +104,7 @@ _AUTHORITY = _READING | {
     Act.MERGE_PEOPLE,
     Act.MANAGE_STAFF,
     Act.MANAGE_TERMINALS,
+    Act.RELEASE_WORDS,
 }
 _ACTS: dict[Role, set[Act]] = {
     Role.CHANNEL: {Act.READ_CATALOGUE, Act.SERVE_HOLDER, Act.CLAIM},
@@ -147,6 +149,7 @@ DUTIES: Mapping[Act, tuple[Duty, ...]] = {
     Act.MANAGE_CLASSES: (Duty.CLERK,),
     Act.READ_CLASSES: (Duty.CLERK, Duty.REVIEWER, Duty.AUDITOR),
     Act.TAKE_ATTENDANCE: (Duty.CLERK,),
+    Act.RELEASE_WORDS: (Duty.CLERK, Duty.REVIEWER),
     Act.MANAGE_STAFF: (Duty.CLERK, Duty.ADMINISTRATOR),
     # Whoever holds a terminal's key vouches for people: an institution does not hand such keys to itself.
     Act.MANAGE_TERMINALS: (Duty.CLERK, Duty.ADMINISTRATOR),

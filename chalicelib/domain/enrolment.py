@@ -12,7 +12,14 @@ from chalicelib.domain import calendar, history
 from chalicelib.domain.access import Actor
 from chalicelib.domain.attempt import Attempt, still_kept
 from chalicelib.domain.check_in import Result, Seen, Way
-from chalicelib.domain.errors import AlreadyCheckedIn, AlreadyExcused, CheckedInBefore, NotEnrolled, Reused
+from chalicelib.domain.errors import (
+    AlreadyCheckedIn,
+    AlreadyExcused,
+    CheckedInBefore,
+    NotCompleted,
+    NotEnrolled,
+    Reused,
+)
 from chalicelib.domain.history import Entry
 from chalicelib.domain.training_class import Session, TrainingClass
 
@@ -43,7 +50,7 @@ class CheckIn:
 class Enrolment:
     """``version`` equals the number of history entries. ``check_ins`` and ``excused`` (leave, with its reason) by
     session. ``overlaps``: it was let on although another class of theirs is at the same time. ``seen``: the last time
-    at a place."""
+    at a place. ``rating``: what the institution says of the trainee, 1 to 5."""
 
     person_id: str
     class_id: str
@@ -57,6 +64,7 @@ class Enrolment:
     excused: Mapping[str, str] = field(default_factory=dict)
     overlaps: bool = False
     seen: Seen | None = None
+    rating: int | None = None
     history: tuple[Entry, ...] = ()
 
     @property
@@ -224,6 +232,20 @@ def complete(enrolment: Enrolment, training: TrainingClass, now: datetime) -> En
         "needed": training.rules.attendance_percent,
     }
     return _step(enrolment, "complete", EnrolmentState.ENROLLED, after, None, None, now, facts)
+
+
+def rate(
+    enrolment: Enrolment, rating: int, remark: str | None, *, attempt: Attempt, actor: Actor, now: datetime
+) -> Enrolment:
+    """The institution rates a trainee once the class is over; later words take the place of earlier ones.
+
+    Raises NotCompleted.
+    """
+    if enrolment.state not in (EnrolmentState.COMPLETED, EnrolmentState.NOT_COMPLETED):
+        raise NotCompleted()
+    facts: dict[str, str | int | None] = {"rating": rating, **({"remark": remark} if remark else {})}
+    state = enrolment.state
+    return _step(replace(enrolment, rating=rating), "rate", state, state, actor, attempt, now, facts)
 
 
 def must_be_on(enrolment: Enrolment | None) -> Enrolment:

@@ -248,6 +248,12 @@ class SessionNotFound(NotFound):
     en = "The class has no such session."
 
 
+class WordsNotFound(NotFound):
+    code = "words_not_found"
+    zh = "没有这条待审核的评价。"
+    en = "No such words, or they are not held."
+
+
 class NotEnrolled(NotFound):
     code = "not_enrolled"
     zh = "该人员不在此班级中。"
@@ -766,6 +772,18 @@ class ClassCodeNotAccepted(Refused):
     code = "class_code_not_accepted"
     zh = "签到码无效或已过期，请扫描屏幕上最新的签到码。"
     en = "The class's code is not valid or too old; scan the one that is shown now."
+
+
+class NotCompleted(Refused):
+    code = "not_completed"
+    zh = "须在结班且本人结业后办理。"
+    en = "Only once the class is finished, and by who completed it."
+
+
+class EvaluationOver(Refused):
+    code = "evaluation_over"
+    zh = "评价已于 {until} 截止。"
+    en = "Evaluation ended at {until}."
 
 
 class ReportedTooLate(Refused):

@@ -100,6 +100,9 @@ class RuleSet:
     class_code_seconds: int | None = None
     by_hand_percent: int | None = None
     overlaps: Overlaps | None = None
+    evaluation_dimensions: tuple[str, ...] | None = None
+    evaluation_days: int | None = None
+    held_words: tuple[str, ...] | None = None
     filing_deadline: int | None = None
     reversal_window: int | None = None
     separate_duties: bool | None = None
@@ -123,7 +126,8 @@ class Rules:
     the person, both in metres. ``check_in_top_speed`` in metres a second: nobody comes faster from one check-in to the
     next. ``check_in_grace`` in seconds: so late may a region's tool report. ``class_code_seconds``: a class's code is
     another after these. ``by_hand_percent`` of a class's sessions at most are entered by hand for one person.
-    ``overlaps``: of somebody's classes.
+    ``overlaps``: of somebody's classes. ``evaluation_dimensions``: what trainees rate, for ``evaluation_days`` after a
+    class; what they write is held where one of ``held_words`` is in it.
     ``filing_deadline`` in days after the class. ``reversal_window`` in seconds from redemption. ``separate_duties``:
     requester, reviewer and payer are three operators. ``external_settlement``: reviewed and paid in the region's own
     system. Source: domain.md §3, §4.
@@ -148,6 +152,9 @@ class Rules:
     class_code_seconds: int = 15
     by_hand_percent: int = 20
     overlaps: Overlaps = Overlaps.REFUSED
+    evaluation_dimensions: tuple[str, ...] = ("teaching", "content", "place", "service")
+    evaluation_days: int = 30
+    held_words: tuple[str, ...] = ()
     filing_deadline: int = 90
     reversal_window: int = 24 * 3600
     separate_duties: bool = True

@@ -73,7 +73,8 @@ class ClassRules:
     """What is frozen on a class. Metres: ``radius``, ``accuracy`` (the worst that is taken), ``allowance`` (the most of
     it that counts for the person). Seconds: ``opens`` before a session's start, ``late`` after it, ``code_period``,
     ``offline_grace`` in which late reports are taken. ``top_speed`` in metres a second. ``attendance_percent`` of the
-    sessions held completes it; ``by_hand_percent`` of them at most are entered by hand."""
+    sessions held completes it; ``by_hand_percent`` of them at most are entered by hand. It is evaluated in these
+    dimensions, for ``evaluation_days`` after its end."""
 
     attendance_percent: int
     radius: int
@@ -86,6 +87,8 @@ class ClassRules:
     top_speed: int
     by_hand_percent: int
     overlaps: Overlaps
+    evaluation_dimensions: tuple[str, ...] = ()
+    evaluation_days: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,8 @@ def frozen_rules(rules: Rules) -> ClassRules:
         top_speed=rules.check_in_top_speed,
         by_hand_percent=rules.by_hand_percent,
         overlaps=rules.overlaps,
+        evaluation_dimensions=rules.evaluation_dimensions,
+        evaluation_days=rules.evaluation_days,
     )
 
 

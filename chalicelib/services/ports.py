@@ -15,6 +15,7 @@ from chalicelib.domain.disclosure import Disclosure
 from chalicelib.domain.eligibility import Enlisted, ServiceVerdict
 from chalicelib.domain.eligibility_service import EligibilityService, ServiceQuestion
 from chalicelib.domain.enrolment import Enrolment
+from chalicelib.domain.evaluation import Evaluation, Ratings, Words
 from chalicelib.domain.fund import Account, Posting
 from chalicelib.domain.institution import Institution
 from chalicelib.domain.listing import Listing
@@ -737,6 +738,28 @@ class Enrolments(Protocol):
         ...
 
 
+class Evaluations(Protocol):
+    """What trainees said of classes."""
+
+    def read(self, person_id: str, class_id: str) -> Evaluation | None: ...
+
+    def ratings(self, class_id: str) -> Ratings: ...
+
+    def words(self, class_id: str, words_id: str) -> Words | None: ...
+
+    def page(self, class_id: str, limit: int, cursor: str | None) -> Page[Words]:
+        """All words of a class, also those that are held, in no order that tells anything."""
+        ...
+
+    def record(self, after: Evaluation, words: Words, ratings: Ratings, mark: Mark) -> None:
+        """Raises RequestSeen, StaleRow."""
+        ...
+
+    def release(self, words: Words, mark: Mark) -> None:
+        """Raises RequestSeen, StaleRow."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Catalogue:
     """All shelves of the catalogue."""
@@ -789,6 +812,7 @@ class Platform:
     disclosures: Disclosures
     merges: Merges
     enrolments: Enrolments
+    evaluations: Evaluations
     checkpoints: Checkpoints
     continuations: Continuations
     errands: Errands

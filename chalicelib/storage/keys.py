@@ -12,6 +12,8 @@ SHARD = "0#SHARD"
 VOUCHERS = "1#VOUCHER#"
 ENROLMENTS = "2#ENROLMENT#"
 ON_CLASS = "1#ON#"
+RATINGS = "2#RATINGS"
+WORDS = "3#WORDS#"
 AMENDMENTS = "AMENDMENT#"
 LISTS = "1#LISTED#"
 RELATIONS = "7#RELATION#"
@@ -93,6 +95,15 @@ def training_class(class_id: str) -> str:
 def on_class_item(person_id: str) -> str:
     """In the class's partition: that somebody is, or was, on it."""
     return f"{ON_CLASS}{person_id}"
+
+
+def evaluation_item(class_id: str) -> str:
+    return f"6#EVALUATION#{class_id}"
+
+
+def words_item(words_id: str) -> str:
+    """In the class's partition: what somebody wrote. The id is random, so the order tells nothing."""
+    return f"{WORDS}{words_id}"
 
 
 def merge(merge_id: str) -> str:

@@ -243,6 +243,7 @@ def desk() -> Iterator[Desk]:
             disclosures=nothing,
             merges=nothing,
             enrolments=nothing,
+            evaluations=nothing,
             checkpoints=nothing,
             continuations=nothing,
             errands=nothing,

@@ -44,6 +44,8 @@ OTHERWISE: dict[str, dict[str, Any]] = {
     "POST /v1/classes/{class_id}/check-ins/reported": {"tool": "另一工具"},
     "POST /v1/classes/{class_id}/enrolments": {"voucher_ids": ["X" * 16]},
     "POST /v1/classes/{class_id}/enrolments/{voucher_id}/leave": {"reason": "另有原因"},
+    "POST /v1/classes/{class_id}/enrolments/{voucher_id}/rating": {"rating": 4},
+    "POST /v1/evaluations": {"text": "一般"},
     "POST /v1/classes/{class_id}/leaves": {"reason": "另有原因"},
     "POST /v1/classes/{class_id}/sessions": {
         "sessions": [{"starts_at": "2021-09-01T01:00:00Z", "ends_at": "2021-09-01T02:00:00Z", "teacher": "测试师"}]
@@ -103,6 +105,7 @@ ANEW = {
     "POST /v1/classes/{class_id}/check-ins": "already_checked_in",
     "POST /v1/classes/{class_id}/check-ins/by-hand": "already_checked_in",
     "POST /v1/classes/{class_id}/enrolments/{voucher_id}/leave": "not_enrolled",
+    "POST /v1/classes/{class_id}/evaluations/{words_id}/release": "words_not_found",
     "POST /v1/classes/{class_id}/finish": "class_state",
     "POST /v1/classes/{class_id}/leaves": "already_excused",
     "POST /v1/classes/{class_id}/sessions": "invalid_request",
@@ -134,6 +137,7 @@ ANEW = {
 }
 # And in a month, when what they carry is too old.
 IN_A_MONTH = ANEW | {
+    "POST /v1/evaluations": "evaluation_over",
     "POST /v1/check-ins": "check_in_over",
     "POST /v1/classes": "invalid_request",
     "POST /v1/classes/{class_id}/check-ins": "check_in_over",

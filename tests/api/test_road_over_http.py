@@ -291,6 +291,21 @@ def in_the_classroom(
     world.clock.set(starts_at + timedelta(days=4, hours=3))
     assert desk.post(f"{path}/finish")["state"] == "finished"
     assert bureau.get(path)["ended_at"] == to_text(world.now)
+    stars = [{"dimension": one, "stars": 5} for one in ("teaching", "content", "place", "service")]
+    evaluation = {"class_id": class_id, "ratings": stars, "text": "老师很耐心，但要求退费。"}
+    jws = world.essc.assertion(
+        people[0], app_key=channel.app_key, purpose="session", subject=None, jti="j-e-123456", now=world.now
+    )
+    opened = channel.post("/v1/sessions", {"assertion": jws}, key=None)
+    holder = Caller(world, channel.app_key, session=opened["session"])
+    evaluated = holder.post("/v1/evaluations", evaluation)
+    assert (evaluated["held"], evaluated["version"]) == (True, 1)
+    heard = bureau.get(f"{path}/evaluations")
+    assert (heard["count"], heard["sums"]["teaching"], heard["words"][0]["held"]) == (1, 5, True)
+    assert desk.get(f"{path}/evaluations") == {"count": 1, "sums": None, "words": [], "next_cursor": None}
+    words_id = heard["words"][0]["words_id"]
+    assert bureau.post(f"{path}/evaluations/{words_id}/release")["held"] is False
+    assert desk.post(f"{path}/enrolments/{one}/rating", {"rating": 5, "remark": "认真"})["step"] == "rate"
     for paper, form in (("attendance", "pdf"), ("attendance", "xlsx"), ("roster", "pdf"), ("roster", "xlsx")):
         assert f"{paper}.{form}" in desk.get(f"{path}/papers?paper={paper}&format={form}")["url"]
     states = {told["voucher_id"]: told["state"] for told in bureau.get(f"{path}/enrolments")["items"]}
@@ -315,6 +330,7 @@ def test_the_road(callers: Callers) -> None:
         "effective_from": "2021-05-01",
         "caps": [{"rule": "three_a_year", "window": "year", "by": "all", "limit": 3}],
         "help_line": "0755-12333",
+        "held_words": ["退费"],
         "roster_columns": [
             {"name": "name", "aliases": ["劳动者姓名"]},
             {"name": "street", "title": "街道", "title_en": "Street", "explanation": "户籍所在街道。"},
@@ -323,12 +339,13 @@ def test_the_road(callers: Callers) -> None:
     assert bureau.post(f"/v1/regions/{CITY}/rules", rules, status=201)["version"] == 1
     in_force = bureau.get(f"/v1/regions/{CITY}/rules")
     assert (in_force["caps"][0]["limit"], in_force["check_in_radius"]) == (3, 300)
-    assert in_force["decided_by"] == dict.fromkeys(("caps", "help_line", "roster_columns"), CITY)
+    assert in_force["decided_by"] == dict.fromkeys(("caps", "help_line", "held_words", "roster_columns"), CITY)
     waits = {"effective_from": "2021-12-31", "caps": rules["caps"], "one_at_a_time": True}
     preview = bureau.post(f"/v1/regions/{CITY}/rules/preview", waits, key=None)
     assert {one["rule"]: one["after"] for one in preview["changes"]} == {
         "one_at_a_time": True,
         "help_line": "12333",
+        "held_words": [],
         "roster_columns": [],
     }
     assert bureau.post(f"/v1/regions/{CITY}/rules", waits, status=201)["version"] == 2

@@ -481,6 +481,49 @@ def _scan(cast: Cast) -> Good:
     return Good(cast.desk, {"class_id": class_id}, body={"token": token})
 
 
+def _completed(cast: Cast) -> tuple[str, str, str]:
+    """(class, voucher, session) of somebody who completed a class of a few seconds."""
+    begins = cast.bureau.now() + timedelta(seconds=1)
+    only = _session_body(cast, minutes=0) | {
+        "starts_at": calendar.to_text(begins),
+        "ends_at": calendar.to_text(begins + timedelta(seconds=3)),
+    }
+    class_id = str(cast.desk.do("/v1/classes", {**(_class(cast).body or {}), "sessions": [only]})["class_id"])
+    voucher_id, session = cast.a_voucher()
+    headers = {"X-Holder-Session": session}
+    code = cast.channel.read(f"/v1/vouchers/{voucher_id}", {}, headers)["code"]
+    use = {"institution_id": cast.institution_id, "course_id": cast.course_id, "code": code}
+    cast.desk.do("/v1/redemptions", use)
+    cast.desk.do(f"/v1/classes/{class_id}/enrolments", {"voucher_ids": [voucher_id]})
+    position = {"latitude": 23.1301, "longitude": 113.2601, "datum": "gcj02", "accuracy": 10.0}
+    cast.channel.do("/v1/check-ins", {"class_id": class_id, "position": position}, headers=headers)
+    time.sleep(max(0.0, (begins - cast.bureau.now()).total_seconds() + 3.1))
+    cast.desk.do(f"/v1/classes/{class_id}/finish", {})
+    return class_id, voucher_id, session
+
+
+STARS = [{"dimension": one, "stars": 4} for one in ("teaching", "content", "place", "service")]
+
+
+def _evaluation(cast: Cast) -> Good:
+    class_id, _, session = _completed(cast)
+    return Good(cast.channel, body={"class_id": class_id, "ratings": STARS, "text": "很好"}, session=session)
+
+
+def _rating(cast: Cast) -> Good:
+    class_id, voucher_id, _ = _completed(cast)
+    return Good(cast.desk, {"class_id": class_id, "voucher_id": voucher_id}, body={"rating": 5})
+
+
+def _release(cast: Cast) -> Good:
+    cast.bureau.do(f"/v1/regions/{CITY}/rules", {**cast.days(effective_from=0), "held_words": ["退费"]})
+    class_id, _, session = _completed(cast)
+    asked = {"class_id": class_id, "ratings": STARS, "text": "要求退费"}
+    cast.channel.do("/v1/evaluations", asked, headers={"X-Holder-Session": session})
+    (held,) = cast.bureau.read(f"/v1/classes/{class_id}/evaluations")["words"]
+    return Good(cast.bureau, {"class_id": class_id, "words_id": held["words_id"]})
+
+
 def _report(cast: Cast) -> Good:
     class_id, voucher_id, _ = cast.on_class()
     at = calendar.to_text(cast.bureau.now() - timedelta(seconds=1))
@@ -694,6 +737,10 @@ GOOD: Mapping[str, Callable[[Cast], Good]] = {
     "POST /v1/classes/{class_id}/check-ins": _scan,
     "POST /v1/classes/{class_id}/check-ins/by-hand": _on_class(session_id="S001", reason="手机没电"),
     "POST /v1/classes/{class_id}/check-ins/reported": _report,
+    "POST /v1/classes/{class_id}/enrolments/{voucher_id}/rating": _rating,
+    "POST /v1/evaluations": _evaluation,
+    "GET /v1/classes/{class_id}/evaluations": _of_class(),
+    "POST /v1/classes/{class_id}/evaluations/{words_id}/release": _release,
     "POST /v1/classes/{class_id}/leaves": _on_class(session_id="S002", reason="就医"),
     "GET /v1/rosters": _list(of=CITY),
     "GET /v1/rosters/template": _list(),

@@ -32,7 +32,7 @@ from chalicelib.services import (
 from chalicelib.services.identifying import Presented
 from chalicelib.storage.checkpoints import MovedClock
 from tests.capacity import TABLES, Spy, tables_of
-from tests.classroom import THERE, enrol, open_class, plan, used
+from tests.classroom import THERE, enrol, finished_class, open_class, plan, used
 from tests.faults.layer import Recorded, under
 from tests.rostering import carry_on, know, put_roster, receive, row_of
 from tests.services.test_acting_for import claim_for
@@ -74,7 +74,8 @@ _WORDS = {
     "IDENTITY", "PERSON", "VOUCHER", "REGION", "RULES", "PROGRAMME", "COURSE", "INSTITUTION", "CLIENT", "OPERATOR",
     "ASSERTION_KEY", "TEMPLATE", "TERMS", "SHARD", "ACCOUNT", "POSTING", "MARK", "SWEEP", "PACE", "CLOCK", "HEAD",
     "LISTED", "DISCLOSURE", "RELATION", "RECORD", "MERGE", "LISTING", "SCOPE", "AMENDMENT",
-    "ROSTER", "CHUNK", "WITHDRAWN", "OF_INSTITUTION", "NAMES", "CLASS", "ENROLMENT", "ON",
+    "ROSTER", "CHUNK", "WITHDRAWN", "OF_INSTITUTION", "NAMES", "CLASS", "ENROLMENT", "ON", "EVALUATION", "WORDS",
+    "RATINGS",
 }  # fmt: skip
 
 
@@ -110,6 +111,7 @@ def a_told_world(world: World) -> World:
     carry_on(world, roster.roster_id)
     training = open_class(world)
     enrol(world, training, used(world, template)[1])
+    finished_class(world)
     named = a_person(name="测试乙")
     world.issue(named, directed, name="测试丙")
     with pytest.raises(NameDiffers):

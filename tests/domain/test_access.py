@@ -61,6 +61,7 @@ MAY = {
     Act.MANAGE_CLASSES: ". x . . . . .",
     Act.READ_CLASSES: ". x x x x x x",
     Act.TAKE_ATTENDANCE: ". x . . . . .",
+    Act.RELEASE_WORDS: ". . x x x x .",
 }
 # What an operator with one duty alone may do, in the order: clerk, reviewer, payer, finance, auditor, administrator.
 # Source: domain.md §2 (every act names its operator; auditors read everything and change nothing).
@@ -84,6 +85,7 @@ CHARGED = {
     Act.MANAGE_CLASSES: "x . . . . .",
     Act.READ_CLASSES: "x x . . x .",
     Act.TAKE_ATTENDANCE: "x . . . . .",
+    Act.RELEASE_WORDS: "x x . . . .",
 }
 SIGNED = CHARGED.keys()
 CHANGES_NOTHING = {Act.READ_CLASSES, Act.READ_ROSTERS, Act.READ_PEOPLE, Act.SEE_IDENTITY, Act.READ_DISCLOSURES}

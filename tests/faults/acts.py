@@ -176,6 +176,7 @@ _OF_PEOPLE = (
     "claimable",
     "claims",
     "classes",
+    "evaluations",
     "merges",
     "people",
     "redemptions",

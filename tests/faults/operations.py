@@ -1065,6 +1065,48 @@ def report(s: Scene) -> Request:
     return post(s.desk, f"/v1/classes/{class_id}/check-ins/reported", {"tool": "刷脸机", "items": items})
 
 
+def completed(s: Scene) -> tuple[str, Profile, str]:
+    """A class that is finished, and somebody who completed it."""
+    class_id, person, voucher_id = on_class(s, 0)
+    s.holder(person).post("/v1/check-ins", {"class_id": class_id, "position": THERE}, status=201)
+    shelf = s.world.platform.catalogue.classes
+    there = shelf.read(class_id)
+    assert there is not None
+    over = tuple(replace(one, ends_at=one.starts_at) for one in there.sessions)
+    changed = replace(there, sessions=over, version=there.version + 1)
+    shelf.change(changed, Mark(s.world.attempt(None, b"{}", s.world.desk), there, s.world.now))
+    s.desk.post(f"/v1/classes/{class_id}/finish")
+    return class_id, person, voucher_id
+
+
+RATINGS = [
+    {"dimension": name, "stars": stars}
+    for name, stars in {"teaching": 5, "content": 4, "place": 3, "service": 5}.items()
+]
+
+
+@scene("POST /v1/evaluations")
+def evaluate(s: Scene) -> Request:
+    class_id, person, _ = completed(s)
+    return post(s.holder(person), "/v1/evaluations", {"class_id": class_id, "ratings": RATINGS, "text": "很好"})
+
+
+@scene("POST /v1/classes/{class_id}/evaluations/{words_id}/release")
+def release_words(s: Scene) -> Request:
+    s.world.rules(held_words=("退费",))
+    class_id, person, _ = completed(s)
+    asked = {"class_id": class_id, "ratings": RATINGS, "text": "要求退 费"}
+    s.holder(person).post("/v1/evaluations", asked)
+    (held,) = s.bureau.get(f"/v1/classes/{class_id}/evaluations")["words"]
+    return post(s.bureau, f"/v1/classes/{class_id}/evaluations/{held['words_id']}/release")
+
+
+@scene("POST /v1/classes/{class_id}/enrolments/{voucher_id}/rating")
+def rate_trainee(s: Scene) -> Request:
+    class_id, _, voucher_id = completed(s)
+    return post(s.desk, f"/v1/classes/{class_id}/enrolments/{voucher_id}/rating", {"rating": 5})
+
+
 @scene("POST /v1/classes/{class_id}/leaves")
 def enter_leave(s: Scene) -> Request:
     class_id, _, voucher_id = on_class(s)
@@ -1083,6 +1125,7 @@ _simple(
     lambda s: get(s.desk, f"/v1/institutions/{INSTITUTION_ID}/classes?limit=1"),
 )
 _simple("GET /v1/classes/{class_id}", lambda s: get(s.desk, f"/v1/classes/{a_class(s)}"))
+_simple("GET /v1/classes/{class_id}/evaluations", lambda s: get(s.bureau, f"/v1/classes/{a_class(s)}/evaluations"))
 _simple("GET /v1/classes/{class_id}/code", lambda s: get(s.desk, f"/v1/classes/{a_class(s)}/code"))
 _simple("GET /v1/classes/{class_id}/enrolments", lambda s: get(s.bureau, f"/v1/classes/{on_class(s)[0]}/enrolments"))
 _simple("GET /v1/classes/{class_id}/papers", lambda s: get(s.desk, f"/v1/classes/{on_class(s)[0]}/papers?format=xlsx"))

@@ -476,6 +476,27 @@ class Refusals:
         assert late.post("/v1/check-ins", asked, status=409)["code"] == "check_in_over"
         self.world.clock.set(first)
         self._too_fast_and_online()
+        self._evaluations()
+
+    def _evaluations(self) -> None:
+        """Too early, and too late; words that are not there."""
+        first = self.world.now
+        class_id = self._class(ROOM)
+        voucher_id, code = self._held(self.other)
+        self._use(code)
+        assert self._why(f"/v1/classes/{class_id}", voucher_id) is None
+        holder = self._holder(self.other)
+        holder.post("/v1/check-ins", {"class_id": class_id, "position": THERE}, status=201)
+        stars = [{"dimension": one, "stars": 5} for one in ("teaching", "content", "place", "service")]
+        asked = {"class_id": class_id, "ratings": stars, "text": "很好"}
+        assert holder.post("/v1/evaluations", asked, status=409)["code"] == "not_completed"
+        self.world.clock.set(first + timedelta(hours=2))
+        self.desk.post(f"/v1/classes/{class_id}/finish")
+        self.bureau.post(f"/v1/classes/{class_id}/evaluations/X/release", status=404)  # words_not_found
+        self.world.clock.set(first + timedelta(days=40))
+        late = self._holder(self.other)
+        assert late.post("/v1/evaluations", asked, status=409)["code"] == "evaluation_over"
+        self.world.clock.set(first)
 
     def _class(self, *places: Any, capacity: int = 9, course_id: str = "") -> str:
         def session(day: int, place: Any) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """In the classroom: opened, enrolled, checked in by each way, finished; reversal and attendance. domain.md §4."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO
@@ -599,6 +601,30 @@ class TestCheckedIn:
         there = enrolment_of(world, training, voucher_id)
         assert len(there.check_ins) == 1
         assert sum(entry.said["step"] == "check_in" for entry in there.history) == 1
+
+
+class TestCrowd:
+    def test_given_fifty_people_when_they_check_in_at_once_then_nobody_is_lost(self, world: World) -> None:
+        """50 people in one minute at one class: sixteen at a time, as fast as they can."""
+        training, template = open_class(world, [plan(world.now)], capacity=50), world.publish(50)
+        people = [used(world, template) for _ in range(50)]
+        ids = [voucher_id for _, voucher_id in people]
+        for first in range(0, 50, enrolling.MOST_AT_ONCE):
+            enrol(world, training, *ids[first : first + enrolling.MOST_AT_ONCE])
+        sessions = [world.session(person) for person, _ in people]
+        began = time.monotonic()
+
+        def go(session: Any) -> None:
+            checking_in.check_in_holder(
+                world.platform, training.class_id, None, THERE, None, session=session, **world.by(world.channel)
+            )
+
+        with ThreadPoolExecutor(16) as crowd:
+            list(crowd.map(go, sessions))
+
+        assert time.monotonic() - began < 60
+        assert all(len(enrolment_of(world, training, one).check_ins) == 1 for one in ids)
+        assert fresh(world, training).enrolled == 50
 
 
 def at_session(world: World, training: TrainingClass, which: int) -> TrainingClass:

