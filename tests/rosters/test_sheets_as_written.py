@@ -1,5 +1,6 @@
 """Sheets as other programs write them, and people who mean harm: what calamine does not tell, and must not be given."""
 
+import os
 import struct
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 import xlwt
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.domain.schemas import VOUCHERS
@@ -339,18 +340,18 @@ class TestOldWorkbooks:
         assert [one.number for one in found if one.hidden] == [4]
         assert len(found) == 29
 
+    # Some of these end the process that opens them: each is tried out in one of its own, which takes its time.
+    @settings(max_examples=400 if os.environ.get("LONG") else 30)
     @given(st.data())
     def test_given_bytes_changed_when_read_then_a_sheet_or_one_clear_error(self, data: Any) -> None:
         changed = bytearray(an_old_workbook(5))
         for _ in range(data.draw(st.integers(1, 6))):
             changed[data.draw(st.integers(8, len(changed) - 1))] = data.draw(st.integers(0, 255))
 
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(reading, "survives", lambda _: True)  # what it does to calamine is looked for here
-            try:
-                entries_of(bytes(changed))
-            except FileRefused:
-                return  # and nothing else
+        try:
+            entries_of(bytes(changed))
+        except FileRefused:
+            return  # and nothing else
 
 
 PLACES = st.tuples(st.integers(1, 40), st.integers(0, 40))
