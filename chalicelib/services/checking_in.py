@@ -36,7 +36,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.outcomes import Done, Mark, StaleRow
 from chalicelib.domain.training_class import Session, TrainingClass, must_be_open
-from chalicelib.services.enrolling import find_enrolment
+from chalicelib.services.enrolling import find_enrolment, step_enrolment
 from chalicelib.services.holding_classes import own_class
 from chalicelib.services.identifying import Presented, find_presented
 from chalicelib.services.once import TRIES, once
@@ -255,30 +255,19 @@ def enter_by_hand(
     Raises ClassNotFound, OutOfScope, NotEnrolled, Reused, ClassStateRefused, SessionNotFound, SessionOver (cancelled),
     CheckInNotOpen (it has not begun), AlreadyCheckedIn, TooManyByHand, Contended.
     """
-    for _ in range(TRIES):
-        training = own_class(p, class_id, actor)
-        there = find_enrolment(p, training, voucher_id)
-        earlier = earlier_answer(there, attempt, now)
-        if earlier is not None:
-            return Done(receipt(there, earlier), hit=True)
+
+    def step(training: TrainingClass, there: Enrolment) -> Enrolment:
         must_be_on(there)
         must_be_open(training)
         meant = _begun(training, session_id, now)
-        made = CheckIn(
-            Result.LATE if late else Result.PRESENT,
-            Way.BY_HAND,
-            now,
-            entered_by=actor.operator_id,
-        )
+        result = Result.LATE if late else Result.PRESENT
+        made = CheckIn(result, Way.BY_HAND, now, entered_by=actor.operator_id)
         after = enrolments.check_in(there, meant, made, attempt=attempt, actor=actor, now=now, reason=reason)
         if not enrolments.may_be_entered_by_hand(there, training):
             raise TooManyByHand(percent=training.rules.by_hand_percent)
-        try:
-            p.enrolments.record(after)
-            return Done(receipt(after))
-        except StaleRow:
-            continue
-    raise Contended()
+        return after
+
+    return step_enrolment(p, class_id, voucher_id, step, actor=actor, attempt=attempt, now=now)
 
 
 def excuse(
@@ -294,20 +283,13 @@ def excuse(
 ) -> Done[EnrolmentReceipt]:
     """Enter leave (请假) from a session. Raises ClassNotFound, OutOfScope, NotEnrolled, Reused, ClassStateRefused,
     SessionNotFound, AlreadyCheckedIn, AlreadyExcused, Contended."""
-    for _ in range(TRIES):
-        training = own_class(p, class_id, actor)
-        there = find_enrolment(p, training, voucher_id)
-        earlier = earlier_answer(there, attempt, now)
-        if earlier is not None:
-            return Done(receipt(there, earlier), hit=True)
+
+    def step(training: TrainingClass, there: Enrolment) -> Enrolment:
         must_be_open(training)
-        after = enrolments.excuse(there, training.session(session_id), reason, attempt=attempt, actor=actor, now=now)
-        try:
-            p.enrolments.record(after)
-            return Done(receipt(after))
-        except StaleRow:
-            continue
-    raise Contended()
+        meant = training.session(session_id)
+        return enrolments.excuse(there, meant, reason, attempt=attempt, actor=actor, now=now)
+
+    return step_enrolment(p, class_id, voucher_id, step, actor=actor, attempt=attempt, now=now)
 
 
 def show_class_code(p: Platform, class_id: str, session_id: str | None, *, actor: Actor, now: datetime) -> ClassCode:

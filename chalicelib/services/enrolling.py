@@ -1,6 +1,6 @@
 """Put the holders of used vouchers on a class (入班), take them off it, and let them change to another one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -95,15 +95,37 @@ def leave_class(
 ) -> Done[EnrolmentReceipt]:
     """Take somebody off the class. Raises ClassNotFound, OutOfScope, ClassStateRefused, NotEnrolled, Reused,
     Contended."""
+
+    def step(_: TrainingClass, there: Enrolment) -> Enrolment:
+        return enrolments.leave(there, reason, attempt=attempt, actor=actor, now=now)
+
+    return step_enrolment(p, class_id, voucher_id, step, seats=-1, actor=actor, attempt=attempt, now=now)
+
+
+def step_enrolment(
+    p: Platform,
+    class_id: str,
+    voucher_id: str,
+    step: Callable[[TrainingClass, Enrolment], Enrolment],
+    *,
+    seats: int = 0,
+    actor: Actor,
+    attempt: Attempt,
+    now: datetime,
+) -> Done[EnrolmentReceipt]:
+    """A step of the institution's on somebody of its class, once per request. ``seats``: how many it takes.
+
+    Raises ClassNotFound, OutOfScope, NotEnrolled, Reused, what ``step`` raises, Contended.
+    """
     for _ in range(TRIES):
         training = own_class(p, class_id, actor)
         there = find_enrolment(p, training, voucher_id)
         earlier = earlier_answer(there, attempt, now)
         if earlier is not None:
             return Done(receipt(there, earlier), hit=True)
-        after = enrolments.leave(there, reason, attempt=attempt, actor=actor, now=now)
+        after = step(training, there)
         try:
-            p.enrolments.record(after, take_seats(training, -1))
+            p.enrolments.record(after, take_seats(training, seats) if seats else None)
             return Done(receipt(after))
         except StaleRow:
             continue

@@ -8,8 +8,8 @@ from chalicelib.domain import enrolment as enrolments
 from chalicelib.domain.access import Actor
 from chalicelib.domain.assertion import HolderSession
 from chalicelib.domain.attempt import Attempt
-from chalicelib.domain.enrolment import EnrolmentReceipt, earlier_answer, receipt
-from chalicelib.domain.errors import ClassNotFound, Contended, NotEnrolled, WordsNotFound
+from chalicelib.domain.enrolment import Enrolment, EnrolmentReceipt
+from chalicelib.domain.errors import ClassNotFound, NotEnrolled, WordsNotFound
 from chalicelib.domain.evaluation import (
     FEWEST_SHOWN,
     Evaluation,
@@ -20,12 +20,12 @@ from chalicelib.domain.evaluation import (
     must_be_evaluable,
     with_one,
 )
-from chalicelib.domain.outcomes import Done, Mark, Page, StaleRow
+from chalicelib.domain.outcomes import Done, Mark, Page
 from chalicelib.domain.training_class import TrainingClass
 from chalicelib.services.cataloguing import rules_in_force
-from chalicelib.services.enrolling import find_enrolment
-from chalicelib.services.holding_classes import find_class, own_class
-from chalicelib.services.once import TRIES, once
+from chalicelib.services.enrolling import step_enrolment
+from chalicelib.services.holding_classes import find_class
+from chalicelib.services.once import once
 from chalicelib.services.ports import Platform
 
 
@@ -139,19 +139,11 @@ def rate_trainee(
 ) -> Done[EnrolmentReceipt]:
     """The institution's word on a trainee. Raises ClassNotFound, OutOfScope, NotEnrolled, NotCompleted, Reused,
     Contended."""
-    for _ in range(TRIES):
-        training = own_class(p, class_id, actor)
-        there = find_enrolment(p, training, voucher_id)
-        earlier = earlier_answer(there, attempt, now)
-        if earlier is not None:
-            return Done(receipt(there, earlier), hit=True)
-        after = enrolments.rate(there, rating, remark, attempt=attempt, actor=actor, now=now)
-        try:
-            p.enrolments.record(after)
-            return Done(receipt(after))
-        except StaleRow:
-            continue
-    raise Contended()
+
+    def step(_: TrainingClass, there: Enrolment) -> Enrolment:
+        return enrolments.rate(there, rating, remark, attempt=attempt, actor=actor, now=now)
+
+    return step_enrolment(p, class_id, voucher_id, step, actor=actor, attempt=attempt, now=now)
 
 
 def _find_for_authority(p: Platform, class_id: str, actor: Actor) -> TrainingClass:
