@@ -8,7 +8,7 @@ gc.disable()  # what imports make stays: to look through it again and again cost
 from chalice.app import Chalice, CloudWatchEvent, Cron, Rate  # noqa: E402
 
 from chalicelib.api import gateway  # noqa: E402
-from chalicelib.jobs import amending, counting, expiring, importing, watching  # noqa: E402
+from chalicelib.jobs import amending, counting, expiring, importing, settling, watching  # noqa: E402
 
 app = Chalice(app_name="training-voucher", configure_logs=False)
 gateway.open_to(app)
@@ -38,6 +38,11 @@ def amend_vouchers(event: dict[str, Any], context: Any) -> dict[str, Any]:
 @app.lambda_function(name="import_rosters")
 def import_rosters(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return importing.run(event, context)
+
+
+@app.lambda_function(name="settle_money")
+def settle_money(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return settling.run(event, context)
 
 
 @app.lambda_function(name="follow_people")

@@ -22,6 +22,7 @@ class Settings:
     sweeps_queue_url: str
     amendments_queue_url: str
     rosters_queue_url: str
+    money_queue_url: str
     keys_secret: str
     pepper_secret: str
     region: str | None
@@ -41,6 +42,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         sweeps_queue_url=environment.get("SWEEPS_QUEUE_URL", ""),
         amendments_queue_url=environment.get("AMENDMENTS_QUEUE_URL", ""),
         rosters_queue_url=environment.get("ROSTERS_QUEUE_URL", ""),
+        money_queue_url=environment.get("MONEY_QUEUE_URL", ""),
         keys_secret=environment.get("KEYS_SECRET", ""),
         pepper_secret=environment.get("PEPPER_SECRET", ""),
         region=environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION"),

@@ -13,6 +13,7 @@ from chalicelib.services.deciding_eligibility_service import service_secret_cont
 from chalicelib.services.ports import Catalogue, Chance, Clock, Keys, Platform
 from chalicelib.storage import catalogue
 from chalicelib.storage.accounts import AccountStore
+from chalicelib.storage.applications import ApplicationStore
 from chalicelib.storage.checkpoints import CheckpointStore, MovedClock
 from chalicelib.storage.disclosures import DisclosureStore
 from chalicelib.storage.enrolments import ClassShelf, EnrolmentStore
@@ -96,6 +97,8 @@ def build(
         files=FileStore(settings.bucket, settings.region),
         roster_errands=ErrandQueue(settings.rosters_queue_url, settings.region),
         workbooks=WorkbookFiles(),
+        applications=ApplicationStore(tables),
+        money_errands=ErrandQueue(settings.money_queue_url, settings.region),
     )
 
 

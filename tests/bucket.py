@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from chalicelib.domain.roster import RosterErrand
 from chalicelib.domain.stored_file import Download, Stored, Upload
 
 
@@ -52,7 +51,7 @@ class RememberedFiles:
 class Errands:
     """A queue that keeps what it was asked for."""
 
-    asked: list[tuple[RosterErrand, timedelta]] = field(default_factory=list)
+    asked: list[tuple[Any, timedelta]] = field(default_factory=list)
 
-    def ask(self, errand: RosterErrand, delay: timedelta) -> None:
+    def ask(self, errand: Any, delay: timedelta) -> None:
         self.asked.append((errand, delay))

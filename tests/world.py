@@ -38,7 +38,7 @@ from chalicelib.domain.template import (
     Template,
     TemplateState,
 )
-from chalicelib.domain.voucher import Receipt, State, Voucher
+from chalicelib.domain.voucher import ENDED, Receipt, State, Voucher
 from chalicelib.integrations.clock import FixedClock
 from chalicelib.integrations.essc_platform import DemoPlatform
 from chalicelib.integrations.keyring import Keyring
@@ -452,13 +452,16 @@ def check_books(books: Books, made: Sequence[Voucher] | None) -> None:
             assert shard.quantity == shard.remaining + shard.made + shard.released, shard
             assert sum(shard.counts.values()) == shard.made, shard
             assert min(shard.remaining, shard.made, shard.released, *shard.counts.values()) >= 0, shard
-            ended_free = (State.RETURNED, State.EXPIRED, State.FORFEITED, State.REVOKED)
-            bound = shard.remaining + sum(n for state, n in shard.counts.items() if state not in ended_free)
-            assert shard.reserved_fen == bound * template.ceiling_fen, shard
-            assert shard.reserved_fen + shard.to_release_fen == shard.quantity * template.ceiling_fen, shard
+            granted_maybe = (State.APPLIED, State.FORFEITED, State.WRITTEN_OFF)
+            if not any(shard.counts[state] for state in granted_maybe):  # else only the vouchers tell
+                bound = shard.remaining + sum(n for state, n in shard.counts.items() if state not in ENDED)
+                assert shard.reserved_fen == bound * template.ceiling_fen, shard
+            assert 0 <= shard.to_release_fen <= shard.quantity * template.ceiling_fen - shard.reserved_fen, shard
             if made is not None:
                 mine = [v for v in made if (v.template_id, v.shard) == (template.template_id, shard.number)]
                 assert shard.counts == {s: sum(v.state is s for v in mine) for s in State}, shard
+                bound_fen = sum(v.ceiling_fen for v in mine if v.state not in ENDED and v.approved_fen is None)
+                assert shard.reserved_fen == shard.remaining * template.ceiling_fen + bound_fen, shard
                 steps = [e.said["step"] for v in mine for e in v.history]
                 assert shard.ever_claimed == steps.count("claim"), shard
                 assert shard.ever_redeemed == steps.count("redeem") - steps.count("reverse"), shard
@@ -469,10 +472,31 @@ def check_books(books: Books, made: Sequence[Voucher] | None) -> None:
     assert sum(books.balances.values()) == 0
     assert books.balances[Balance.RESERVED] == reserved
     assert books.balances == {b: sum(p.legs.get(b, 0) for p in books.postings) for b in Balance}
+    if made is not None:
+        granted = [v for v in made if v.approved_fen and v.state in (State.APPLIED, State.WRITTEN_OFF)]
+        assert books.balances[Balance.PAYABLE] == sum(v.approved_fen or 0 for v in granted if not v.paid_fen)
+        assert books.balances[Balance.PAID] == sum(v.paid_fen - v.recovered_fen for v in made)
+        assert books.balances[Balance.RECOVERED] == sum(v.recovered_fen for v in made)
     for voucher in made or ():
+        check_money(voucher)
         genesis = history.genesis(voucher.template_id, voucher.person_id)
         assert history.check_chain(voucher.history, genesis) == voucher.version
         assert voucher.history[-1].said["to"] == voucher.state
+
+
+def check_money(voucher: Voucher) -> None:
+    """No money without evidence that met the frozen rule, never more than the ceiling, and never twice."""
+    steps = [entry.said for entry in voucher.history]
+    paid = [one["facts"]["paid_fen"] for one in steps if one["step"] == "pay"]
+    assert len(paid) <= 1
+    assert voucher.paid_fen == sum(paid)
+    assert 0 <= voucher.recovered_fen <= voucher.paid_fen <= (voucher.approved_fen or 0) <= voucher.ceiling_fen
+    if voucher.approved_fen:
+        there = voucher.completion
+        assert there is not None
+        assert there.attended * 100 >= there.needed * there.held > 0
+    for one in steps:
+        assert one["step"] not in ("approve", "pay", "refuse") or one["from"] == State.APPLIED
 
 
 @lru_cache
@@ -538,6 +562,8 @@ def _a_platform(environment: dict[str, str], clock: FixedClock, chance: Chance |
     )
     if "AMENDMENTS_QUEUE_URL" not in environment:
         built = replace(built, errands=RememberedErrands())
+    if "MONEY_QUEUE_URL" not in environment:
+        built = replace(built, money_errands=Errands())
     if "ROSTERS_QUEUE_URL" not in environment:
         built = replace(built, roster_errands=Errands())
     return built if "BUCKET" in environment else replace(built, files=RememberedFiles())

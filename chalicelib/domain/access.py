@@ -59,6 +59,10 @@ class Act(StrEnum):
     READ_CLASSES = "read_classes"
     TAKE_ATTENDANCE = "take_attendance"
     RELEASE_WORDS = "release_words"
+    APPLY = "apply"
+    READ_APPLICATIONS = "read_applications"
+    REVIEW = "review"
+    PAY = "pay"
 
 
 class Duty(StrEnum):
@@ -93,6 +97,7 @@ _READING = {
     Act.READ_STAFF,
     Act.READ_ROSTERS,
     Act.READ_CLASSES,
+    Act.READ_APPLICATIONS,
 }
 _AUTHORITY = _READING | {
     Act.MANAGE_CATALOGUE,
@@ -105,6 +110,8 @@ _AUTHORITY = _READING | {
     Act.MANAGE_STAFF,
     Act.MANAGE_TERMINALS,
     Act.RELEASE_WORDS,
+    Act.REVIEW,
+    Act.PAY,
 }
 _ACTS: dict[Role, set[Act]] = {
     Role.CHANNEL: {Act.READ_CATALOGUE, Act.SERVE_HOLDER, Act.CLAIM},
@@ -122,6 +129,8 @@ _ACTS: dict[Role, set[Act]] = {
         Act.MANAGE_CLASSES,
         Act.READ_CLASSES,
         Act.TAKE_ATTENDANCE,
+        Act.APPLY,
+        Act.READ_APPLICATIONS,
     },
     Role.COUNTY: _AUTHORITY,
     Role.CITY: _AUTHORITY | {Act.MANAGE_MONEY, Act.MANAGE_ACCESS},
@@ -150,6 +159,10 @@ DUTIES: Mapping[Act, tuple[Duty, ...]] = {
     Act.READ_CLASSES: (Duty.CLERK, Duty.REVIEWER, Duty.AUDITOR),
     Act.TAKE_ATTENDANCE: (Duty.CLERK,),
     Act.RELEASE_WORDS: (Duty.CLERK, Duty.REVIEWER),
+    Act.APPLY: (Duty.CLERK,),
+    Act.READ_APPLICATIONS: (Duty.CLERK, Duty.REVIEWER, Duty.PAYER, Duty.FINANCE, Duty.AUDITOR),
+    Act.REVIEW: (Duty.REVIEWER,),
+    Act.PAY: (Duty.PAYER,),
     Act.MANAGE_STAFF: (Duty.CLERK, Duty.ADMINISTRATOR),
     # Whoever holds a terminal's key vouches for people: an institution does not hand such keys to itself.
     Act.MANAGE_TERMINALS: (Duty.CLERK, Duty.ADMINISTRATOR),

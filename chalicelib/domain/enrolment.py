@@ -22,6 +22,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.history import Entry
 from chalicelib.domain.training_class import Session, TrainingClass
+from chalicelib.domain.voucher import Completion
 
 
 class EnrolmentState(StrEnum):
@@ -232,6 +233,23 @@ def complete(enrolment: Enrolment, training: TrainingClass, now: datetime) -> En
         "needed": training.rules.attendance_percent,
     }
     return _step(enrolment, "complete", EnrolmentState.ENROLLED, after, None, None, now, facts)
+
+
+def completion_of(enrolment: Enrolment, training: TrainingClass, now: datetime) -> Completion:
+    """What the voucher keeps of it: figures, and the hash that all check-ins lead up to."""
+    there = attendance(enrolment, training)
+    return Completion(
+        class_id=enrolment.class_id,
+        completed_at=now,
+        held=there.held,
+        attended=there.attended,
+        percent=there.percent,
+        needed=training.rules.attendance_percent,
+        by_hand=there.by_hand,
+        minutes=0,
+        enrolment_version=enrolment.version,
+        evidence=enrolment.history[-1].hash,
+    )
 
 
 def rate(

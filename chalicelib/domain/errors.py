@@ -169,8 +169,8 @@ class OutOfScope(Forbidden):
 
 class SameOperator(Forbidden):
     code = "same_operator"
-    zh = "合并须由另一名经办人确认，不能由提出者本人确认。"
-    en = "A merge is confirmed by another operator than the one who proposed it."
+    zh = "此操作须由另一名经办人办理：提出、审核、拨付不能是同一人。"
+    en = "This takes another operator: whoever proposed, reviewed or pays is not the same person."
 
 
 class ChannelNotOpen(Forbidden):
@@ -252,6 +252,18 @@ class WordsNotFound(NotFound):
     code = "words_not_found"
     zh = "没有这条待审核的评价。"
     en = "No such words, or they are not held."
+
+
+class ApplicationNotFound(NotFound):
+    code = "application_not_found"
+    zh = "没有该资金申请。"
+    en = "No such application."
+
+
+class LineNotFound(NotFound):
+    code = "line_not_found"
+    zh = "该资金申请中没有此券。"
+    en = "This voucher does not stand in the application."
 
 
 class NotEnrolled(NotFound):
@@ -772,6 +784,72 @@ class ClassCodeNotAccepted(Refused):
     code = "class_code_not_accepted"
     zh = "签到码无效或已过期，请扫描屏幕上最新的签到码。"
     en = "The class's code is not valid or too old; scan the one that is shown now."
+
+
+class ApplicationStateRefused(Refused):
+    code = "application_state"
+    zh = "该资金申请{state_zh}，不能进行此操作。"
+    en = "The application is {state}, which does not allow this."
+
+
+class LineStateRefused(Refused):
+    code = "line_state"
+    zh = "该券在申请中的状态为{state_zh}，不能进行此操作。"
+    en = "The line is {state}, which does not allow this."
+
+
+class AttachmentsMissing(Refused):
+    code = "attachments_missing"
+    zh = "缺少附件：{kinds_zh}。"
+    en = "Attachments are missing: {kinds}."
+
+
+class SettledElsewhere(Refused):
+    code = "settled_elsewhere"
+    zh = "该地区在自有系统审核、拨付，请报送结算结果。"
+    en = "This region reviews and pays in its own system: report its results instead."
+
+
+class OverStandard(Refused):
+    code = "over_standard"
+    zh = "申请金额 {claimed_fen} 分超过培训项目补贴标准 {standard_fen} 分。"
+    en = "The {claimed_fen} fen that are claimed are more than the programme's standard of {standard_fen} fen."
+
+
+class ApplicationBusy(Refused):
+    code = "application_busy"
+    zh = "该资金申请正在批量处理，请稍后再试。"
+    en = "A decision in bulk is being carried out on this application; try again later."
+
+
+class OverClaim(Refused):
+    code = "over_claim"
+    zh = "核定金额须大于 0 且不超过申请金额 {claimed_fen} 分。"
+    en = "What is granted must be more than 0 and at most the {claimed_fen} fen that were claimed."
+
+
+class AlreadyApplied(Refused):
+    code = "already_applied"
+    zh = "该券已在资金申请 {application_id} 中。"
+    en = "This voucher stands in application {application_id} already."
+
+
+class FilingOver(Refused):
+    code = "filing_over"
+    zh = "资金申请期限已于 {until} 届满。"
+    en = "The time to apply for this voucher's money ended on {until}."
+
+
+class OverCeiling(Refused):
+    code = "over_ceiling"
+    zh = "申请金额 {claimed_fen} 分须大于 0 且不超过该券上限 {ceiling_fen} 分。"
+    en = "The {claimed_fen} fen claimed must be more than 0 and at most the voucher's ceiling, {ceiling_fen} fen."
+
+
+class NothingToRecover(Refused):
+    code = "nothing_to_recover"
+    zh = "可追回金额为 {left_fen} 分。"
+    en = "Of this voucher {left_fen} fen can be claimed back."
 
 
 class NotCompleted(Refused):

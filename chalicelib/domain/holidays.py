@@ -51,6 +51,24 @@ def add_working_days(day: date, count: int) -> date:
     return day
 
 
+def deadline(day: date, count: int) -> date:
+    """The ``count``-th working day after a day; in a year whose notice is not known yet all weekdays count."""
+    try:
+        return add_working_days(day, count)
+    except CalendarUnknown:
+        while count > 0 or not _may_be_worked(day):
+            day += timedelta(days=1)
+            count -= _may_be_worked(day)
+        return day
+
+
+def _may_be_worked(day: date) -> bool:
+    try:
+        return is_working_day(day)
+    except CalendarUnknown:
+        return day.weekday() < _SATURDAY
+
+
 _SATURDAY = 5
 
 

@@ -118,6 +118,12 @@ def must_redeem(institution: Institution) -> None:
         raise InstitutionNotAdmitted(state=institution.admission)
 
 
+def must_be_paid(institution: Institution) -> None:
+    """A withdrawn institution's applications stand still. Raises InstitutionNotAdmitted. Source: domain.md §1."""
+    if institution.admission is Admission.WITHDRAWN:
+        raise InstitutionNotAdmitted(state=institution.admission)
+
+
 def must_teach(institution: Institution) -> None:
     """Raises InstitutionNotAdmitted."""
     if not MEANS[institution.admission].teaches:

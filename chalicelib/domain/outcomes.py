@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
+from chalicelib.domain.application import Line
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.eligibility import Enlisted
 from chalicelib.domain.enrolment import Enrolment
@@ -81,6 +82,20 @@ class Enrolling:
     person: Person
     voucher: Voucher
     is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LineStep:
+    """A line as it is from now on, with the step of its voucher and the holder who must be as they were read."""
+
+    line: Line
+    voucher: tuple[Voucher, Voucher] | None = None
+    holder: Person | None = None
+
+    @property
+    def actions(self) -> int:
+        """How many of a transaction's hundred it takes, beside shards."""
+        return 1 + (self.voucher is not None) + (self.holder is not None)
 
 
 @dataclass(frozen=True, slots=True)

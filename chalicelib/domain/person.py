@@ -154,6 +154,13 @@ def recount(person: Person, rules: Rules, before: CountKey, after: CountKey, lin
     return replace(moved, version=person.version + 1)
 
 
+def recheck(person: Person, rules: Rules, counted: CountKey, linked: Sequence[Person] = ()) -> None:
+    """Check again, before it is paid, that a voucher breaks no cap by occupation and level. Raises CapReached."""
+    others = replace(person, counts={**person.counts, counted.text(): person.counts.get(counted.text(), 1) - 1})
+    caps = tuple(cap for cap in rules.caps if cap.by is CapBy.OCCUPATION_LEVEL)
+    check_caps(others, replace(rules, caps=caps), counted, linked)
+
+
 def move_count(person: Person, before: CountKey, after: CountKey) -> Person:
     """A voucher counts as something else than before; part of another change, so no new version."""
     if before == after:

@@ -103,7 +103,13 @@ class RuleSet:
     evaluation_dimensions: tuple[str, ...] | None = None
     evaluation_days: int | None = None
     held_words: tuple[str, ...] | None = None
+    completion_days: int | None = None
     filing_deadline: int | None = None
+    review_days: int | None = None
+    review_reasons: tuple[str, ...] | None = None
+    second_review: bool | None = None
+    publicity_days: int | None = None
+    attachments_needed: tuple[str, ...] | None = None
     reversal_window: int | None = None
     separate_duties: bool | None = None
     external_settlement: bool | None = None
@@ -127,10 +133,13 @@ class Rules:
     next. ``check_in_grace`` in seconds: so late may a region's tool report. ``class_code_seconds``: a class's code is
     another after these. ``by_hand_percent`` of a class's sessions at most are entered by hand for one person.
     ``overlaps``: of somebody's classes. ``evaluation_dimensions``: what trainees rate, for ``evaluation_days`` after a
-    class; what they write is held where one of ``held_words`` is in it.
-    ``filing_deadline`` in days after the class. ``reversal_window`` in seconds from redemption. ``separate_duties``:
-    requester, reviewer and payer are three operators. ``external_settlement``: reviewed and paid in the region's own
-    system. Source: domain.md §3, §4.
+    class; what they write is held where one of ``held_words`` is in it. A used voucher's class is over
+    ``completion_days`` after the use, or the voucher is forfeited; ``filing_deadline`` in days after the class. An
+    application is reviewed within ``review_days`` working days, with one of ``review_reasons``, by two reviewers
+    where ``second_review`` says so, then published for ``publicity_days`` before it is paid; ``attachments_needed``
+    come with it. ``reversal_window`` in seconds from redemption. ``separate_duties``: requester, reviewer and payer
+    are three operators. ``external_settlement``: reviewed and paid in the region's own system. Source: domain.md §3,
+    §4.
     """
 
     region: str
@@ -155,7 +164,13 @@ class Rules:
     evaluation_dimensions: tuple[str, ...] = ("teaching", "content", "place", "service")
     evaluation_days: int = 30
     held_words: tuple[str, ...] = ()
+    completion_days: int = 365
     filing_deadline: int = 90
+    review_days: int = 20
+    review_reasons: tuple[str, ...] = ("签到不足", "材料不全", "金额有误", "重复申请", "涉嫌虚假培训", "其他")
+    second_review: bool = False
+    publicity_days: int = 0
+    attachments_needed: tuple[str, ...] = ()
     reversal_window: int = 24 * 3600
     separate_duties: bool = True
     external_settlement: bool = False

@@ -22,8 +22,8 @@ from chalicelib.domain.errors import (
     WrongCourse,
     WrongInstitution,
 )
-from chalicelib.domain.programme import Course
-from chalicelib.domain.voucher import State
+from chalicelib.domain.programme import Course, Payee
+from chalicelib.domain.voucher import ENDED, State, Voucher
 
 MOST_SHARDS = 128
 VOUCHERS_PER_SHARD = 5_000
@@ -70,7 +70,7 @@ class Terms:
     ``ceiling_fen`` is what publishing reserves per voucher: the face value, or the programme's standard, or 0.
     Empty ``courses``/``institutions``: any course of the programme, any admitted institution that teaches it.
     ``eligibility``: who may claim; None: whoever the e-SSC platform asserts.
-    ``reason``: why these terms followed the earlier ones.
+    ``reason``: why these terms followed the earlier ones. ``payee``: to whom the subsidy goes.
     """
 
     template_id: str
@@ -92,6 +92,7 @@ class Terms:
     institutions: tuple[str, ...] = ()
     eligibility: Rule | None = None
     reason: str = ""
+    payee: Payee = Payee.INSTITUTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,24 +175,32 @@ class Stock:
     to_release_fen: int
 
 
-def movement(before: State | None, after: State, ceiling_fen: int) -> Movement:
-    """What the step ``before → after`` does to the shard (table of domain.md §3); an amendment moves nothing."""
-    if before is after:
-        return Movement()
-    counts = {after: 1} if before is None else {before: -1, after: 1}
-    # Until there is a payment, every end sets the voucher's reservation free.
-    frees = after in (State.RETURNED, State.EXPIRED, State.FORFEITED, State.REVOKED)
+def movement(before: Voucher | None, after: Voucher) -> Movement:
+    """What a step does to the shard (table of domain.md §3); an amendment moves nothing.
+
+    What is approved leaves the shard's reservation for the account's payable in the same transaction; whatever else
+    leaves it waits in ``to_release_fen`` until the job has posted it.
+    """
+    was, is_now = before.state if before else None, after.state
+    leaves = _reserved(before) - _reserved(after) if before else 0
+    granted = (after.approved_fen or 0) - (before.approved_fen or 0) if before and leaves else 0
+    counts = {} if was is is_now else {is_now: 1} if was is None else {was: -1, is_now: 1}
     return Movement(
         remaining=-1 if before is None else 0,
         made=1 if before is None else 0,
         counts=counts,
-        ever_claimed=1 if after is State.CLAIMED and before in (None, State.ISSUED) else 0,
+        ever_claimed=1 if is_now is State.CLAIMED and was in (None, State.ISSUED) else 0,
         ever_redeemed={(State.CLAIMED, State.REDEEMED): 1, (State.REDEEMED, State.CLAIMED): -1}.get(
-            (before or State.ISSUED, after), 0
+            (was or State.ISSUED, is_now), 0
         ),
-        reserved_fen=-ceiling_fen if frees else 0,
-        to_release_fen=ceiling_fen if frees else 0,
+        reserved_fen=-leaves,
+        to_release_fen=leaves - granted,
     )
+
+
+def _reserved(voucher: Voucher) -> int:
+    """What a shard keeps for a voucher: its ceiling, until it ends or its money is granted."""
+    return 0 if voucher.state in ENDED or voucher.approved_fen is not None else voucher.ceiling_fen
 
 
 def total(movements: Iterable[Movement]) -> Movement:

@@ -12,13 +12,18 @@ from chalicelib.domain import calendar, history
 from chalicelib.domain.access import Actor
 from chalicelib.domain.attempt import Attempt, still_kept
 from chalicelib.domain.errors import (
+    AlreadyApplied,
     AlreadyRedeemed,
     Expired,
+    FilingOver,
     NotClaimed,
+    NotCompleted,
     NotHeld,
+    NothingToRecover,
     NotRedeemed,
     NotRevocable,
     NotYetValid,
+    OverCeiling,
     Reused,
     ReversalWindowOver,
     UsedTooOften,
@@ -66,15 +71,26 @@ FOLLOWS: Mapping[State | None, frozenset[State]] = {
 } | {ended: frozenset[State]() for ended in ENDED}
 
 
-AMEND = "amend"
+AMEND, COMPLETE, DEFER, APPROVE, PAY, CLAW_BACK = "amend", "complete", "defer", "approve", "pay", "claw_back"
 AMENDABLE = frozenset({State.ISSUED, State.CLAIMED, State.REDEEMED})
 """In these a voucher follows its template's amendments. Of what is applied for or has ended nothing is promised."""
 
 
+_STAYS: Mapping[str, frozenset[State]] = {
+    AMEND: AMENDABLE,
+    COMPLETE: frozenset({State.REDEEMED}),
+    DEFER: frozenset({State.REDEEMED}),
+    APPROVE: frozenset({State.APPLIED}),
+    PAY: frozenset({State.APPLIED}),
+    CLAW_BACK: frozenset({State.APPLIED, State.WRITTEN_OFF}),
+}
+"""Steps that say something more of a voucher and leave it in its state: in which."""
+
+
 def may_follow(step: str, before: State | None, after: State) -> bool:
-    """Whether a step of this name may lead from one state to the other; an amendment leads to the same."""
-    if step == AMEND:
-        return before is after and after in AMENDABLE
+    """Whether a step of this name may lead from one state to the other."""
+    if step in _STAYS:
+        return before is after and after in _STAYS[step]
     return after in FOLLOWS[before]
 
 
@@ -94,11 +110,31 @@ class Redemption:
 
 
 @dataclass(frozen=True, slots=True)
+class Completion:
+    """That the holder completed a class, by the rule that was frozen on it. ``evidence``: the hash of the enrolment's
+    last entry, which all its check-ins lead up to; ``enrolment_version``: how many entries that were."""
+
+    class_id: str
+    completed_at: datetime
+    held: int
+    attended: int
+    percent: int
+    needed: int
+    by_hand: int
+    minutes: int
+    enrolment_version: int
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Voucher:
     """One person's voucher of one template; the pair is its key. ``ceiling_fen`` is the most that it can cost.
 
     ``sealed_code`` opens to the typed code, ``code_key`` finds it. ``version`` equals the number of history entries.
     ``claim_until``: the last day on which the person whom it was issued to may take it; None: it was claimed openly.
+    ``filing_until``: the last day on which, once used, it may be applied for, or on which its class must be over.
+    ``application_id``: the application in which it stands. ``approved_fen``, ``paid_fen``, ``recovered_fen``: what a
+    reviewer granted, what was paid, and how much of that was claimed back.
     """
 
     person_id: str
@@ -122,6 +158,12 @@ class Voucher:
     due_on: date | None = None
     history: tuple[Entry, ...] = ()
     claim_until: date | None = None
+    filing_until: date | None = None
+    completion: Completion | None = None
+    application_id: str | None = None
+    approved_fen: int | None = None
+    paid_fen: int = 0
+    recovered_fen: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,8 +267,10 @@ def redeem(
     actor: Actor,
     facts: Mapping[str, str | int | None],
     counted_as: CountKey | None = None,
+    class_over_by: date | None = None,
 ) -> Voucher:
-    """Use a claimed voucher once, for one course of one institution; ``counted_as``: what it counts as from now on.
+    """Use a claimed voucher once, for one course of one institution; ``counted_as``: what it counts as from now on;
+    ``class_over_by``: if no class was completed with it by then, it is forfeited.
 
     Raises AlreadyRedeemed, Expired, VoucherEnded, NotClaimed, NotYetValid, UsedTooOften.
     """
@@ -237,7 +281,8 @@ def redeem(
         "proof": redemption.proof,
         **facts,
     }
-    used = replace(voucher, redemption=redemption, counted_as=counted_as or voucher.counted_as)
+    counted = counted_as or voucher.counted_as
+    used = replace(voucher, redemption=redemption, counted_as=counted, filing_until=class_over_by)
     return _step(used, "redeem", State.CLAIMED, State.REDEEMED, actor, attempt, redemption.redeemed_at, said)
 
 
@@ -253,7 +298,7 @@ def reverse(voucher: Voucher, *, reason: str, window: int, attempt: Attempt, act
         raise ReversalWindowOver(until=calendar.to_text(until))
     facts = {"institution": voucher.redemption.institution_id, "reason": reason}
     counted = voucher.redemption.counted_before or voucher.counted_as
-    back = replace(voucher, redemption=None, counted_as=counted)
+    back = replace(voucher, redemption=None, counted_as=counted, filing_until=None)
     return _step(back, "reverse", State.REDEEMED, State.CLAIMED, actor, attempt, now, facts)
 
 
@@ -282,6 +327,134 @@ def expire(voucher: Voucher, *, now: datetime) -> Voucher | None:
         return None
     facts = {"valid_until": _last_day(voucher).isoformat()}
     return _step(voucher, "expire", voucher.state, State.EXPIRED, None, None, now, facts)
+
+
+def complete(voucher: Voucher, completion: Completion, *, filing_until: date, now: datetime) -> Voucher:
+    """The holder has completed the class: it may be applied for until ``filing_until``; with nothing to pay it is
+    written off by the next sweep. Raises NotRedeemed."""
+    if voucher.state is not State.REDEEMED:
+        raise NotRedeemed(state=voucher.state)
+    facts: dict[str, str | int | None] = {
+        "class": completion.class_id,
+        "held": completion.held,
+        "attended": completion.attended,
+        "percent": completion.percent,
+        "needed": completion.needed,
+        "by_hand": completion.by_hand,
+        "enrolment_version": completion.enrolment_version,
+        "evidence": completion.evidence,
+        "filing_until": filing_until.isoformat(),
+    }
+    done = replace(voucher, completion=completion, filing_until=filing_until)
+    return _step(done, COMPLETE, State.REDEEMED, State.REDEEMED, None, None, now, facts)
+
+
+def defer(voucher: Voucher, *, until: date, class_id: str, now: datetime) -> Voucher:
+    """Its class goes on: it is looked at again after ``until``."""
+    facts: dict[str, str | int | None] = {"class": class_id, "until": until.isoformat()}
+    later = replace(voucher, filing_until=until)
+    return _step(later, DEFER, State.REDEEMED, State.REDEEMED, None, None, now, facts)
+
+
+def apply(
+    voucher: Voucher, application_id: str, claimed_fen: int, *, actor: Actor, attempt: Attempt | None, now: datetime
+) -> Voucher:
+    """Apply for its money, once at a time.
+
+    Raises AlreadyApplied, NotRedeemed, NotCompleted, FilingOver, OverCeiling.
+    """
+    if voucher.state is State.APPLIED:
+        raise AlreadyApplied(application_id=voucher.application_id)
+    if voucher.state is not State.REDEEMED:
+        raise NotRedeemed(state=voucher.state)
+    if voucher.completion is None:
+        raise NotCompleted()
+    if voucher.filing_until is not None and calendar.local_date(now) > voucher.filing_until:
+        raise FilingOver(until=voucher.filing_until.isoformat())
+    if not 0 < claimed_fen <= voucher.ceiling_fen:
+        raise OverCeiling(claimed_fen=claimed_fen, ceiling_fen=voucher.ceiling_fen)
+    facts: dict[str, str | int | None] = {"application": application_id, "claimed_fen": claimed_fen}
+    asked = replace(voucher, application_id=application_id)
+    return _step(asked, "apply", State.REDEEMED, State.APPLIED, actor, attempt, now, facts)
+
+
+def give_back_line(
+    voucher: Voucher, *, step: str, reason: str, filing_until: date | None, actor: Actor, now: datetime
+) -> Voucher:
+    """Out of its application again: ``step`` is ``return`` (by the reviewer) or ``cancel`` (by whoever applied)."""
+    facts: dict[str, str | int | None] = {"application": voucher.application_id, "reason": reason}
+    free = replace(voucher, application_id=None, filing_until=filing_until or voucher.filing_until)
+    return _step(free, step, State.APPLIED, State.REDEEMED, actor, None, now, facts)
+
+
+def approve(voucher: Voucher, fen: int, *, actor: Actor, now: datetime) -> Voucher:
+    """The reviewer grants ``fen`` of what was claimed: so much is payable, the rest of the reservation is free."""
+    if voucher.approved_fen is not None or not 0 < fen <= voucher.ceiling_fen:
+        raise AssertionError(f"{fen} fen of a voucher of which {voucher.approved_fen} are approved")
+    facts: dict[str, str | int | None] = {"application": voucher.application_id, "approved_fen": fen}
+    granted = replace(voucher, approved_fen=fen)
+    return _step(granted, APPROVE, State.APPLIED, State.APPLIED, actor, None, now, facts)
+
+
+def refuse(voucher: Voucher, *, reason: str, actor: Actor, now: datetime) -> Voucher:
+    """Refuse its money for good, also what was approved and not paid."""
+    if voucher.paid_fen:
+        raise AssertionError("what was paid is claimed back, not refused")
+    facts: dict[str, str | int | None] = {"application": voucher.application_id, "reason": reason}
+    refused = replace(voucher, approved_fen=None if voucher.approved_fen is None else 0)
+    return _step(refused, "refuse", State.APPLIED, State.FORFEITED, actor, None, now, facts)
+
+
+def pay(voucher: Voucher, *, batch_id: str, reference: str, actor: Actor, now: datetime) -> Voucher:
+    """All that was approved is paid, once. It is written off by the next sweep."""
+    if not voucher.approved_fen or voucher.paid_fen:
+        raise AssertionError(f"{voucher.approved_fen} fen are approved and {voucher.paid_fen} are paid")
+    facts: dict[str, str | int | None] = {
+        "application": voucher.application_id,
+        "batch": batch_id,
+        "paid_fen": voucher.approved_fen,
+        "reference": reference,
+    }
+    paid = replace(voucher, paid_fen=voucher.approved_fen)
+    return _step(paid, PAY, State.APPLIED, State.APPLIED, actor, None, now, facts)
+
+
+def write_off(voucher: Voucher, *, now: datetime) -> Voucher | None:
+    """What the sweep makes of a voucher that is paid in full, or completed with nothing to pay; else None.
+
+    From then on its code is dead. Source: domain.md §3.
+    """
+    paid = voucher.state is State.APPLIED and voucher.paid_fen > 0
+    nothing_to_pay = voucher.state is State.REDEEMED and voucher.completion is not None and not voucher.ceiling_fen
+    if not (paid or nothing_to_pay):
+        return None
+    return _step(
+        voucher, "write_off", voucher.state, State.WRITTEN_OFF, None, None, now, {"paid_fen": voucher.paid_fen}
+    )
+
+
+def forfeit(voucher: Voucher, *, now: datetime) -> Voucher | None:
+    """What the sweep makes of a used voucher whose class was not completed, or not applied for, in time; else None."""
+    last = voucher.filing_until
+    if voucher.state is not State.REDEEMED or last is None or calendar.local_date(now) <= last:
+        return None
+    if voucher.completion is not None and not voucher.ceiling_fen:
+        return None
+    why = "not_applied" if voucher.completion else "not_completed"
+    facts: dict[str, str | int | None] = {"reason": why, "until": last.isoformat()}
+    return _step(voucher, "forfeit", State.REDEEMED, State.FORFEITED, None, None, now, facts)
+
+
+def claw_back(
+    voucher: Voucher, fen: int, *, reason: str, attempt: Attempt | None, actor: Actor, now: datetime
+) -> Voucher:
+    """Claim back what was paid, or a part of it. The voucher keeps its state. Raises NothingToRecover."""
+    left = voucher.paid_fen - voucher.recovered_fen
+    if not 0 < fen <= left:
+        raise NothingToRecover(left_fen=left)
+    facts: dict[str, str | int | None] = {"recovered_fen": fen, "reason": reason}
+    back = replace(voucher, recovered_fen=voucher.recovered_fen + fen)
+    return _step(back, CLAW_BACK, voucher.state, voucher.state, actor, attempt, now, facts)
 
 
 def amend(
@@ -324,6 +497,21 @@ def effective_state(voucher: Voucher, now: datetime) -> State:
     if unused and calendar.local_date(now) > _last_day(voucher):
         return State.EXPIRED
     return voucher.state
+
+
+def _due_on(voucher: Voucher, now: datetime) -> date | None:
+    """The day whose sweep looks at it: expired, forfeited, or written off."""
+    match voucher.state:
+        case State.ISSUED | State.CLAIMED:
+            return calendar.due_day(_last_day(voucher), now)
+        case State.REDEEMED:
+            if voucher.completion is not None and not voucher.ceiling_fen:
+                return calendar.due_day(calendar.local_date(now), now)
+            return calendar.due_day(voucher.filing_until, now) if voucher.filing_until else None
+        case State.APPLIED if voucher.paid_fen:
+            return calendar.due_day(calendar.local_date(now), now)
+        case _:
+            return None
 
 
 def _last_day(voucher: Voucher) -> date:
@@ -413,8 +601,7 @@ def _step(
         body=attempt.body if attempt else None,
         facts=facts,
     )
-    waits = after in (State.ISSUED, State.CLAIMED)
     entered = replace(
         voucher, state=after, version=voucher.version + 1, changed_at=now, history=(*voucher.history, entry)
     )
-    return replace(entered, due_on=calendar.due_day(_last_day(entered), now) if waits else None)
+    return replace(entered, due_on=_due_on(entered, now))

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from chalicelib.domain import enrolment as enrolments
 from chalicelib.domain import person
+from chalicelib.domain import voucher as vouchers
 from chalicelib.domain.access import Actor
 from chalicelib.domain.attempt import Attempt
+from chalicelib.domain.calendar import local_date
 from chalicelib.domain.enrolment import Enrolment, EnrolmentReceipt, EnrolmentState, earlier_answer, receipt
 from chalicelib.domain.errors import (
     ClassesOverlap,
@@ -20,15 +22,17 @@ from chalicelib.domain.errors import (
     VoucherNotFound,
     sentences,
 )
-from chalicelib.domain.outcomes import Done, Enrolling, Mark, Page, StaleRow
+from chalicelib.domain.outcomes import Done, Enrolling, Mark, Page, StaleRow, WriteConflict
 from chalicelib.domain.region import Overlaps
 from chalicelib.domain.training_class import Session, TrainingClass, finish, must_be_open, overlapping, take_seats
 from chalicelib.domain.voucher import State, Voucher
+from chalicelib.services.cataloguing import rules_in_force
 from chalicelib.services.holding_classes import find_class, own_class
 from chalicelib.services.once import TRIES, once
 from chalicelib.services.ports import Platform
 
-PAGE = 50
+PAGE = 45
+"""Each may take two of a transaction's hundred actions."""
 MOST_AT_ONCE = 20
 """Each takes four of a transaction's hundred actions."""
 
@@ -149,7 +153,7 @@ def finish_class(p: Platform, class_id: str, *, actor: Actor, attempt: Attempt, 
         try:
             _complete_all(p, done.answer, now)
             return done
-        except StaleRow:
+        except (StaleRow, WriteConflict):
             continue
     raise Contended()
 
@@ -160,10 +164,30 @@ def _complete_all(p: Platform, training: TrainingClass, now: datetime) -> None:
         page = p.enrolments.on_class(training.class_id, PAGE, cursor)
         after = [one for one in (enrolments.complete(there, training, now) for there in page.items) if one is not None]
         if after:
-            p.enrolments.record_all(after)
+            p.enrolments.record_all(after, _complete_vouchers(p, training, after, now))
         cursor = page.cursor
         if cursor is None:
             return
+
+
+def _complete_vouchers(
+    p: Platform, training: TrainingClass, people: Sequence[Enrolment], now: datetime
+) -> list[tuple[Voucher, Voucher]]:
+    """What it means for the vouchers of those who completed it: they may be applied for, until the region's deadline.
+    One that was revoked meanwhile stays so."""
+    done = [one for one in people if one.state is EnrolmentState.COMPLETED]
+    there = p.people.vouchers([(one.person_id, one.template_id) for one in done]) if done else []
+    of = {(one.person_id, one.template_id): one for one in there}
+    steps = list[tuple[Voucher, Voucher]]()
+    for one in done:
+        before = of.get((one.person_id, one.template_id))
+        if before is None or before.state is not State.REDEEMED:
+            continue
+        rules = rules_in_force(p.catalogue, before.region, now)
+        until = local_date(now) + timedelta(days=rules.filing_deadline)
+        completion = enrolments.completion_of(one, training, now)
+        steps.append((before, vouchers.complete(before, completion, filing_until=until, now=now)))
+    return steps
 
 
 def list_enrolments(
@@ -190,8 +214,8 @@ def _judge(
     key = p.keys.voucher_ids.decode(voucher_id)
     if key is None:
         raise VoucherNotFound()
-    holder, vouchers = p.people.read(key[0], [key[1]])
-    voucher = vouchers.get(key[1])
+    holder, held = p.people.read(key[0], [key[1]])
+    voucher = held.get(key[1])
     if holder is None or voucher is None:
         raise VoucherNotFound()
     _must_be_redeemed_for(voucher, training)

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, Protocol, TypeVar
 
 from chalicelib.domain.access import AssertionKey, Client, Operator
 from chalicelib.domain.amendment import Amendment, Errand
+from chalicelib.domain.application import Application, Line, MoneyErrand
 from chalicelib.domain.assertion import Assertion, HolderSession
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.class_papers import ClassPaper, PaperFormat, PaperKind
@@ -20,7 +21,7 @@ from chalicelib.domain.fund import Account, Posting
 from chalicelib.domain.institution import Institution
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.merge import Merge
-from chalicelib.domain.outcomes import Enrolling, Identified, Mark, NewVoucher, Page
+from chalicelib.domain.outcomes import Enrolling, Identified, LineStep, Mark, NewVoucher, Page
 from chalicelib.domain.pace import Pace
 from chalicelib.domain.person import NameDifference, Person, Profile
 from chalicelib.domain.programme import Course, Programme
@@ -716,6 +717,62 @@ class Checkpoints(Protocol):
 # --- groups that services and edges share --------------------------------------------------------------------------
 
 
+class Applications(Protocol):
+    """Applications for money, with their lines."""
+
+    def read(self, application_id: str) -> Application | None: ...
+
+    def page(self, of: str, limit: int, cursor: str | None) -> Page[Application]:
+        """Those of a payer region, or of an institution; the oldest first."""
+        ...
+
+    def overdue(self, region: str, day: date, limit: int, cursor: str | None) -> Page[Application]:
+        """Those of the region whose last day for a review was before this one; the longest overdue first."""
+        ...
+
+    def due_on(self, day: date, limit: int, cursor: str | None) -> Page[Application]:
+        """Those that still wait for a review on their last day."""
+        ...
+
+    def line(self, application_id: str, voucher_id: str) -> Line | None: ...
+
+    def lines_of(self, application_id: str, voucher_ids: Sequence[str]) -> list[Line]: ...
+
+    def lines(self, application_id: str, limit: int, cursor: str | None) -> Page[Line]: ...
+
+    def asked(self, application_id: str, number: int) -> tuple[tuple[str, int], ...]:
+        """A chunk of the lines that were asked for one by one: (voucher id, fen; 0: as much as there is)."""
+        ...
+
+    def open(self, application: Application, asked: Sequence[Sequence[tuple[str, int]]], mark: Mark) -> None:
+        """Raises RequestSeen, StaleRow."""
+        ...
+
+    def change(self, after: Application, mark: Mark | None = None) -> None:
+        """Replace version ``after.version - 1``. Raises RequestSeen, StaleRow."""
+        ...
+
+    def record(
+        self,
+        after: Application,
+        steps: Sequence[LineStep],
+        posted: Sequence[tuple[Account, Posting]] = (),
+        mark: Mark | None = None,
+        waits: bool | None = None,
+    ) -> None:
+        """One transaction: the head, lines with their vouchers and shards, postings. ``waits``: whether it begins, or
+        ends, to wait for a review. Raises RequestSeen, StaleRow, WriteConflict."""
+        ...
+
+
+class MoneyErrands(Protocol):
+    """How the money function is asked to go on with an application or a payment batch."""
+
+    def ask(self, errand: MoneyErrand, delay: timedelta) -> None:
+        """Raises Unavailable."""
+        ...
+
+
 class Enrolments(Protocol):
     """Who is on which class, with their attendance."""
 
@@ -733,8 +790,8 @@ class Enrolments(Protocol):
         """One step, and the class where its seats change. Raises StaleRow."""
         ...
 
-    def record_all(self, after: Sequence[Enrolment]) -> None:
-        """A step of each, all or none. Raises StaleRow."""
+    def record_all(self, after: Sequence[Enrolment], steps: Sequence[tuple[Voucher, Voucher]] = ()) -> None:
+        """A step of each, and of their vouchers, all or none. Raises StaleRow, WriteConflict."""
         ...
 
 
@@ -821,6 +878,8 @@ class Platform:
     files: Files
     roster_errands: RosterErrands
     workbooks: Workbooks
+    applications: Applications
+    money_errands: MoneyErrands
 
     @cached_property
     def keys(self) -> Keys:

@@ -123,6 +123,7 @@ def draft_template(
             courses=draft.courses,
             institutions=draft.institutions,
             eligibility=draft.eligibility,
+            payee=programme.payee,
         )
         template = Template(
             template_id=template_id,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from chalicelib.domain import person
 from chalicelib.domain import voucher as steps
@@ -93,7 +93,16 @@ def redeem_voucher(
             counted_before=None if recounted == counted else counted,
         )
         facts = shown.facts(keys)
-        after = steps.redeem(voucher, redemption, attempt=attempt, actor=desk.actor, facts=facts, counted_as=recounted)
+        days = rules_in_force(catalogue, voucher.region, now).completion_days
+        after = steps.redeem(
+            voucher,
+            redemption,
+            attempt=attempt,
+            actor=desk.actor,
+            facts=facts,
+            counted_as=recounted,
+            class_over_by=local_date(now) + timedelta(days=days),
+        )
         try:
             # A flag meanwhile is seen, or a merge.
             unchanged = [*linked] if holder else [shown.holder, *linked]

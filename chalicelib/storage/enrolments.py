@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from chalicelib.domain.enrolment import Enrolment
 from chalicelib.domain.outcomes import Enrolling, Mark, Page, StaleRow
 from chalicelib.domain.training_class import TrainingClass
+from chalicelib.domain.voucher import Voucher
 from chalicelib.storage import keys
 from chalicelib.storage.catalogue import NounShelf
 from chalicelib.storage.enrolment_rows import put_class, put_enrolment
 from chalicelib.storage.marks import put_mark
-from chalicelib.storage.people import check_voucher, put_person
+from chalicelib.storage.people import check_voucher, put_person, put_step
 from chalicelib.storage.rows import ListedRow, PeopleRow, from_body, text
 from chalicelib.storage.tables import Tables
 from chalicelib.storage.transaction import Transaction, always
@@ -71,8 +72,10 @@ class EnrolmentStore:
             put_class(tx, training)
         tx.commit()
 
-    def record_all(self, after: Sequence[Enrolment]) -> None:
+    def record_all(self, after: Sequence[Enrolment], steps: Sequence[tuple[Voucher, Voucher]] = ()) -> None:
         tx = Transaction(self._tables)
         for one in after:
             put_enrolment(tx, one)
+        for step in steps:
+            put_step(tx, *step)
         tx.commit()

@@ -20,6 +20,8 @@ RELATIONS = "7#RELATION#"
 RECORDS = "7#RECORD#"
 CHUNKS = "1#CHUNK#"
 WITHDRAWN = "2#WITHDRAWN#"
+LINES = "1#LINE#"
+WAITING_HERE, WAITING_TODAY = "8#WAITING_HERE", "8#WAITING_TODAY"
 OF_INSTITUTION = "9#OF_INSTITUTION"
 
 
@@ -108,6 +110,25 @@ def words_item(words_id: str) -> str:
 
 def merge(merge_id: str) -> str:
     return f"MERGE#{merge_id}"
+
+
+def application(of: str) -> str:
+    """Of an application's rows; and the listing of those of a region, or of an institution."""
+    return f"APPLICATION#{of}"
+
+
+def waiting(of: str) -> str:
+    """The listing of applications that wait for a review: of a region, or of those whose last day it is."""
+    return f"WAITING#{of}"
+
+
+def line_item(voucher_id: str) -> str:
+    return f"{LINES}{voucher_id}"
+
+
+def asked_item(number: int) -> str:
+    """Lines that were asked for one by one, some at a time."""
+    return f"2#ASKED#{number:03d}"
 
 
 def roster(roster_id: str) -> str:

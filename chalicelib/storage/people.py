@@ -27,7 +27,7 @@ from chalicelib.domain.outcomes import (
 from chalicelib.domain.person import NameDifference, Person
 from chalicelib.domain.proxy import ByProxy, Relation
 from chalicelib.domain.record import Record
-from chalicelib.domain.template import Template, movement, total
+from chalicelib.domain.template import Movement, Template, movement, total
 from chalicelib.domain.training_class import TrainingClass
 from chalicelib.domain.voucher import Voucher
 from chalicelib.storage import keys
@@ -319,7 +319,7 @@ def take_from_shards(tx: Transaction, made: Sequence[Voucher]) -> None:
     """Add what these vouchers of one template take out of its shards: each shard once, only while it is open by the
     same terms and has as many."""
     for vouchers in _by_shard(made):
-        moved = move(total(movement(None, one.state, one.ceiling_fen) for one in vouchers))
+        moved = move(total(movement(None, one) for one in vouchers))
         _update_open_shard(tx, vouchers[0], moved, ShardRow.remaining >= len(vouchers))
 
 
@@ -327,7 +327,7 @@ def bring_to_shards(tx: Transaction, made: Sequence[Voucher]) -> None:
     """Add these vouchers of one template to its shards, with the units that they are made of: those were set aside."""
     for vouchers in _by_shard(made):
         units, fen = len(vouchers), sum(one.ceiling_fen for one in vouchers)
-        moved = total(movement(None, one.state, one.ceiling_fen) for one in vouchers)
+        moved = total(movement(None, one) for one in vouchers)
         brought = replace(moved, remaining=moved.remaining + units, reserved_fen=moved.reserved_fen + fen)
         _update_open_shard(tx, vouchers[0], [*move(brought), ShardRow.quantity.add(units)])
 
@@ -354,6 +354,11 @@ def put_person(tx: Transaction, after: Person) -> None:
     tx.put(_person_row(after), PeopleRow.version == after.version - 1, always(StaleRow()))
 
 
+def check_person(tx: Transaction, person: Person) -> None:
+    """Add to a transaction that the person's record is still as it was read."""
+    _check_unchanged(tx, [person])
+
+
 def check_voucher(tx: Transaction, voucher: Voucher) -> None:
     """Add to a transaction that the voucher is still as it was read."""
     row = PeopleRow(voucher.person_id, keys.voucher_item(voucher.template_id))
@@ -366,9 +371,9 @@ def move_shards(tx: Transaction, steps: Sequence[tuple[Voucher, Voucher]], *, wh
     def shard(step: tuple[Voucher, Voucher]) -> tuple[str, int]:
         return step[0].template_id, step[0].shard
 
-    moving = [step for step in steps if step[0].state is not step[1].state]
+    moving = [step for step in steps if movement(*step) != Movement()]
     for (template_id, number), moved in groupby(sorted(moving, key=shard), key=shard):
-        sum_ = total(movement(before.state, after.state, before.ceiling_fen) for before, after in moved)
+        sum_ = total(movement(before, after) for before, after in moved)
         row = ShardRow(keys.shard(template_id, number), keys.SHARD)
         if while_open:
             tx.update(row, move(sum_), ShardRow.open == True, always(ShardRefused(None)))  # noqa: E712

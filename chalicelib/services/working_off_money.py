@@ -1,0 +1,48 @@
+"""Go on with an application or a payment batch, whatever is next for it by its state: the money function's one act."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from chalicelib.domain.application import Application, ApplicationState, MoneyErrand
+from chalicelib.services import applying, reviewing
+from chalicelib.services.ports import Platform
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run came to. ``next_errand``: what is left to do, after ``delay``."""
+
+    outcome: str
+    next_errand: MoneyErrand | None = None
+    delay: timedelta = timedelta()
+
+
+def carry_out(
+    p: Platform, errand: MoneyErrand, *, moment: Callable[[], datetime], may_go_on: Callable[[], bool]
+) -> Run:
+    """``may_go_on`` is asked before each chunk. Raises Contended, Unavailable."""
+    application = p.applications.read(errand.id) if errand.noun == "application" else None
+    if application is None:
+        return Run("unknown")
+    after = _go_on(p, application, moment, may_go_on)
+    if _has_more(after):
+        return Run("handed_on", replace(errand, tried=0 if after.version > application.version else errand.tried + 1))
+    return Run(after.state if after.version > application.version else "nothing_to_do")
+
+
+def _go_on(
+    p: Platform, application: Application, moment: Callable[[], datetime], may_go_on: Callable[[], bool]
+) -> Application:
+    match application.state:
+        case ApplicationState.COLLECTING:
+            return applying.collect(p, application, moment=moment, may_go_on=may_go_on)
+        case ApplicationState.CANCELLING:
+            return applying.take_back(p, application, moment=moment, may_go_on=may_go_on)
+        case _:
+            return reviewing.go_on_in_bulk(p, application, moment=moment, may_go_on=may_go_on)
+
+
+def _has_more(application: Application) -> bool:
+    unfinished = application.bulk is not None and application.bulk.finished_at is None
+    return unfinished or application.state in (ApplicationState.COLLECTING, ApplicationState.CANCELLING)

@@ -1,0 +1,178 @@
+"""Applications: opened, built by the job, taken back; reviewed line by line and in bulk.."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.application import ApplicationState, Decision, Filter, LineState, Verdict
+from chalicelib.domain.errors import (
+    ApplicationStateRefused,
+    ClassStateRefused,
+    LineStateRefused,
+    OverClaim,
+    SameOperator,
+)
+from chalicelib.domain.fund import Balance
+from chalicelib.domain.voucher import State
+from chalicelib.services import applying, reviewing
+from tests.classroom import days, open_class
+from tests.settling import (
+    REVIEWER,
+    SECOND,
+    a_completed_class,
+    an_operator,
+    apply_for,
+    collected,
+    decide,
+    lines,
+    read,
+    voucher,
+    with_clerks,
+    work,
+)
+from tests.world import FACE_VALUE, World
+
+
+@pytest.fixture
+def town(world: World) -> Iterator[World]:
+    yield with_clerks(world)
+    world.check_laws(world.vouchers())
+
+
+class TestCollected:
+    def test_given_a_finished_class_when_applied_for_then_each_who_completed_it_has_a_line_and_the_rest_a_reason(
+        self, town: World
+    ) -> None:
+        training, ids = a_completed_class(town, 2, absent=1)
+
+        done = apply_for(town, training, key="once")
+        assert done.answer.state is ApplicationState.COLLECTING
+        work(town, done.answer)
+
+        there, found = read(town, done.answer), lines(town, done.answer)
+        assert there.state is ApplicationState.SUBMITTED
+        assert (there.counts[LineState.APPLIED], there.claimed_fen) == (2, 2 * FACE_VALUE)
+        assert {one: found[one].code for one in ids} == {ids[0]: None, ids[1]: None, ids[2]: "not_completed"}
+        assert [voucher(town, one).state for one in ids] == [State.APPLIED, State.APPLIED, State.REDEEMED]
+        evidence = found[ids[0]].completion
+        assert evidence is not None
+        assert (evidence.percent, evidence.needed, evidence.class_id) == (100, 80, training.class_id)
+        again = apply_for(town, training, key="once")
+        assert (again.hit, again.answer.application_id) == (True, done.answer.application_id)
+
+    def test_given_a_voucher_in_an_application_when_applied_for_again_then_the_line_is_not_accepted(
+        self, town: World
+    ) -> None:
+        training, ids = a_completed_class(town, 2)
+        first = collected(town, training, lines=((ids[0], None),))
+
+        second = collected(town, training)
+
+        assert first.counts == {LineState.APPLIED: 1}
+        assert {one.code for one in lines(town, second).values()} == {None, "already_applied"}
+
+    def test_given_a_class_that_goes_on_when_applied_for_then_refused(self, town: World) -> None:
+        training = open_class(town, days(town, 1))
+        with pytest.raises(ClassStateRefused):
+            apply_for(town, training)
+
+    def test_given_sums_when_above_ceiling_or_standard_then_told_line_by_line(self, town: World) -> None:
+        training, ids = a_completed_class(town, 2)
+
+        there = collected(town, training, lines=((ids[0], FACE_VALUE + 1), (ids[1], FACE_VALUE - 1)))
+
+        found = lines(town, there)
+        assert (found[ids[0]].code, found[ids[1]].claimed_fen) == ("over_ceiling", FACE_VALUE - 1)
+
+    def test_given_an_application_when_cancelled_then_each_voucher_is_as_before(self, town: World) -> None:
+        training, ids = a_completed_class(town, 2)
+        there = collected(town, training)
+
+        applying.cancel_application(town.platform, there.application_id, "填错了", **town.by(town.desk))
+        work(town, there)
+
+        assert read(town, there).state is ApplicationState.CANCELLED
+        assert [voucher(town, one).state for one in ids] == [State.REDEEMED] * 2
+        assert collected(town, training).counts == {LineState.APPLIED: 2}
+
+
+class TestReviewed:
+    def test_given_lines_when_decided_each_way_then_voucher_shard_and_account_follow_to_the_fen(
+        self, town: World
+    ) -> None:
+        training, ids = a_completed_class(town, 4)
+        there = collected(town, training)
+        reserved = town.balances()[Balance.RESERVED]
+
+        decide(town, there, Verdict.APPROVE, ids[0])
+        decide(town, there, Verdict.APPROVE_LESS, ids[1], fen=100)
+        decide(town, there, Verdict.RETURN, ids[2])
+        done = decide(town, there, Verdict.REFUSE, ids[3])
+
+        assert done.answer.state is ApplicationState.DECIDED
+        assert [voucher(town, one).state for one in ids] == [
+            State.APPLIED, State.APPLIED, State.REDEEMED, State.FORFEITED,
+        ]  # fmt: skip
+        balances = town.balances()
+        assert balances[Balance.PAYABLE] == FACE_VALUE + 100
+        assert balances[Balance.RESERVED] == reserved - FACE_VALUE - 100
+        with pytest.raises(ApplicationStateRefused):
+            decide(town, there, Verdict.APPROVE, ids[0])
+
+    def test_given_a_line_that_is_decided_when_decided_again_then_refused(self, town: World) -> None:
+        training, ids = a_completed_class(town, 2)
+        there = collected(town, training)
+        first = decide(town, there, Verdict.APPROVE, ids[0], key="one")
+        assert decide(town, there, Verdict.APPROVE, ids[0], key="one").hit
+        assert first.answer.approved_fen == FACE_VALUE
+        with pytest.raises(LineStateRefused):
+            decide(town, there, Verdict.APPROVE, ids[0])
+        with pytest.raises(OverClaim):
+            decide(town, there, Verdict.APPROVE_LESS, ids[1], fen=FACE_VALUE + 1)
+
+    def test_given_two_reviewers_where_the_region_wants_them_when_granted_then_by_both(self, town: World) -> None:
+        town.rules(second_review=True)
+        training, ids = a_completed_class(town, 1)
+        there = collected(town, training)
+
+        decide(town, there, Verdict.APPROVE, ids[0])
+        assert town.balances()[Balance.PAYABLE] == 0
+        with pytest.raises(SameOperator):
+            decide(town, there, Verdict.APPROVE, ids[0])
+        decide(town, there, Verdict.APPROVE, ids[0], actor=SECOND)
+
+        assert town.balances()[Balance.PAYABLE] == FACE_VALUE
+        assert (lines(town, there)[ids[0]].reviewed_by, lines(town, there)[ids[0]].approved_by) == (
+            "OPREVIEWER", "OPSECOND",
+        )  # fmt: skip
+
+    def test_given_whoever_applied_when_reviewing_then_refused(self, town: World) -> None:
+        training, ids = a_completed_class(town, 1)
+        there = collected(town, training)
+        with pytest.raises(SameOperator):
+            decide(town, there, Verdict.APPROVE, ids[0], actor=an_operator("DESK"))
+
+    def test_given_a_filter_when_reviewed_in_bulk_then_all_that_match_are_decided_once(self, town: World) -> None:
+        training, ids = a_completed_class(town, 30)
+        there = collected(town, training)
+
+        def bulk(key: str) -> Any:
+            return reviewing.review_in_bulk(
+                town.platform, there.application_id, Filter(least_percent=80), Decision(Verdict.APPROVE),
+                **town.by(REVIEWER, key),
+            )  # fmt: skip
+
+        bulk("all")
+        asked = iter([True, False])
+        assert work(town, there, lambda: next(asked)).outcome in ("handed_on", "decided")
+        work(town, there)
+
+        after = read(town, there)
+        assert after.bulk is not None
+        assert (after.state, after.bulk.done, after.approved_fen) == (
+            ApplicationState.DECIDED, 30, 30 * FACE_VALUE,
+        )  # fmt: skip
+        assert bulk("all").hit
+        assert town.balances()[Balance.PAYABLE] == 30 * FACE_VALUE
+        assert {voucher(town, one).approved_fen for one in ids} == {FACE_VALUE}
