@@ -369,6 +369,11 @@ ADVICE: Mapping[str, tuple[str, str]] = {
         "One check-in counts per person and session, whatever the way.",
         "Show when; a repeated request with its own key gets its first answer instead.",
     ),
+    "not_checked_in": ("A check-out needs a check-in of the same session.", "Check in first, if the session goes on."),
+    "already_checked_out": (
+        "One check-out counts per person and session; what was entered by hand counts whole.",
+        "Show when; the institution may set it right by hand.",
+    ),
     "already_excused": ("Leave from the session is entered already.", "Nothing; it is done."),
     "check_in_not_open": ("Before the session's window.", "Show when it opens."),
     "check_in_over": ("After the session, or after the last one.", "The institution may enter it by hand."),

@@ -122,7 +122,8 @@ class ClassSessionAnswer(Shown):
 
 
 class ClassRulesAnswer(Shown):
-    """Frozen when it opened. Metres: radius, accuracy, allowance. Seconds: opens, late, code_period, offline_grace."""
+    """Frozen when it opened. Metres: radius, accuracy, allowance. Seconds: opens, late, code_period, offline_grace,
+    leaves (the time after a session in which one checks out)."""
 
     attendance_percent: int
     radius: int
@@ -137,6 +138,9 @@ class ClassRulesAnswer(Shown):
     overlaps: Overlaps
     evaluation_dimensions: tuple[str, ...]
     evaluation_days: int
+    leaves: int
+    hours_percent: int
+    position_days: int
 
 
 class ClassAnswer(Shown):
@@ -195,16 +199,21 @@ class CheckInAnswer(Shown):
     at: Instant
     metres: int | None
     device: str | None
+    left_at: Instant | None
+    left_by: Way | None
 
 
 class AttendanceAnswer(Shown):
-    """Of the sessions that have begun; ``percent`` is cut down."""
+    """Of the sessions that have begun; ``percent`` is cut down. ``cut_short``: not stayed long enough to count;
+    ``minutes``: those that are known from check-outs."""
 
     held: int
     present: int
     late: int
     excused: int
     by_hand: int
+    cut_short: int
+    minutes: int
     percent: int
 
 
@@ -499,6 +508,8 @@ def _enrolment(call: Call[Any, Any], training: TrainingClass, one: Enrolment) ->
                 at=made.at,
                 metres=made.metres,
                 device=made.device,
+                left_at=made.left_at,
+                left_by=made.left_by,
             )
             for session_id, made in sorted(one.check_ins.items())
         ),

@@ -690,6 +690,18 @@ class AlreadyCheckedIn(Refused):
     en = "Checked in for this session at {at}."
 
 
+class NotCheckedIn(Refused):
+    code = "not_checked_in"
+    zh = "本课次尚未签到，不能签退。"
+    en = "Not checked in for this session, so there is nothing to check out of."
+
+
+class AlreadyCheckedOut(Refused):
+    code = "already_checked_out"
+    zh = "本课次已于 {at} 签退。"
+    en = "Checked out of this session at {at}."
+
+
 class AlreadyExcused(Refused):
     code = "already_excused"
     zh = "本课次已请假。"

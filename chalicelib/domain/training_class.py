@@ -72,9 +72,11 @@ class Session:
 class ClassRules:
     """What is frozen on a class. Metres: ``radius``, ``accuracy`` (the worst that is taken), ``allowance`` (the most of
     it that counts for the person). Seconds: ``opens`` before a session's start, ``late`` after it, ``code_period``,
-    ``offline_grace`` in which late reports are taken. ``top_speed`` in metres a second. ``attendance_percent`` of the
-    sessions held completes it; ``by_hand_percent`` of them at most are entered by hand. It is evaluated in these
-    dimensions, for ``evaluation_days`` after its end."""
+    ``offline_grace`` in which late reports are taken, ``leaves`` after a session's end until which one checks out.
+    ``top_speed`` in metres a second. ``attendance_percent`` of the sessions held completes it; ``by_hand_percent`` of
+    them at most are entered by hand. It is evaluated in these dimensions, for ``evaluation_days`` after its end.
+    ``hours_percent`` of a session's length must be stayed for it to count (0: hours do not count); positions are kept
+    for ``position_days`` (0: not at all)."""
 
     attendance_percent: int
     radius: int
@@ -89,6 +91,9 @@ class ClassRules:
     overlaps: Overlaps
     evaluation_dimensions: tuple[str, ...] = ()
     evaluation_days: int = 0
+    leaves: int = 0
+    hours_percent: int = 0
+    position_days: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +146,9 @@ def frozen_rules(rules: Rules) -> ClassRules:
         overlaps=rules.overlaps,
         evaluation_dimensions=rules.evaluation_dimensions,
         evaluation_days=rules.evaluation_days,
+        leaves=rules.check_out_closes,
+        hours_percent=rules.hours_percent,
+        position_days=rules.position_days,
     )
 
 

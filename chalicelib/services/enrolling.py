@@ -21,10 +21,12 @@ from chalicelib.domain.errors import (
     sentences,
 )
 from chalicelib.domain.outcomes import Done, Enrolling, Mark, Page, StaleRow
+from chalicelib.domain.person import Person
 from chalicelib.domain.region import Overlaps
 from chalicelib.domain.training_class import Session, TrainingClass, finish, must_be_open, overlapping, take_seats
 from chalicelib.domain.voucher import State, Voucher
 from chalicelib.services.holding_classes import find_class, own_class
+from chalicelib.services.linking import linked_of
 from chalicelib.services.once import TRIES, once
 from chalicelib.services.ports import Platform
 
@@ -184,6 +186,11 @@ def find_enrolment(p: Platform, training: TrainingClass, voucher_id: str) -> Enr
     raise NotEnrolled()
 
 
+def of_other_records(p: Platform, person: Person | None) -> list[Enrolment]:
+    """What stands on the records that were merged with this one; no call where there are none."""
+    return [one for record in linked_of(p.people, person) for one in p.enrolments.of_person(record.person_id)]
+
+
 def _judge(
     p: Platform, training: TrainingClass, voucher_id: str, actor: Actor, attempt: Attempt, now: datetime
 ) -> Enrolling:
@@ -196,7 +203,7 @@ def _judge(
         raise VoucherNotFound()
     _must_be_redeemed_for(voucher, training)
     mine = p.enrolments.of_person(holder.person_id)
-    on = [one for one in mine if one.state is not EnrolmentState.LEFT]
+    on = [one for one in (*mine, *of_other_records(p, holder)) if one.state is not EnrolmentState.LEFT]
     if any(one.voucher_id == voucher_id or one.class_id == training.class_id for one in on):
         taken = next(one for one in on if one.voucher_id == voucher_id or one.class_id == training.class_id)
         raise EnrolledAlready(class_id=taken.class_id)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from chalicelib.domain.check_in import KeptPosition
 from chalicelib.domain.enrolment import Enrolment
 from chalicelib.domain.outcomes import Enrolling, Mark, Page, StaleRow
 from chalicelib.domain.training_class import TrainingClass
@@ -10,7 +11,7 @@ from chalicelib.storage.catalogue import NounShelf
 from chalicelib.storage.enrolment_rows import put_class, put_enrolment
 from chalicelib.storage.marks import put_mark
 from chalicelib.storage.people import check_voucher, put_person
-from chalicelib.storage.rows import ListedRow, PeopleRow, from_body, text
+from chalicelib.storage.rows import ListedRow, PeopleRow, from_body, text, to_body
 from chalicelib.storage.tables import Tables
 from chalicelib.storage.transaction import Transaction, always
 
@@ -34,6 +35,16 @@ class EnrolmentStore:
         while True:
             page = self._tables.query(PeopleRow, person_id, condition, limit=100, cursor=cursor)
             found += [from_body(Enrolment, text(item, "body")) for item in page.items]
+            cursor = page.cursor
+            if cursor is None:
+                return found
+
+    def positions(self, person_id: str, class_id: str) -> list[KeptPosition]:
+        condition = PeopleRow.item.startswith(keys.positions(class_id))
+        found, cursor = list[KeptPosition](), None
+        while True:
+            page = self._tables.query(PeopleRow, person_id, condition, limit=100, cursor=cursor)
+            found += [from_body(KeptPosition, text(item, "body")) for item in page.items]
             cursor = page.cursor
             if cursor is None:
                 return found
@@ -64,9 +75,18 @@ class EnrolmentStore:
                 tx.put(pointer, ListedRow.subject.does_not_exist(), always(StaleRow()))
         tx.commit()
 
-    def record(self, after: Enrolment, training: TrainingClass | None = None) -> None:
+    def record(self, after: Enrolment, training: TrainingClass | None = None, kept: KeptPosition | None = None) -> None:
         tx = Transaction(self._tables)
         put_enrolment(tx, after)
+        if kept is not None:
+            row = PeopleRow(
+                after.person_id,
+                keys.position_item(after.class_id, kept.session_id, kept.leaving),
+                version=1,
+                body=to_body(kept),
+                erase_at=int(kept.until.timestamp()),
+            )
+            tx.put(row, PeopleRow.person.does_not_exist(), always(StaleRow()))
         if training is not None:
             put_class(tx, training)
         tx.commit()

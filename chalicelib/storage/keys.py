@@ -18,6 +18,7 @@ AMENDMENTS = "AMENDMENT#"
 LISTS = "1#LISTED#"
 RELATIONS = "7#RELATION#"
 RECORDS = "7#RECORD#"
+POSITIONS = "9#POSITION#"
 CHUNKS = "1#CHUNK#"
 WITHDRAWN = "2#WITHDRAWN#"
 OF_INSTITUTION = "9#OF_INSTITUTION"
@@ -95,6 +96,14 @@ def training_class(class_id: str) -> str:
 def on_class_item(person_id: str) -> str:
     """In the class's partition: that somebody is, or was, on it."""
     return f"{ON_CLASS}{person_id}"
+
+
+def positions(class_id: str) -> str:
+    return f"{POSITIONS}{class_id}#"
+
+
+def position_item(class_id: str, session_id: str, leaving: bool) -> str:
+    return f"{positions(class_id)}{session_id}#{'OUT' if leaving else 'IN'}"
 
 
 def evaluation_item(class_id: str) -> str:
