@@ -364,7 +364,10 @@ ADVICE: Mapping[str, tuple[str, str]] = {
         "The voucher is not in use, or at another institution, or for another course.",
         "Redeem it first: `POST /v1/redemptions`.",
     ),
-    "classes_overlap": ("Another class of the person is at the same time.", "Take them off the other class first."),
+    "classes_overlap": (
+        "Another class of the person is at the same time.",
+        "Take them off the other class first; if it is of the same course, let them change from it.",
+    ),
     "already_checked_in": (
         "One check-in counts per person and session, whatever the way.",
         "Show when; a repeated request with its own key gets its first answer instead.",

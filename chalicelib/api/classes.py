@@ -15,15 +15,18 @@ from chalicelib.domain.class_papers import PaperFormat, PaperKind
 from chalicelib.domain.coordinates import Datum, InvalidPoint, check_point
 from chalicelib.domain.enrolment import Attendance, Enrolment, EnrolmentState, attendance
 from chalicelib.domain.errors import (
+    ClassesOverlap,
     ClassFull,
     ClassNotFound,
     ClassStateRefused,
     ConcurrentChange,
     CourseNotFound,
+    EnrolledAlready,
     InstitutionNotAdmitted,
     InstitutionNotFound,
     Invalid,
     NotEnrolled,
+    NotRedeemedHere,
     OutOfScope,
     SessionNotFound,
     SessionOver,
@@ -100,6 +103,14 @@ class EnrolmentRequest(Asked):
     """Vouchers in use at the institution for the course; their holders are put on the class."""
 
     voucher_ids: Annotated[tuple[Identifier, ...], Field(min_length=1, max_length=enrolling.MOST_AT_ONCE)]
+
+
+class TransferRequest(Asked):
+    """Whose voucher put them on the class, and the class of the same course that they change to."""
+
+    voucher_id: Identifier
+    to_class_id: Identifier
+    reason: Reason
 
 
 class ClassPlaceAnswer(Shown):
@@ -184,6 +195,13 @@ class EnrolmentStepAnswer(Shown):
     version: int
     at: Instant
     facts: dict[str, str | int | None]
+
+
+class TransferAnswer(Shown):
+    """Both steps, which were done as one."""
+
+    left: EnrolmentStepAnswer
+    enrolled: EnrolmentStepAnswer
 
 
 class CheckInAnswer(Shown):
@@ -419,6 +437,32 @@ def get_paper(call: Call[Nothing, PaperQuery], class_id: str) -> FileAnswer:
 def leave_class(call: Call[ClassReasonRequest, Nothing], class_id: str, voucher_id: str) -> Done[EnrolmentStepAnswer]:
     done = enrolling.leave_class(call.platform, class_id, voucher_id, call.body.reason, **call.acting)
     return EnrolmentStepAnswer.done(done)
+
+
+@answers(
+    routes,
+    "POST",
+    "/v1/classes/{class_id}/transfers",
+    act=Act.MANAGE_CLASSES,
+    tag="classes",
+    zh="学员转班",
+    en="Let somebody change to another class of the course",
+    errors=(
+        Invalid,
+        OutOfScope,
+        ClassNotFound,
+        ClassStateRefused,
+        NotEnrolled,
+        NotRedeemedHere,
+        EnrolledAlready,
+        ClassesOverlap,
+        ClassFull,
+    ),
+)
+def post_transfer(call: Call[TransferRequest, Nothing], class_id: str) -> Done[TransferAnswer]:
+    asked = call.body
+    done = enrolling.transfer(call.platform, class_id, asked.voucher_id, asked.to_class_id, asked.reason, **call.acting)
+    return TransferAnswer.done(done)
 
 
 def _plans(sessions: Sequence[ClassSessionRequest]) -> tuple[SessionPlan, ...]:

@@ -266,7 +266,13 @@ def in_the_classroom(
     assert desk.post(f"/v1/vouchers/{one}/reversal", {"reason": "扫错了"}, status=409)["code"] == "checked_in_before"
     first, second = bureau.get(f"{path}/enrolments")["items"]
     assert {told["check_ins"][0]["device"] for told in (first, second)} == {first["check_ins"][0]["device"]}
-    assert desk.post(f"{path}/enrolments/{two}/leave", {"reason": "个人原因"})["state"] == "left"
+    evening = place | {"name": "电工初级晚班", "teacher": "王老师", "capacity": 30, "sessions": [session(7)]}
+    evening_id = desk.post("/v1/classes", evening, status=201)["class_id"]
+    change = {"voucher_id": two, "to_class_id": evening_id, "reason": "白天要上班"}
+    changed = desk.post(f"{path}/transfers", change)
+    assert (changed["left"]["state"], changed["enrolled"]["facts"]["from"]) == ("left", class_id)
+    left = desk.post(f"/v1/classes/{evening_id}/enrolments/{two}/leave", {"reason": "个人原因"})
+    assert left["state"] == "left"
 
     for day in range(1, 5):
         world.clock.set(starts_at + timedelta(days=day, minutes=5))

@@ -468,6 +468,12 @@ def _off_class(cast: Cast) -> Good:
     return Good(cast.desk, {"class_id": class_id, "voucher_id": voucher_id}, body={"reason": "转班"})
 
 
+def _transfer(cast: Cast) -> Good:
+    class_id, voucher_id, _ = cast.on_class()
+    asked = {"voucher_id": voucher_id, "to_class_id": cast.a_class(), "reason": "时间不合适"}
+    return Good(cast.desk, {"class_id": class_id}, body=asked)
+
+
 def _check_in(cast: Cast) -> Good:
     class_id, _, session = cast.on_class()
     position = {"latitude": 23.1301, "longitude": 113.2601, "datum": "gcj02", "accuracy": 10.0}
@@ -733,6 +739,7 @@ GOOD: Mapping[str, Callable[[Cast], Good]] = {
         cast.desk, {"class_id": cast.a_class()}, body={"voucher_ids": [cast.a_used_voucher()]}
     ),
     "POST /v1/classes/{class_id}/enrolments/{voucher_id}/leave": _off_class,
+    "POST /v1/classes/{class_id}/transfers": _transfer,
     "POST /v1/check-ins": _check_in,
     "POST /v1/classes/{class_id}/check-ins": _scan,
     "POST /v1/classes/{class_id}/check-ins/by-hand": _on_class(session_id="S001", reason="手机没电"),

@@ -1032,6 +1032,13 @@ def leave_class(s: Scene) -> Request:
     return post(s.desk, f"/v1/classes/{class_id}/enrolments/{voucher_id}/leave", REASON)
 
 
+@scene("POST /v1/classes/{class_id}/transfers")
+def change_class(s: Scene) -> Request:
+    class_id, _, voucher_id = on_class(s)
+    asked = {"voucher_id": voucher_id, "to_class_id": a_class(s), "reason": "时间不合适"}
+    return post(s.desk, f"/v1/classes/{class_id}/transfers", asked)
+
+
 @scene("POST /v1/check-ins")
 def check_in(s: Scene) -> Request:
     class_id, person, _ = on_class(s)
