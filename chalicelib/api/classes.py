@@ -95,6 +95,14 @@ class SessionChangeRequest(Asked):
     teacher: PersonName | None = None
 
 
+class ClassChangeRequest(Asked):
+    """What is left out stays. Not fewer seats than there are people on the class."""
+
+    name: ClassName | None = None
+    teacher: PersonName | None = None
+    capacity: Seats | None = None
+
+
 class ClassReasonRequest(Asked):
     reason: Reason
 
@@ -151,6 +159,8 @@ class ClassRulesAnswer(Shown):
 
 
 class ClassAnswer(Shown):
+    """``changed_at``, ``changed_by``: the last change of the class itself, and its operator."""
+
     class_id: str
     institution_id: str
     course_id: str
@@ -165,6 +175,8 @@ class ClassAnswer(Shown):
     made_at: Instant
     ended_at: Instant | None
     reason: str | None
+    changed_at: Instant | None
+    changed_by: str | None
     version: int
 
 
@@ -284,6 +296,29 @@ def list_classes(call: Call[Nothing, Listing], institution_id: str) -> Page[Clas
 )
 def get_class(call: Plain, class_id: str) -> ClassAnswer:
     return _shown(call, holding_classes.find_class(call.platform, class_id, actor=call.actor))
+
+
+@answers(
+    routes,
+    "POST",
+    "/v1/classes/{class_id}",
+    act=Act.MANAGE_CLASSES,
+    tag="classes",
+    zh="变更班级名称、主讲教师或名额",
+    en="Give a class another name, main teacher or number of seats",
+    errors=(Invalid, OutOfScope, ClassNotFound, ClassStateRefused, ConcurrentChange),
+)
+def change_class(call: Call[ClassChangeRequest, Nothing], class_id: str) -> Done[ClassAnswer]:
+    asked = call.body
+    done = holding_classes.change_class(
+        call.platform,
+        class_id,
+        name=asked.name,
+        teacher=asked.teacher,
+        capacity=asked.capacity,
+        **call.acting,
+    )
+    return _told(call, done)
 
 
 @answers(
@@ -523,6 +558,8 @@ def _shown(call: Call[Any, Any], training: TrainingClass) -> ClassAnswer:
         made_at=training.made_at,
         ended_at=training.ended_at,
         reason=training.reason,
+        changed_at=training.changed_at,
+        changed_by=training.changed_by,
         version=training.version,
     )
 

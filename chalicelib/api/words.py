@@ -66,6 +66,7 @@ PHRASES: Mapping[str, str] = {
     "a session ends before it begins": "课次的结束时间须晚于开始时间",
     "a session goes on for more than 12 hours": "一个课次不能超过 12 小时",
     "a session has a place unless the course is held online": "线下课程的课次须填写上课地点",
+    "more people are on the class than that": "班级已有更多学员，名额不能少于在班人数",
     "the class to change to is the same one": "转入的班级与原班级相同",
     "two sessions of the class are at one time": "班级的两个课次时间重叠",
     "a rule set cannot begin in the past": "规则的生效日期不能早于今天",

@@ -24,7 +24,15 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.outcomes import Done, Enrolling, Mark, Page, StaleRow
 from chalicelib.domain.person import Person
 from chalicelib.domain.region import Overlaps
-from chalicelib.domain.training_class import Session, TrainingClass, finish, must_be_open, overlapping, take_seats
+from chalicelib.domain.training_class import (
+    Session,
+    TrainingClass,
+    finish,
+    must_be_open,
+    overlapping,
+    take_seats,
+    traced,
+)
 from chalicelib.domain.voucher import State, Voucher
 from chalicelib.services.holding_classes import find_class, own_class
 from chalicelib.services.once import TRIES, once
@@ -189,7 +197,7 @@ def finish_class(p: Platform, class_id: str, *, actor: Actor, attempt: Attempt, 
     """
 
     def act() -> TrainingClass:
-        after = finish(own_class(p, class_id, actor), now)
+        after = traced(finish(own_class(p, class_id, actor), now), actor.operator_id, now)
         p.catalogue.classes.change(after, Mark(attempt, after, now))
         return after
 

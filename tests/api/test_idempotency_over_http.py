@@ -38,6 +38,7 @@ OTHERWISE: dict[str, dict[str, Any]] = {
     "POST /v1/claims": {"entrance": "banner"},
     "POST /v1/check-ins": {"device": "device-0002"},
     "POST /v1/classes": {"capacity": 31},
+    "POST /v1/classes/{class_id}": {"capacity": 41},
     "POST /v1/classes/{class_id}/cancellation": {"reason": "另有原因"},
     "POST /v1/classes/{class_id}/check-ins": {"session_id": "S001"},
     "POST /v1/classes/{class_id}/check-ins/by-hand": {"reason": "另有原因"},

@@ -223,6 +223,8 @@ def in_the_classroom(
     opened = desk.post("/v1/classes", asked | {"sessions": [session(day) for day in range(5)]}, status=201)
     class_id, path = opened["class_id"], f"/v1/classes/{opened['class_id']}"
     assert (opened["state"], opened["rules"]["radius"], len(opened["sessions"])) == ("opened", 300, 5)
+    renamed = desk.post(path, {"name": "电工初级一班（周末）", "teacher": "赵老师", "capacity": 32})
+    assert (renamed["teacher"], renamed["capacity"], renamed["changed_at"]) == ("赵老师", 32, to_text(today))
     with_one_more = desk.post(f"{path}/sessions", {"sessions": [session(5)]})
     assert with_one_more["sessions"][-1]["session_id"] == "S006"
     assert desk.post(f"{path}/sessions/S006", {"teacher": "李老师"})["sessions"][-1]["teacher"] == "李老师"

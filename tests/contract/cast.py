@@ -730,6 +730,7 @@ GOOD: Mapping[str, Callable[[Cast], Good]] = {
     "GET /v1/classes/{class_id}/code": _of_class(),
     "GET /v1/classes/{class_id}/enrolments": _of_class(),
     "GET /v1/classes/{class_id}/papers": _of_class(),
+    "POST /v1/classes/{class_id}": _of_class(name="电工晚班", teacher="李老师", capacity=40),
     "POST /v1/classes/{class_id}/sessions": _more_sessions,
     "POST /v1/classes/{class_id}/sessions/{session_id}": _of_session(teacher="代课师"),
     "POST /v1/classes/{class_id}/sessions/{session_id}/cancellation": _of_session(reason="教师生病"),

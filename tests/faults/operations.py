@@ -1136,6 +1136,7 @@ _simple("GET /v1/classes/{class_id}/evaluations", lambda s: get(s.bureau, f"/v1/
 _simple("GET /v1/classes/{class_id}/code", lambda s: get(s.desk, f"/v1/classes/{a_class(s)}/code"))
 _simple("GET /v1/classes/{class_id}/enrolments", lambda s: get(s.bureau, f"/v1/classes/{on_class(s)[0]}/enrolments"))
 _simple("GET /v1/classes/{class_id}/papers", lambda s: get(s.desk, f"/v1/classes/{on_class(s)[0]}/papers?format=xlsx"))
+_simple("POST /v1/classes/{class_id}", lambda s: post(s.desk, f"/v1/classes/{a_class(s)}", {"capacity": 40}))
 _simple(
     "POST /v1/classes/{class_id}/sessions",
     lambda s: post(s.desk, f"/v1/classes/{a_class(s)}/sessions", {"sessions": [session_body(s, days=9)]}),

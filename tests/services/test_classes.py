@@ -26,6 +26,8 @@ from chalicelib.domain.errors import (
     ClassFull,
     ClassNotFound,
     ClassStateRefused,
+    ConcurrentChange,
+    Contended,
     CourseNotFound,
     DatumUnknown,
     DomainError,
@@ -53,7 +55,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.history import check_chain, genesis
 from chalicelib.domain.region import Overlaps
-from chalicelib.domain.training_class import ClassPlace, ClassState, TrainingClass, state_at
+from chalicelib.domain.training_class import LARGEST, ClassPlace, ClassState, TrainingClass, state_at
 from chalicelib.domain.voucher import State
 from chalicelib.services import checking_in, enrolling, holding_classes, printing_classes
 from chalicelib.services.identifying import Presented
@@ -96,6 +98,12 @@ def change(world: World, training: TrainingClass, session_id: str, **changes: An
     return holding_classes.change_session(
         world.platform, training.class_id, session_id, **said, **world.by(world.desk)
     ).answer
+
+
+def change_class(world: World, training: TrainingClass, **changes: Any) -> TrainingClass:
+    by = world.by(changes.pop("actor", world.desk), changes.pop("key", None))
+    said: dict[str, Any] = {"name": None, "teacher": None, "capacity": None} | changes
+    return holding_classes.change_class(world.platform, training.class_id, **said, **by).answer
 
 
 def cancel_session(world: World, training: TrainingClass, session_id: str) -> TrainingClass:
@@ -208,6 +216,64 @@ class TestHeld:
             change(world, training, "S001", place=ROOM)
         assert change(world, training, "S001", teacher="代课师").sessions[0].teacher == "代课师"
         assert state_at(fresh(world, training), world.now) is ClassState.RUNNING
+
+    def test_given_a_class_when_its_name_teacher_or_seats_change_then_the_rest_stays_and_it_says_who_changed_it(
+        self, world: World
+    ) -> None:
+        training = open_class(world, capacity=2)
+        assert (training.changed_at, training.changed_by) == (None, None)
+        at(world, training.sessions[0].starts_at)
+
+        renamed = change_class(world, training, name="电工晚班", teacher="李老师", key="rename")
+
+        after = replace(training, name="电工晚班", teacher="李老师", version=2)
+        assert renamed == replace(after, changed_at=world.now, changed_by=world.desk.operator_id)
+        assert change_class(world, training, name="电工晚班", teacher="李老师", key="rename") == renamed
+        wider = change_class(world, training, capacity=LARGEST)
+        assert (wider.capacity, wider.name, wider.sessions) == (LARGEST, "电工晚班", training.sessions)
+        enrol(world, training, used(world, world.publish(1))[1])
+        assert fresh(world, training).changed_at == world.now
+        cancelled = cancel_session(world, training, "S002")
+        assert (cancelled.changed_by, cancelled.version) == (world.desk.operator_id, 5)
+
+    def test_given_people_on_a_class_when_its_seats_become_fewer_then_never_fewer_than_them(self, world: World) -> None:
+        training, template = open_class(world, capacity=9), world.publish(3)
+        enrol(world, training, *(used(world, template)[1] for _ in range(2)))
+
+        with pytest.raises(Invalid) as refused:
+            change_class(world, training, capacity=1)
+
+        assert refused.value.pointer == "/capacity"
+        assert change_class(world, training, capacity=2).capacity == 2
+        with pytest.raises(ClassFull):
+            enrol(world, training, used(world, template)[1])
+        holding_classes.cancel_class(world.platform, training.class_id, "人数不足", **world.by(world.desk))
+        with pytest.raises(ClassStateRefused):
+            change_class(world, training, capacity=9)
+        with pytest.raises(ClassNotFound):
+            change_class(world, training, capacity=9, actor=world.other_desk)
+
+    def test_given_the_last_seats_when_they_are_taken_away_as_people_come_then_nobody_is_without_one(
+        self, world: World
+    ) -> None:
+        for _ in range(4):
+            training, template = open_class(world, capacity=8), world.publish(8)
+            ids = [used(world, template)[1] for _ in range(8)]
+            come = [lambda one=one, training=training: enrol(world, training, one).answer.results for one in ids]
+            fewer = [
+                lambda seats=seats, training=training: change_class(world, training, capacity=seats)
+                for seats in range(1, 9)
+            ]
+
+            told: list[Any] = at_once([*come, *fewer])
+
+            found = fresh(world, training)
+            assert found.enrolled <= found.capacity
+            assert (
+                found.enrolled == sum(not isinstance(one, DomainError) for one in told[:8]) == len(on(world, training))
+            )
+            refused = {type(one) for one in told if isinstance(one, DomainError)}
+            assert refused <= {ClassFull, Invalid, ConcurrentChange, Contended}, refused
 
     def test_given_somebody_elses_class_when_asked_for_then_it_is_not_there(self, world: World) -> None:
         training = open_class(world)
