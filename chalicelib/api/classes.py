@@ -28,6 +28,8 @@ from chalicelib.domain.errors import (
     NotEnrolled,
     NotRedeemedHere,
     OutOfScope,
+    RosterNotFound,
+    RosterStateRefused,
     SessionNotFound,
     SessionOver,
 )
@@ -42,7 +44,7 @@ from chalicelib.domain.training_class import (
     TrainingClass,
     state_at,
 )
-from chalicelib.services import enrolling, holding_classes, printing_classes
+from chalicelib.services import enrolling, enrolling_rosters, holding_classes, printing_classes
 
 routes = Blueprint(__name__)
 
@@ -111,6 +113,15 @@ class EnrolmentRequest(Asked):
     """Vouchers in use at the institution for the course; their holders are put on the class."""
 
     voucher_ids: Annotated[tuple[Identifier, ...], Field(min_length=1, max_length=enrolling.MOST_AT_ONCE)]
+
+
+class RosterEnrolmentRequest(Asked):
+    """A roster that has been worked off: the next ``limit`` of its people whose vouchers are in use for the class,
+    after row ``after`` of its sheet."""
+
+    roster_id: Identifier
+    after: Annotated[int, Field(ge=0, le=9_999_999)] = 0
+    limit: Annotated[int, Field(ge=1, le=enrolling.MOST_AT_ONCE)] = enrolling.MOST_AT_ONCE
 
 
 class TransferRequest(Asked):
@@ -195,6 +206,28 @@ class EnrolledListAnswer(Shown):
     class_id: str
     enrolled: int
     results: tuple[EnrolledAnswer, ...]
+
+
+class EnrolledRowAnswer(Shown):
+    """What became of the row that stands as ``number`` in the sheet; otherwise as of a voucher."""
+
+    number: int
+    voucher_id: str
+    code: str | None
+    zh: str | None
+    en: str | None
+    overlaps: bool
+
+
+class EnrolledRosterAnswer(Shown):
+    """``next``: send it as ``after`` to go on; null: the roster has no more. Rows without a voucher are passed over,
+    so that there may be none in between."""
+
+    class_id: str
+    roster_id: str
+    enrolled: int
+    results: tuple[EnrolledRowAnswer, ...]
+    next: int | None
 
 
 class EnrolmentStepAnswer(Shown):
@@ -417,6 +450,24 @@ def finish_class(call: Plain, class_id: str) -> Done[ClassAnswer]:
 def post_enrolments(call: Call[EnrolmentRequest, Nothing], class_id: str) -> Done[EnrolledListAnswer]:
     done = enrolling.enrol_holders(call.platform, class_id, call.body.voucher_ids, **call.acting)
     return EnrolledListAnswer.done(done)
+
+
+@answers(
+    routes,
+    "POST",
+    "/v1/classes/{class_id}/enrolments/by-roster",
+    act=Act.MANAGE_CLASSES,
+    tag="classes",
+    zh="名单人员入班",
+    en="Put those of a roster on a class, some at a time",
+    errors=(Invalid, OutOfScope, ClassNotFound, ClassStateRefused, RosterNotFound, RosterStateRefused, ClassFull),
+)
+def post_roster_enrolments(call: Call[RosterEnrolmentRequest, Nothing], class_id: str) -> Done[EnrolledRosterAnswer]:
+    asked = call.body
+    done = enrolling_rosters.enrol_roster(
+        call.platform, class_id, asked.roster_id, asked.after, asked.limit, **call.acting
+    )
+    return EnrolledRosterAnswer.done(done)
 
 
 @answers(

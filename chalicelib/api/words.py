@@ -61,6 +61,7 @@ PHRASES: Mapping[str, str] = {
     "a class has too many sessions": "班级的课次过多",
     "a class goes on for more than two years": "班级时间跨度超过两年",
     "a dimension is rated twice": "同一项评分了两次",
+    "only a roster that issues vouchers puts people on a class": "只有已发券的名单可用于学员入班",
     "a make-up session is held instead of a cancelled one": "补课须对应一个已取消且未补的课次",
     "a session cannot begin in the past": "课次的开始时间不能早于现在",
     "a session ends before it begins": "课次的结束时间须晚于开始时间",

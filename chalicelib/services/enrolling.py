@@ -83,19 +83,7 @@ def enrol_holders(
         for _ in range(TRIES):
             training = own_class(p, class_id, actor)
             must_be_open(training)
-            results, people = list[Enrolled](), list[Enrolling]()
-            for voucher_id in dict.fromkeys(voucher_ids):
-                try:
-                    one = _judge(p, training, _read(p, voucher_id), actor, attempt, now)
-                except (NotFound, Refused) as refused:
-                    results.append(Enrolled(voucher_id, refused.code, *sentences(refused)))
-                    continue
-                if any(one.enrolment.person_id == other.enrolment.person_id for other in people):
-                    again = EnrolledAlready(class_id=class_id)
-                    results.append(Enrolled(voucher_id, again.code, *sentences(again)))
-                    continue
-                people.append(one)
-                results.append(Enrolled(voucher_id, overlaps=one.enrolment.overlaps))
+            results, people = judge_all(p, training, voucher_ids, actor, attempt, now)
             after = take_seats(training, len(people))
             answer = EnrolledList(class_id, after.enrolled, tuple(results))
             try:
@@ -106,6 +94,33 @@ def enrol_holders(
         raise Contended()
 
     return once(p.marks, attempt, EnrolledList, now, act)
+
+
+def judge_all(
+    p: Platform, training: TrainingClass, voucher_ids: Sequence[str], actor: Actor, attempt: Attempt, now: datetime
+) -> tuple[list[Enrolled], list[Enrolling]]:
+    """What becomes of each of these vouchers, once each; and whom the class may be given."""
+    results, people = list[Enrolled](), list[Enrolling]()
+    for voucher_id in dict.fromkeys(voucher_ids):
+        try:
+            one = _judge(p, training, _read(p, voucher_id), actor, attempt, now)
+        except (NotFound, Refused) as refused:
+            results.append(Enrolled(voucher_id, refused.code, *sentences(refused)))
+            continue
+        if any(one.enrolment.person_id == other.enrolment.person_id for other in people):
+            again = EnrolledAlready(class_id=training.class_id)
+            results.append(Enrolled(voucher_id, again.code, *sentences(again)))
+            continue
+        people.append(one)
+        results.append(Enrolled(voucher_id, overlaps=one.enrolment.overlaps))
+    return results, people
+
+
+def is_redeemed_for(voucher: Voucher, training: TrainingClass) -> bool:
+    """Whether it is in use for the class's course at its institution."""
+    used = voucher.redemption
+    place = (training.institution_id, training.course_id)
+    return voucher.state is State.REDEEMED and used is not None and (used.institution_id, used.course_id) == place
 
 
 def leave_class(
@@ -276,7 +291,8 @@ def _judge(
 ) -> Enrolling:
     """``leaving``: what they leave for this class in the same act, which so stands in nobody's way."""
     holder, voucher, voucher_id = of.holder, of.voucher, of.voucher.voucher_id
-    _must_be_redeemed_for(voucher, training)
+    if not is_redeemed_for(voucher, training):
+        raise NotRedeemedHere()
     on = [one for one in of.mine if one.state is not EnrolmentState.LEFT and one is not leaving]
     taken = next((one for one in on if one.voucher_id == voucher_id or one.class_id == training.class_id), None)
     if taken is not None:
@@ -299,16 +315,6 @@ def _judge(
     came_from = leaving.class_id if leaving else None
     made = enrolments.enrol(blank, before, came_from=came_from, attempt=attempt, actor=actor, now=now)
     return Enrolling(made, person.touched(holder), voucher, is_new=before is None)
-
-
-def _must_be_redeemed_for(voucher: Voucher, training: TrainingClass) -> None:
-    used = voucher.redemption
-    if (
-        voucher.state is not State.REDEEMED
-        or used is None
-        or (used.institution_id, used.course_id) != (training.institution_id, training.course_id)
-    ):
-        raise NotRedeemedHere()
 
 
 def _overlaps(p: Platform, training: TrainingClass, others: Sequence[Enrolment]) -> bool:

@@ -621,8 +621,8 @@ class Rosters(Protocol):
         """In the order of the sheet."""
         ...
 
-    def chunks(self, roster_id: str, limit: int, cursor: str | None) -> Page[Chunk]:
-        """In the order of the sheet."""
+    def chunks(self, roster_id: str, limit: int, cursor: str | None, *, after: int = 0) -> Page[Chunk]:
+        """In the order of the sheet; ``after``: from the one on that has rows after this."""
         ...
 
 

@@ -44,6 +44,7 @@ OTHERWISE: dict[str, dict[str, Any]] = {
     "POST /v1/classes/{class_id}/check-ins/by-hand": {"reason": "另有原因"},
     "POST /v1/classes/{class_id}/check-ins/reported": {"tool": "另一工具"},
     "POST /v1/classes/{class_id}/enrolments": {"voucher_ids": ["X" * 16]},
+    "POST /v1/classes/{class_id}/enrolments/by-roster": {"limit": 7},
     "POST /v1/classes/{class_id}/enrolments/{voucher_id}/leave": {"reason": "另有原因"},
     "POST /v1/classes/{class_id}/enrolments/{voucher_id}/rating": {"rating": 4},
     "POST /v1/evaluations": {"text": "一般"},

@@ -207,7 +207,14 @@ def a_roster(world: World, by: Caller, template_id: str, person: Profile) -> str
 
 
 def in_the_classroom(
-    world: RecordedWorld, bureau: Caller, channel: Caller, desk: Caller, *, template_id: str, course_id: str
+    world: RecordedWorld,
+    bureau: Caller,
+    channel: Caller,
+    desk: Caller,
+    *,
+    template_id: str,
+    directed_id: str,
+    course_id: str,
 ) -> None:
     """From the used voucher to the class that is finished."""
     place, today = {"institution_id": INSTITUTION_ID, "course_id": course_id}, world.now
@@ -321,6 +328,18 @@ def in_the_classroom(
     world.clock.set(today)
     again = place | {"name": "电工初级二班", "teacher": "王老师", "capacity": 30, "sessions": [session(9)]}
     second_id = desk.post("/v1/classes", again, status=201)["class_id"]
+    listed = a_person(8_003)
+    roster_id = a_roster(world, desk, directed_id, listed)
+    bureau.post(f"/v1/rosters/{roster_id}/acceptance")
+    carry_on(world, roster_id)
+    jws = world.essc.assertion(
+        listed, app_key=channel.app_key, purpose="claim", subject=directed_id, jti="j-f-123456", now=world.now
+    )
+    claimed = channel.post("/v1/claims", {"template_id": directed_id, "assertion": jws}, status=201)
+    desk.post("/v1/redemptions", place | {"code": world.code(listed, claimed["voucher_id"])}, status=201)
+    by_roster = desk.post(f"/v1/classes/{second_id}/enrolments/by-roster", {"roster_id": roster_id, "after": 0})
+    assert [(row["number"], row["code"]) for row in by_roster["results"]] == [(2, None)]
+    assert (by_roster["enrolled"], by_roster["next"]) == (1, None)
     assert desk.post(f"/v1/classes/{second_id}/cancellation", {"reason": "人数不足"})["state"] == "cancelled"
 
 
@@ -789,10 +808,12 @@ def test_the_road(callers: Callers) -> None:
     assert bureau.post(f"/v1/merges/{merge_id}/confirm", status=409)["code"] == "merge_state"
     assert bureau.post(f"/v1/merges/{merge_id}/undo", {"reason": "不是同一人"})["state"] == "undone"
 
-    bureau.post(f"/v1/accounts/{account_id}/budget", {"amount_fen": 160_000, "note": "追加"})
+    bureau.post(f"/v1/accounts/{account_id}/budget", {"amount_fen": 240_000, "note": "追加"})
     taught_id = a_template(bureau, programme_id, account_id, 2)["template_id"]
-    bureau.post(f"/v1/templates/{taught_id}/publish")
-    in_the_classroom(world, bureau, channel, desk, template_id=taught_id, course_id=course_id)
+    listed_id = a_template(bureau, programme_id, account_id, 1, distribution_mode="directed")["template_id"]
+    for template_id in (taught_id, listed_id):
+        bureau.post(f"/v1/templates/{template_id}/publish")
+    in_the_classroom(world, bureau, channel, desk, template_id=taught_id, directed_id=listed_id, course_id=course_id)
 
     # --- what was said ---
     assert {one.label for one in OPERATIONS} - world.examples.keys() == {"GET /v1/openapi.json"}

@@ -23,6 +23,7 @@ from stdnum.cn import uscc
 from chalicelib.api import signing
 from chalicelib.domain import calendar
 from chalicelib.domain.identifiers import InvalidIdentifier, parse_uscc
+from chalicelib.domain.roster import RosterErrand
 from tools.api_client import ApiClient, Operator
 from tools.demo_stage import DemoStage, new_operator_key
 from tools.eligibility_server import EligibilityServer
@@ -572,6 +573,13 @@ def _arrived(cast: Cast, by: ApiClient) -> str:
     return roster_id
 
 
+def _by_roster(cast: Cast) -> Good:
+    roster_id = _arrived(cast, cast.desk)
+    cast.bureau.do(f"/v1/rosters/{roster_id}/acceptance", {})
+    cast.invoke("import-rosters", {"Records": [{"body": RosterErrand(roster_id).text()}]})
+    return Good(cast.desk, {"class_id": cast.a_class()}, body={"roster_id": roster_id, "after": 0, "limit": 20})
+
+
 def _amendment(cast: Cast) -> Good:
     path = {"template_id": cast.a_template("publish")}
     return Good(cast.bureau, path, body={**cast.days(valid_until=90, claim_until=40), "reason": "台风"})
@@ -739,6 +747,7 @@ GOOD: Mapping[str, Callable[[Cast], Good]] = {
     "POST /v1/classes/{class_id}/enrolments": lambda cast: Good(
         cast.desk, {"class_id": cast.a_class()}, body={"voucher_ids": [cast.a_used_voucher()]}
     ),
+    "POST /v1/classes/{class_id}/enrolments/by-roster": _by_roster,
     "POST /v1/classes/{class_id}/enrolments/{voucher_id}/leave": _off_class,
     "POST /v1/classes/{class_id}/transfers": _transfer,
     "POST /v1/check-ins": _check_in,

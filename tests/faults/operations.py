@@ -23,7 +23,7 @@ from chalicelib.services.identifying import Presented
 from chalicelib.storage.fresh import Fresh
 from tests import eligibility
 from tests.api.test_road_over_http import Caller, RecordedWorld, a_caller
-from tests.rostering import import_roster, put_roster, receive, row_of
+from tests.rostering import carry_on, import_roster, put_roster, receive, row_of
 from tests.world import CITY, INSTITUTION_ID, World, a_person, a_uscc
 
 _numbers = itertools.count(1)
@@ -1030,6 +1030,18 @@ def enrol(s: Scene) -> Request:
 def leave_class(s: Scene) -> Request:
     class_id, _, voucher_id = on_class(s)
     return post(s.desk, f"/v1/classes/{class_id}/enrolments/{voucher_id}/leave", REASON)
+
+
+@scene("POST /v1/classes/{class_id}/enrolments/by-roster")
+def enrol_by_roster(s: Scene) -> Request:
+    person = a_person()
+    roster, arrived = put_roster(s.world, s.directed, [row_of(person)], actor=s.world.desk)
+    receive(s.world, arrived)
+    s.bureau.post(f"/v1/rosters/{roster.roster_id}/acceptance")
+    carry_on(s.world, roster.roster_id)
+    voucher_id = s.world.claim(person, s.directed).answer.voucher_id
+    s.world.redeem(Presented(code=s.world.code(person, voucher_id)))
+    return post(s.desk, f"/v1/classes/{a_class(s)}/enrolments/by-roster", {"roster_id": roster.roster_id})
 
 
 @scene("POST /v1/classes/{class_id}/transfers")
