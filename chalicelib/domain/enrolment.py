@@ -138,11 +138,22 @@ def earlier_answer(enrolment: Enrolment, attempt: Attempt, now: datetime) -> Ent
     return None
 
 
-def enrol(blank: Enrolment, before: Enrolment | None, *, attempt: Attempt, actor: Actor, now: datetime) -> Enrolment:
-    """Put somebody on a class, or back on it: what was before stays in the history."""
+def enrol(
+    blank: Enrolment,
+    before: Enrolment | None,
+    *,
+    came_from: str | None = None,
+    attempt: Attempt,
+    actor: Actor,
+    now: datetime,
+) -> Enrolment:
+    """Put somebody on a class, or back on it: what was before stays in the history. ``came_from``: the class that they
+    left for it; nothing that was checked in there counts here."""
     there = before or replace(blank, version=0, history=())
     on = replace(blank, version=there.version, history=there.history, check_ins=there.check_ins, excused=there.excused)
     facts: dict[str, str | int | None] = {"voucher": blank.voucher_id, "overlaps": int(blank.overlaps)}
+    if came_from is not None:
+        facts["from"] = came_from
     return _step(on, "enrol", before.state if before else None, EnrolmentState.ENROLLED, actor, attempt, now, facts)
 
 

@@ -98,7 +98,8 @@ class ClassRules:
 
 @dataclass(frozen=True, slots=True)
 class TrainingClass:
-    """One class. ``enrolled``: how many are on it; ``sessions`` in the order in which they were made."""
+    """One class. ``enrolled``: how many are on it; ``sessions`` in the order in which they were made. ``changed_at``,
+    ``changed_by``: when the class itself was changed last, and the operator; that people come or go is no change."""
 
     class_id: str
     institution_id: str
@@ -115,6 +116,8 @@ class TrainingClass:
     enrolled: int = 0
     ended_at: datetime | None = None
     reason: str | None = None
+    changed_at: datetime | None = None
+    changed_by: str | None = None
     version: int = 1
 
     def session(self, session_id: str) -> Session:
@@ -184,6 +187,28 @@ def planned(plans: Sequence[SessionPlan], there: Sequence[Session] = ()) -> tupl
             Session(number, plan.starts_at, plan.ends_at, plan.place, plan.teacher, makes_up_for=plan.makes_up_for)
         )
     return tuple(made)
+
+
+def change(training: TrainingClass, *, name: str | None, teacher: str | None, capacity: int | None) -> TrainingClass:
+    """Give it another name, main teacher or number of seats; None: as it is. Sessions keep their own teachers.
+
+    Raises ClassStateRefused, Invalid (more are on it than that).
+    """
+    must_be_open(training)
+    if capacity is not None and capacity < training.enrolled:
+        raise Invalid(pointer="/capacity", reason="more people are on the class than that")
+    return replace(
+        training,
+        name=name or training.name,
+        teacher=teacher or training.teacher,
+        capacity=capacity or training.capacity,
+        version=training.version + 1,
+    )
+
+
+def traced(training: TrainingClass, operator_id: str | None, now: datetime) -> TrainingClass:
+    """Who has just changed it, and when; goes with the change."""
+    return replace(training, changed_at=now, changed_by=operator_id)
 
 
 def add_sessions(training: TrainingClass, plans: Sequence[SessionPlan]) -> TrainingClass:

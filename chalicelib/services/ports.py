@@ -626,8 +626,8 @@ class Rosters(Protocol):
         """In the order of the sheet."""
         ...
 
-    def chunks(self, roster_id: str, limit: int, cursor: str | None) -> Page[Chunk]:
-        """In the order of the sheet."""
+    def chunks(self, roster_id: str, limit: int, cursor: str | None, *, after: int = 0) -> Page[Chunk]:
+        """In the order of the sheet; ``after``: from the one on that has rows after this."""
         ...
 
 
@@ -730,8 +730,14 @@ class Enrolments(Protocol):
 
     def on_class(self, class_id: str, limit: int, cursor: str | None) -> Page[Enrolment]: ...
 
-    def enrol(self, training: TrainingClass, people: Sequence[Enrolling], mark: Mark) -> None:
-        """Raises RequestSeen, StaleRow."""
+    def enrol(
+        self,
+        training: TrainingClass,
+        people: Sequence[Enrolling],
+        mark: Mark,
+        off_class: tuple[Enrolment, TrainingClass] | None = None,
+    ) -> None:
+        """``off_class``: what is left in the same act. Raises RequestSeen, StaleRow."""
         ...
 
     def record(self, after: Enrolment, training: TrainingClass | None = None, kept: KeptPosition | None = None) -> None:

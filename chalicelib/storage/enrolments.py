@@ -58,10 +58,19 @@ class EnrolmentStore:
         there = tuple(from_body(Enrolment, text(rows[one], "body")) for one in people if one in rows)
         return Page(there, found.cursor)
 
-    def enrol(self, training: TrainingClass, people: Sequence[Enrolling], mark: Mark) -> None:
+    def enrol(
+        self,
+        training: TrainingClass,
+        people: Sequence[Enrolling],
+        mark: Mark,
+        off_class: tuple[Enrolment, TrainingClass] | None = None,
+    ) -> None:
         tx = Transaction(self._tables)
         put_mark(tx, mark)
         put_class(tx, training)
+        if off_class is not None:
+            put_enrolment(tx, off_class[0])
+            put_class(tx, off_class[1])
         for one in people:
             put_enrolment(tx, one.enrolment)
             put_person(tx, one.person)

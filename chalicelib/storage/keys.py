@@ -129,6 +129,10 @@ def names(of: str) -> str:
     return f"NAMES#{of}"
 
 
+LAST_CHUNK = 999_999_999
+"""No row of a sheet comes after it."""
+
+
 def chunk_item(until: int) -> str:
     """By the last row of the sheet that is in it."""
     return f"{CHUNKS}{until:09d}"
