@@ -54,6 +54,13 @@ def enrol(
     return enrolling.enrol_holders(world.platform, training.class_id, voucher_ids, **by)
 
 
+def transfer(
+    world: World, voucher_id: str, left: TrainingClass, joined: TrainingClass, *, key: str | None = None, **more: Any
+) -> Done[enrolling.Transferred]:
+    by = world.by(more.pop("actor", world.desk), key, more.pop("body", b"{}"))
+    return enrolling.transfer(world.platform, left.class_id, voucher_id, joined.class_id, "时间不合适", **by)
+
+
 def check_in(
     world: World,
     person: Profile,

@@ -343,8 +343,8 @@ ADVICE: Mapping[str, tuple[str, str]] = {
     "not_held": ("To be given back, but used or ended.", "Read the voucher."),
     "not_revocable": ("To be revoked, but applied for or ended.", "Read the voucher."),
     "checked_in_before": (
-        "To be reversed, but the person was at a class by it.",
-        "Nothing; the authority can revoke.",
+        "To be reversed, or another voucher to be enrolled by, but the person was at the class by this one.",
+        "Enrol by this voucher again; only the authority can revoke it.",
     ),
     # classes, check-ins
     "class_not_found": ("There is no such class, or it is not yours to see.", FIND),
@@ -364,10 +364,18 @@ ADVICE: Mapping[str, tuple[str, str]] = {
         "The voucher is not in use, or at another institution, or for another course.",
         "Redeem it first: `POST /v1/redemptions`.",
     ),
-    "classes_overlap": ("Another class of the person is at the same time.", "Take them off the other class first."),
+    "classes_overlap": (
+        "Another class of the person is at the same time.",
+        "Take them off the other class first; if it is of the same course, let them change from it.",
+    ),
     "already_checked_in": (
         "One check-in counts per person and session, whatever the way.",
         "Show when; a repeated request with its own key gets its first answer instead.",
+    ),
+    "not_checked_in": ("A check-out needs a check-in of the same session.", "Check in first, if the session goes on."),
+    "already_checked_out": (
+        "One check-out counts per person and session; what was entered by hand counts whole.",
+        "Show when; the institution may set it right by hand.",
     ),
     "already_excused": ("Leave from the session is entered already.", "Nothing; it is done."),
     "check_in_not_open": ("Before the session's window.", "Show when it opens."),

@@ -50,7 +50,7 @@ _ONLY_CODE: dict[str, JsonValue] = {
 
 class CheckInRequest(Asked):
     """Exactly one of ``position`` and ``class_code``. ``session_id``: the one that goes on, unless told. ``device``:
-    what tells the channel's devices apart; only a digest of it is kept."""
+    what tells the channel's devices apart; only a digest of it is kept. ``leaving``: check out (签退) instead of in."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -72,6 +72,7 @@ class CheckInRequest(Asked):
     position: PositionRequest | None = None
     class_code: Annotated[str, Field(min_length=20, max_length=120)] | None = None
     device: Annotated[str, Field(min_length=8, max_length=200)] | None = None
+    leaving: bool = False
 
     @model_validator(mode="after")
     def _one_proof(self) -> Self:
@@ -80,11 +81,13 @@ class CheckInRequest(Asked):
 
 
 class ScanRequest(Asked):
-    """Exactly one of ``token`` (the person's QR code), ``code`` (typed) and ``card_read`` (with ``template_id``)."""
+    """Exactly one of ``token`` (the person's QR code), ``code`` (typed) and ``card_read`` (with ``template_id``).
+    ``leaving``: they check out instead of in."""
 
     model_config = told_as_one("token", "code", "card_read", card_read="template_id")
 
     session_id: SessionId | None = None
+    leaving: bool = False
     token: Annotated[str, Field(max_length=1000)] | None = None
     code: Annotated[str, Field(max_length=60)] | None = None
     card_read: Annotated[str, Field(max_length=8000)] | None = None
@@ -99,10 +102,13 @@ class ScanRequest(Asked):
 
 
 class ByHandRequest(Asked):
+    """``leaving``: that somebody who checked in stayed to the end, whatever check-out there is."""
+
     voucher_id: Identifier
     session_id: SessionId
     reason: Reason
     late: bool = False
+    leaving: bool = False
 
 
 class LeaveRequest(Asked):
@@ -137,6 +143,8 @@ class ClassCodeAnswer(Shown):
         errors.NotEnrolled,
         *_OF_THE_CLASS,
         errors.AlreadyCheckedIn,
+        errors.NotCheckedIn,
+        errors.AlreadyCheckedOut,
         errors.ClassCodeNotAccepted,
         errors.OnlineSession,
         errors.PositionMocked,
@@ -154,7 +162,14 @@ def post_check_in(call: Call[CheckInRequest, Nothing]) -> Done[EnrolmentStepAnsw
     asked = call.body
     shown = Position(**asked.position.model_dump()) if asked.position else asked.class_code or ""
     done = checking_in.check_in_holder(
-        call.platform, asked.class_id, asked.session_id, shown, asked.device, session=call.session, **call.acting
+        call.platform,
+        asked.class_id,
+        asked.session_id,
+        shown,
+        asked.device,
+        leaving=asked.leaving,
+        session=call.session,
+        **call.acting,
     )
     return EnrolmentStepAnswer.done(done)
 
@@ -194,21 +209,26 @@ def get_class_code(call: Call[Nothing, ClassCodeQuery], class_id: str) -> ClassC
         errors.NotEnrolled,
         *_OF_THE_CLASS,
         errors.AlreadyCheckedIn,
+        errors.NotCheckedIn,
+        errors.AlreadyCheckedOut,
     ),
 )
 def post_scan(call: Call[ScanRequest, Nothing], class_id: str) -> Done[EnrolmentStepAnswer]:
     asked = call.body
     presented = Presented(token=asked.token, code=asked.code, card_read=asked.card_read, template_id=asked.template_id)
-    done = checking_in.scan_holder(call.platform, class_id, asked.session_id, presented, **call.acting)
+    done = checking_in.scan_holder(
+        call.platform, class_id, asked.session_id, presented, leaving=asked.leaving, **call.acting
+    )
     return EnrolmentStepAnswer.done(done)
 
 
 class ReportRequest(Asked):
-    """``at``: when the person checked in by the tool's own clock."""
+    """``at``: when the person checked in, or (``leaving``) out, by the tool's own clock."""
 
     voucher_id: Identifier
     session_id: SessionId
     at: Instant
+    leaving: bool = False
 
 
 class ReportsRequest(Asked):
@@ -223,6 +243,7 @@ class ReportedAnswer(Shown):
 
     voucher_id: str
     session_id: str
+    leaving: bool
     result: Result | None
     code: str | None
     zh: str | None
@@ -245,7 +266,7 @@ class ReportedListAnswer(Shown):
 )
 def post_reports(call: Call[ReportsRequest, Nothing], class_id: str) -> Done[ReportedListAnswer]:
     asked = call.body
-    reports = [checking_in.Report(one.voucher_id, one.session_id, one.at) for one in asked.items]
+    reports = [checking_in.Report(one.voucher_id, one.session_id, one.at, one.leaving) for one in asked.items]
     done = checking_in.take_reports(call.platform, class_id, asked.tool, reports, **call.acting)
     return ReportedListAnswer.done(done)
 
@@ -265,13 +286,22 @@ def post_reports(call: Call[ReportsRequest, Nothing], class_id: str) -> Done[Rep
         errors.NotEnrolled,
         *_OF_THE_CLASS,
         errors.AlreadyCheckedIn,
+        errors.NotCheckedIn,
+        errors.AlreadyCheckedOut,
         errors.TooManyByHand,
     ),
 )
 def post_by_hand(call: Call[ByHandRequest, Nothing], class_id: str) -> Done[EnrolmentStepAnswer]:
     asked = call.body
     done = checking_in.enter_by_hand(
-        call.platform, class_id, asked.session_id, asked.voucher_id, asked.reason, late=asked.late, **call.acting
+        call.platform,
+        class_id,
+        asked.session_id,
+        asked.voucher_id,
+        asked.reason,
+        late=asked.late,
+        leaving=asked.leaving,
+        **call.acting,
     )
     return EnrolmentStepAnswer.done(done)
 

@@ -15,16 +15,22 @@ from chalicelib.domain.class_papers import PaperFormat, PaperKind
 from chalicelib.domain.coordinates import Datum, InvalidPoint, check_point
 from chalicelib.domain.enrolment import Attendance, Enrolment, EnrolmentState, attendance
 from chalicelib.domain.errors import (
+    CheckedInBefore,
+    ClassesOverlap,
     ClassFull,
     ClassNotFound,
     ClassStateRefused,
     ConcurrentChange,
     CourseNotFound,
+    EnrolledAlready,
     InstitutionNotAdmitted,
     InstitutionNotFound,
     Invalid,
     NotEnrolled,
+    NotRedeemedHere,
     OutOfScope,
+    RosterNotFound,
+    RosterStateRefused,
     SessionNotFound,
     SessionOver,
 )
@@ -39,7 +45,7 @@ from chalicelib.domain.training_class import (
     TrainingClass,
     state_at,
 )
-from chalicelib.services import enrolling, holding_classes, printing_classes
+from chalicelib.services import enrolling, enrolling_rosters, holding_classes, printing_classes
 
 routes = Blueprint(__name__)
 
@@ -92,6 +98,14 @@ class SessionChangeRequest(Asked):
     teacher: PersonName | None = None
 
 
+class ClassChangeRequest(Asked):
+    """What is left out stays. Not fewer seats than there are people on the class."""
+
+    name: ClassName | None = None
+    teacher: PersonName | None = None
+    capacity: Seats | None = None
+
+
 class ClassReasonRequest(Asked):
     reason: Reason
 
@@ -100,6 +114,23 @@ class EnrolmentRequest(Asked):
     """Vouchers in use at the institution for the course; their holders are put on the class."""
 
     voucher_ids: Annotated[tuple[Identifier, ...], Field(min_length=1, max_length=enrolling.MOST_AT_ONCE)]
+
+
+class RosterEnrolmentRequest(Asked):
+    """A roster that has been worked off: the next ``limit`` of its people whose vouchers are in use for the class,
+    after row ``after`` of its sheet."""
+
+    roster_id: Identifier
+    after: Annotated[int, Field(ge=0, le=9_999_999)] = 0
+    limit: Annotated[int, Field(ge=1, le=enrolling.MOST_AT_ONCE)] = enrolling.MOST_AT_ONCE
+
+
+class TransferRequest(Asked):
+    """Whose voucher put them on the class, and the class of the same course that they change to."""
+
+    voucher_id: Identifier
+    to_class_id: Identifier
+    reason: Reason
 
 
 class ClassPlaceAnswer(Shown):
@@ -122,7 +153,8 @@ class ClassSessionAnswer(Shown):
 
 
 class ClassRulesAnswer(Shown):
-    """Frozen when it opened. Metres: radius, accuracy, allowance. Seconds: opens, late, code_period, offline_grace."""
+    """Frozen when it opened. Metres: radius, accuracy, allowance. Seconds: opens, late, code_period, offline_grace,
+    leaves (the time after a session in which one checks out)."""
 
     attendance_percent: int
     radius: int
@@ -137,9 +169,14 @@ class ClassRulesAnswer(Shown):
     overlaps: Overlaps
     evaluation_dimensions: tuple[str, ...]
     evaluation_days: int
+    leaves: int
+    hours_percent: int
+    position_days: int
 
 
 class ClassAnswer(Shown):
+    """``changed_at``, ``changed_by``: the last change of the class itself, and its operator."""
+
     class_id: str
     institution_id: str
     course_id: str
@@ -154,6 +191,8 @@ class ClassAnswer(Shown):
     made_at: Instant
     ended_at: Instant | None
     reason: str | None
+    changed_at: Instant | None
+    changed_by: str | None
     version: int
 
 
@@ -174,6 +213,28 @@ class EnrolledListAnswer(Shown):
     results: tuple[EnrolledAnswer, ...]
 
 
+class EnrolledRowAnswer(Shown):
+    """What became of the row that stands as ``number`` in the sheet; otherwise as of a voucher."""
+
+    number: int
+    voucher_id: str
+    code: str | None
+    zh: str | None
+    en: str | None
+    overlaps: bool
+
+
+class EnrolledRosterAnswer(Shown):
+    """``next``: send it as ``after`` to go on; null: the roster has no more. Rows without a voucher are passed over,
+    so that there may be none in between."""
+
+    class_id: str
+    roster_id: str
+    enrolled: int
+    results: tuple[EnrolledRowAnswer, ...]
+    next: int | None
+
+
 class EnrolmentStepAnswer(Shown):
     """``version`` is the number of the history entry that the step wrote; ``facts`` depend on the step."""
 
@@ -186,6 +247,13 @@ class EnrolmentStepAnswer(Shown):
     facts: dict[str, str | int | None]
 
 
+class TransferAnswer(Shown):
+    """Both steps, which were done as one."""
+
+    left: EnrolmentStepAnswer
+    enrolled: EnrolmentStepAnswer
+
+
 class CheckInAnswer(Shown):
     """``metres``: how far from the class's place; ``device``: the same for one device all through the class."""
 
@@ -195,16 +263,21 @@ class CheckInAnswer(Shown):
     at: Instant
     metres: int | None
     device: str | None
+    left_at: Instant | None
+    left_by: Way | None
 
 
 class AttendanceAnswer(Shown):
-    """Of the sessions that have begun; ``percent`` is cut down."""
+    """Of the sessions that have begun; ``percent`` is cut down. ``cut_short``: not stayed long enough to count;
+    ``minutes``: those that are known from check-outs."""
 
     held: int
     present: int
     late: int
     excused: int
     by_hand: int
+    cut_short: int
+    minutes: int
     percent: int
 
 
@@ -266,6 +339,29 @@ def list_classes(call: Call[Nothing, Listing], institution_id: str) -> Page[Clas
 )
 def get_class(call: Plain, class_id: str) -> ClassAnswer:
     return _shown(call, holding_classes.find_class(call.platform, class_id, actor=call.actor))
+
+
+@answers(
+    routes,
+    "POST",
+    "/v1/classes/{class_id}",
+    act=Act.MANAGE_CLASSES,
+    tag="classes",
+    zh="变更班级名称、主讲教师或名额",
+    en="Give a class another name, main teacher or number of seats",
+    errors=(Invalid, OutOfScope, ClassNotFound, ClassStateRefused, ConcurrentChange),
+)
+def change_class(call: Call[ClassChangeRequest, Nothing], class_id: str) -> Done[ClassAnswer]:
+    asked = call.body
+    done = holding_classes.change_class(
+        call.platform,
+        class_id,
+        name=asked.name,
+        teacher=asked.teacher,
+        capacity=asked.capacity,
+        **call.acting,
+    )
+    return _told(call, done)
 
 
 @answers(
@@ -368,6 +464,24 @@ def post_enrolments(call: Call[EnrolmentRequest, Nothing], class_id: str) -> Don
 
 @answers(
     routes,
+    "POST",
+    "/v1/classes/{class_id}/enrolments/by-roster",
+    act=Act.MANAGE_CLASSES,
+    tag="classes",
+    zh="名单人员入班",
+    en="Put those of a roster on a class, some at a time",
+    errors=(Invalid, OutOfScope, ClassNotFound, ClassStateRefused, RosterNotFound, RosterStateRefused, ClassFull),
+)
+def post_roster_enrolments(call: Call[RosterEnrolmentRequest, Nothing], class_id: str) -> Done[EnrolledRosterAnswer]:
+    asked = call.body
+    done = enrolling_rosters.enrol_roster(
+        call.platform, class_id, asked.roster_id, asked.after, asked.limit, **call.acting
+    )
+    return EnrolledRosterAnswer.done(done)
+
+
+@answers(
+    routes,
     "GET",
     "/v1/classes/{class_id}/enrolments",
     act=Act.READ_CLASSES,
@@ -419,6 +533,33 @@ def get_paper(call: Call[Nothing, PaperQuery], class_id: str) -> FileAnswer:
 def leave_class(call: Call[ClassReasonRequest, Nothing], class_id: str, voucher_id: str) -> Done[EnrolmentStepAnswer]:
     done = enrolling.leave_class(call.platform, class_id, voucher_id, call.body.reason, **call.acting)
     return EnrolmentStepAnswer.done(done)
+
+
+@answers(
+    routes,
+    "POST",
+    "/v1/classes/{class_id}/transfers",
+    act=Act.MANAGE_CLASSES,
+    tag="classes",
+    zh="学员转班",
+    en="Let somebody change to another class of the course",
+    errors=(
+        Invalid,
+        OutOfScope,
+        ClassNotFound,
+        ClassStateRefused,
+        NotEnrolled,
+        NotRedeemedHere,
+        EnrolledAlready,
+        CheckedInBefore,
+        ClassesOverlap,
+        ClassFull,
+    ),
+)
+def post_transfer(call: Call[TransferRequest, Nothing], class_id: str) -> Done[TransferAnswer]:
+    asked = call.body
+    done = enrolling.transfer(call.platform, class_id, asked.voucher_id, asked.to_class_id, asked.reason, **call.acting)
+    return TransferAnswer.done(done)
 
 
 def _plans(sessions: Sequence[ClassSessionRequest]) -> tuple[SessionPlan, ...]:
@@ -479,6 +620,8 @@ def _shown(call: Call[Any, Any], training: TrainingClass) -> ClassAnswer:
         made_at=training.made_at,
         ended_at=training.ended_at,
         reason=training.reason,
+        changed_at=training.changed_at,
+        changed_by=training.changed_by,
         version=training.version,
     )
 
@@ -499,6 +642,8 @@ def _enrolment(call: Call[Any, Any], training: TrainingClass, one: Enrolment) ->
                 at=made.at,
                 metres=made.metres,
                 device=made.device,
+                left_at=made.left_at,
+                left_by=made.left_by,
             )
             for session_id, made in sorted(one.check_ins.items())
         ),

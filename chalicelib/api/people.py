@@ -108,9 +108,11 @@ class PersonAnswer(Shown):
 
 
 class DisclosureRequest(Asked):
-    """``reason``: what the full data are needed for; kept with who asked, and listed for auditors."""
+    """``reason``: what the full data are needed for; kept with who asked, and listed for auditors. ``class_id``: also
+    the positions of the person's check-ins there, where the region has them kept."""
 
     reason: Reason
+    class_id: Identifier | None = None
 
 
 class DisclosureAnswer(Shown):
@@ -123,6 +125,19 @@ class DisclosureAnswer(Shown):
     operator_id: str
     reason: str
     made_at: Instant
+    class_id: str | None
+
+
+class PositionAnswer(Shown):
+    """Degrees of ``datum``, metres of ``accuracy``, as the device said."""
+
+    session_id: str
+    leaving: bool
+    at: Instant
+    latitude: float
+    longitude: float
+    datum: str
+    accuracy: float | None
 
 
 class NumberAnswer(Shown):
@@ -138,6 +153,7 @@ class DisclosedAnswer(DisclosureAnswer):
     id_number: str
     mobile: str | None
     other_numbers: tuple[NumberAnswer, ...]
+    positions: tuple[PositionAnswer, ...]
 
     @classmethod
     def of(cls, noun: Any) -> Self:
@@ -152,6 +168,7 @@ class DisclosedAnswer(DisclosureAnswer):
             other_numbers=tuple(
                 NumberAnswer(id_type=IdType(id_type), id_number=number) for id_type, number in profile.other_numbers
             ),
+            positions=tuple(PositionAnswer.of(one) for one in disclosed.positions),
         )
 
 
@@ -189,8 +206,8 @@ def search_people(call: Call[PersonSearch, Nothing]) -> PersonAnswer:
     errors=(PersonNotFound,),
 )
 def post_disclosure(call: Call[DisclosureRequest, Nothing], person_id: str) -> Done[DisclosedAnswer]:
-    p, reason = call.platform, call.body.reason
-    done = disclosing.disclose(p.people, p.disclosures, p.marks, p.keys, p.chance, person_id, reason, **call.acting)
+    asked = call.body
+    done = disclosing.disclose(call.platform, person_id, asked.reason, asked.class_id, **call.acting)
     seen = done.answer.disclosure
     log_outcome(
         "disclosure",

@@ -66,7 +66,8 @@ class RosterColumnRequest(Asked):
 class RulesRequest(Asked):
     """A region's next rule set, whole: what is left out or null is inherited from city, province and nation.
 
-    ``reversal_window``, ``check_in_opens``, ``check_in_late``, ``check_in_grace``, ``class_code_seconds`` in seconds;
+    ``reversal_window``, ``check_in_opens``, ``check_in_late``, ``check_in_grace``, ``check_out_closes``,
+    ``class_code_seconds`` in seconds;
     ``check_in_radius``, ``check_in_accuracy``, ``check_in_allowance`` in metres; ``check_in_top_speed`` in metres a
     second; the other spans in days.
     """
@@ -86,6 +87,9 @@ class RulesRequest(Asked):
     check_in_allowance: Annotated[int, Field(ge=0, le=1000)] | None = None
     check_in_top_speed: Annotated[int, Field(ge=10, le=1000)] | None = None
     check_in_grace: Annotated[int, Field(ge=0, le=31 * 24 * 3600)] | None = None
+    check_out_closes: Annotated[int, Field(ge=0, le=4 * 3600)] | None = None
+    hours_percent: Annotated[int, Field(ge=0, le=100)] | None = None
+    position_days: Annotated[int, Field(ge=0, le=366)] | None = None
     class_code_seconds: Annotated[int, Field(ge=10, le=30)] | None = None
     by_hand_percent: Annotated[int, Field(ge=0, le=100)] | None = None
     overlaps: Overlaps | None = Field(default=None, strict=False)
@@ -142,6 +146,9 @@ class RulesAnswer(Shown):
     check_in_allowance: int
     check_in_top_speed: int
     check_in_grace: int
+    check_out_closes: int
+    hours_percent: int
+    position_days: int
     class_code_seconds: int
     by_hand_percent: int
     overlaps: Overlaps
@@ -177,6 +184,9 @@ class DecidedAnswer(Shown):
     check_in_allowance: int | None
     check_in_top_speed: int | None
     check_in_grace: int | None
+    check_out_closes: int | None
+    hours_percent: int | None
+    position_days: int | None
     class_code_seconds: int | None
     by_hand_percent: int | None
     overlaps: Overlaps | None

@@ -4,7 +4,7 @@ Nothing of a position is kept but how far it was from the class's place. Relayed
 carries, still beat every code and every position: devices that serve several people are shown to whoever reviews.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -63,6 +63,17 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptPosition:
+    """A position that the region orders kept, ``sealed`` for this row alone, until it is erased (local ``until``)."""
+
+    session_id: str
+    leaving: bool
+    at: datetime
+    sealed: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """Where and when somebody was seen last: at a class's place, so many metres away."""
 
@@ -94,6 +105,40 @@ def session_now(training: TrainingClass, session_id: str | None, at: datetime) -
     if following is None:
         raise CheckInOver(ended_at=calendar.to_text(held[-1].ends_at))
     raise CheckInNotOpen(opens_at=calendar.to_text(following.starts_at - opens))
+
+
+def session_left(training: TrainingClass, session_id: str | None, there: Collection[str], at: datetime) -> Session:
+    """The session that is checked out of: that one, or of those whose time it is the first that is in ``there``, those
+    that were not left yet; else the last.
+
+    Raises SessionNotFound, SessionOver (cancelled), CheckInNotOpen (it has not begun), CheckInOver.
+    """
+    leaves = timedelta(seconds=training.rules.leaves)
+    if session_id is not None:
+        session = training.session(session_id)
+        if not session.is_held:
+            raise SessionOver(session=session_id)
+        if at < session.starts_at:
+            raise CheckInNotOpen(opens_at=calendar.to_text(session.starts_at))
+        if at > session.ends_at + leaves:
+            raise CheckInOver(ended_at=calendar.to_text(session.ends_at))
+        return session
+    going_on = [one for one in training.held if one.starts_at <= at <= one.ends_at + leaves]
+    if not going_on:
+        return session_now(training, None, at)  # which says why there is none, or when the next one opens
+    return next((one for one in going_on if one.session_id in there), going_on[-1])
+
+
+def session_shown(training: TrainingClass, session_id: str | None, at: datetime) -> Session:
+    """The one whose code is shown: to check in, and then to check out. Raises what ``session_now`` raises."""
+    try:
+        return session_now(training, session_id, at)
+    except (CheckInNotOpen, CheckInOver) as refused:
+        leaves = timedelta(seconds=training.rules.leaves)
+        over = [one for one in training.held if session_id in (None, one.session_id) and one.ends_at < at]
+        if over and at <= over[-1].ends_at + leaves:
+            return over[-1]
+        raise refused
 
 
 def must_be_in_window(session: Session, rules: ClassRules, at: datetime) -> None:

@@ -30,6 +30,7 @@ class Mark(StrEnum):
     PRESENT = "present"
     LATE = "late"
     ON_LEAVE = "on_leave"
+    CUT_SHORT = "cut_short"  # came, but left too early for it to count
     ABSENT = "absent"
     NOT_HELD = "not_held"  # not yet, cancelled, or before the trainee joined
 
@@ -38,6 +39,7 @@ SIGNS: Mapping[Mark, str] = {
     Mark.PRESENT: "到",
     Mark.LATE: "迟到",
     Mark.ON_LEAVE: "请假",
+    Mark.CUT_SHORT: "早退",
     Mark.ABSENT: "缺",
     Mark.NOT_HELD: "–",
 }

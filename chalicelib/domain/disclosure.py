@@ -6,7 +6,10 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Disclosure:
-    """Kept for ever; nothing in it says who the person is. ``region`` is the operator's."""
+    """Kept for ever; nothing in it says who the person is. ``region`` is the operator's.
+
+    ``class_id``: the positions that are kept of the person's check-ins there were shown too.
+    """
 
     disclosure_id: str
     person_id: str
@@ -15,3 +18,4 @@ class Disclosure:
     operator_id: str
     reason: str
     made_at: datetime
+    class_id: str | None = None

@@ -5,7 +5,7 @@ Every check-in is an entry of a history that is chained as a voucher's is: what 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chalicelib.domain import calendar, history
@@ -14,8 +14,10 @@ from chalicelib.domain.attempt import Attempt, still_kept
 from chalicelib.domain.check_in import Result, Seen, Way
 from chalicelib.domain.errors import (
     AlreadyCheckedIn,
+    AlreadyCheckedOut,
     AlreadyExcused,
     CheckedInBefore,
+    NotCheckedIn,
     NotCompleted,
     NotEnrolled,
     Reused,
@@ -36,7 +38,7 @@ class EnrolmentState(StrEnum):
 class CheckIn:
     """That somebody was there: when, how, and so many ``metres`` away. ``device``: a salted digest of the device.
 
-    ``entered_by``: who, where it was entered by hand.
+    ``entered_by``: who, where it was entered by hand. ``left_at``: when they checked out, and by which way.
     """
 
     result: Result
@@ -45,6 +47,8 @@ class CheckIn:
     metres: int | None = None
     device: str | None = None
     entered_by: str | None = None
+    left_at: datetime | None = None
+    left_by: Way | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +92,18 @@ class EnrolmentReceipt:
 
 @dataclass(frozen=True, slots=True)
 class Attendance:
-    """How much of a class somebody was at. ``percent`` of the sessions that were held so far, cut down."""
+    """How much of a class somebody was at. ``percent`` of the sessions that were held so far, cut down.
+
+    ``cut_short``: sessions that they did not stay long enough to count; ``minutes``: of those with a check-out.
+    """
 
     held: int
     present: int
     late: int
     excused: int
     by_hand: int
+    cut_short: int = 0
+    minutes: int = 0
 
     @property
     def attended(self) -> int:
@@ -130,11 +139,22 @@ def earlier_answer(enrolment: Enrolment, attempt: Attempt, now: datetime) -> Ent
     return None
 
 
-def enrol(blank: Enrolment, before: Enrolment | None, *, attempt: Attempt, actor: Actor, now: datetime) -> Enrolment:
-    """Put somebody on a class, or back on it: what was before stays in the history."""
+def enrol(
+    blank: Enrolment,
+    before: Enrolment | None,
+    *,
+    came_from: str | None = None,
+    attempt: Attempt,
+    actor: Actor,
+    now: datetime,
+) -> Enrolment:
+    """Put somebody on a class, or back on it: what was before stays in the history. ``came_from``: the class that they
+    left for it; nothing that was checked in there counts here."""
     there = before or replace(blank, version=0, history=())
     on = replace(blank, version=there.version, history=there.history, check_ins=there.check_ins, excused=there.excused)
     facts: dict[str, str | int | None] = {"voucher": blank.voucher_id, "overlaps": int(blank.overlaps)}
+    if came_from is not None:
+        facts["from"] = came_from
     return _step(on, "enrol", before.state if before else None, EnrolmentState.ENROLLED, actor, attempt, now, facts)
 
 
@@ -179,6 +199,41 @@ def check_in(
         now,
         {name: value for name, value in facts.items() if value is not None},
     )
+
+
+def check_out(
+    enrolment: Enrolment,
+    session: Session,
+    made: CheckIn,
+    *,
+    attempt: Attempt,
+    actor: Actor,
+    now: datetime,
+    reason: str | None = None,
+) -> Enrolment:
+    """Leave a session that was checked in for, once; by hand it can be set right.
+
+    Raises NotEnrolled, NotCheckedIn, AlreadyCheckedOut.
+    """
+    must_be_on(enrolment)
+    there = enrolment.check_ins.get(session.session_id)
+    if there is None:
+        raise NotCheckedIn()
+    by_hand = Way.BY_HAND in (there.way, there.left_by)
+    if by_hand or (there.left_at is not None and made.way is not Way.BY_HAND):
+        raise AlreadyCheckedOut(at=calendar.to_text(there.left_at or there.at))
+    facts = {
+        "session": session.session_id,
+        "way": made.way,
+        "checked_out_at": calendar.to_text(made.at),
+        "metres": made.metres,
+        "device": made.device,
+        "reason": reason,
+    }
+    left = {**enrolment.check_ins, session.session_id: replace(there, left_at=made.at, left_by=made.way)}
+    on = EnrolmentState.ENROLLED
+    said = {name: value for name, value in facts.items() if value is not None}
+    return _step(replace(enrolment, check_ins=left), "check_out", on, on, actor, attempt, now, said)
 
 
 def excuse(
@@ -246,7 +301,7 @@ def completion_of(enrolment: Enrolment, training: TrainingClass, now: datetime) 
         percent=there.percent,
         needed=training.rules.attendance_percent,
         by_hand=there.by_hand,
-        minutes=0,
+        minutes=there.minutes,
         enrolment_version=enrolment.version,
         evidence=enrolment.history[-1].hash,
     )
@@ -281,21 +336,45 @@ def must_not_have_begun(enrolment: Enrolment) -> None:
 
 def attendance(enrolment: Enrolment, training: TrainingClass, until: datetime | None = None) -> Attendance:
     """By the sessions that are held, up to ``until``: those that have begun by then."""
-    held = [one.session_id for one in training.held if until is None or one.starts_at <= until]
-    made = [enrolment.check_ins[one] for one in held if one in enrolment.check_ins]
+    held = [one for one in training.held if until is None or one.starts_at <= until]
+    made = [(one, enrolment.check_ins[one.session_id]) for one in held if one.session_id in enrolment.check_ins]
+    counted = [there for session, there in made if counts(there, session, training)]
+    times = [stayed(there, session) for session, there in made]
     return Attendance(
         held=len(held),
-        present=sum(one.result is Result.PRESENT for one in made),
-        late=sum(one.result is Result.LATE for one in made),
-        excused=sum(one in enrolment.excused and one not in enrolment.check_ins for one in held),
-        by_hand=sum(one.way is Way.BY_HAND for one in made),
+        present=sum(one.result is Result.PRESENT for one in counted),
+        late=sum(one.result is Result.LATE for one in counted),
+        excused=sum(one.session_id in enrolment.excused and one.session_id not in enrolment.check_ins for one in held),
+        by_hand=sum(_by_hand(there) for there in counted),
+        cut_short=len(made) - len(counted),
+        minutes=sum(int(one.total_seconds()) for one in times if one is not None) // 60,
     )
 
 
+def stayed(there: CheckIn, session: Session) -> timedelta | None:
+    """How long somebody was at a session; all of it where that was entered by hand, None where nobody knows."""
+    if _by_hand(there):
+        return session.ends_at - session.starts_at
+    if there.left_at is None:
+        return None
+    return max(min(there.left_at, session.ends_at) - max(there.at, session.starts_at), timedelta(0))
+
+
+def counts(there: CheckIn, session: Session, training: TrainingClass) -> bool:
+    """Whether a check-in is attendance: where hours count, only with enough of them. Source: domain.md §4."""
+    needed = training.rules.hours_percent
+    length = stayed(there, session) if needed else None
+    return not needed or (length is not None and length * 100 >= needed * (session.ends_at - session.starts_at))
+
+
 def may_be_entered_by_hand(enrolment: Enrolment, training: TrainingClass) -> bool:
-    """Whether one more check-in by hand keeps to the share of the sessions that the region allows."""
-    by_hand = sum(one.way is Way.BY_HAND for one in enrolment.check_ins.values()) + 1
+    """Whether one more session by hand keeps to the share of the sessions that the region allows."""
+    by_hand = sum(_by_hand(one) for one in enrolment.check_ins.values()) + 1
     return by_hand * 100 <= training.rules.by_hand_percent * max(1, len(training.held))
+
+
+def _by_hand(there: CheckIn) -> bool:
+    return Way.BY_HAND in (there.way, there.left_by)
 
 
 def _step(

@@ -653,8 +653,8 @@ class NotRevocable(Refused):
 
 class CheckedInBefore(Refused):
     code = "checked_in_before"
-    zh = "已有 {count} 次签到，不能撤销使用。"
-    en = "There are {count} check-ins by now; the redemption cannot be reversed."
+    zh = "已用该券签到 {count} 次，不能撤销使用，也不能改用另一张券入班。"
+    en = "There are {count} check-ins by the voucher: its use is not reversed, and no other voucher takes its place."
 
 
 # --- classes, check-ins ----------------------------------------------------------------------------------------------
@@ -700,6 +700,18 @@ class AlreadyCheckedIn(Refused):
     code = "already_checked_in"
     zh = "本课次已于 {at} 签到。"
     en = "Checked in for this session at {at}."
+
+
+class NotCheckedIn(Refused):
+    code = "not_checked_in"
+    zh = "本课次尚未签到，不能签退。"
+    en = "Not checked in for this session, so there is nothing to check out of."
+
+
+class AlreadyCheckedOut(Refused):
+    code = "already_checked_out"
+    zh = "本课次已于 {at} 签退。"
+    en = "Checked out of this session at {at}."
 
 
 class AlreadyExcused(Refused):

@@ -97,6 +97,9 @@ class RuleSet:
     check_in_allowance: int | None = None
     check_in_top_speed: int | None = None
     check_in_grace: int | None = None
+    check_out_closes: int | None = None
+    hours_percent: int | None = None
+    position_days: int | None = None
     class_code_seconds: int | None = None
     by_hand_percent: int | None = None
     overlaps: Overlaps | None = None
@@ -130,16 +133,18 @@ class Rules:
     ``check_in_radius`` in metres; ``check_in_opens``, ``check_in_late`` in seconds before and after a session's start.
     ``check_in_accuracy``: the worst that a position is taken with, of which ``check_in_allowance`` at most counts for
     the person, both in metres. ``check_in_top_speed`` in metres a second: nobody comes faster from one check-in to the
-    next. ``check_in_grace`` in seconds: so late may a region's tool report. ``class_code_seconds``: a class's code is
-    another after these. ``by_hand_percent`` of a class's sessions at most are entered by hand for one person.
-    ``overlaps``: of somebody's classes. ``evaluation_dimensions``: what trainees rate, for ``evaluation_days`` after a
-    class; what they write is held where one of ``held_words`` is in it. A used voucher's class is over
-    ``completion_days`` after the use, or the voucher is forfeited; ``filing_deadline`` in days after the class. An
-    application is reviewed within ``review_days`` working days, with one of ``review_reasons``, by two reviewers
-    where ``second_review`` says so, then published for ``publicity_days`` before it is paid; ``attachments_needed``
-    come with it. ``reversal_window`` in seconds from redemption. ``separate_duties``: requester, reviewer and payer
-    are three operators. ``external_settlement``: reviewed and paid in the region's own system. Source: domain.md §3,
-    §4.
+    next. ``check_in_grace`` in seconds: so late may a region's tool report. ``check_out_closes`` in seconds after a
+    session's end. ``hours_percent`` of a session's length must be stayed for it to count; 0: hours do not count.
+    ``position_days``: so long a check-in's position is kept, sealed; 0: it is dropped when it is judged.
+    ``class_code_seconds``: a class's code is another after these. ``by_hand_percent`` of a class's sessions at most
+    are entered by hand for one person. ``overlaps``: of somebody's classes. ``evaluation_dimensions``: what trainees
+    rate, for ``evaluation_days`` after a class; what they write is held where one of ``held_words`` is in it.
+    A used voucher's class is over ``completion_days`` after the use, or the voucher is forfeited; ``filing_deadline``
+    in days after the class. An application is reviewed within ``review_days`` working days, with one of
+    ``review_reasons``, by two reviewers where ``second_review`` says so, then published for ``publicity_days`` before
+    it is paid; ``attachments_needed`` come with it. ``reversal_window`` in seconds from redemption.
+    ``separate_duties``: requester, reviewer and payer are three operators. ``external_settlement``: reviewed and paid
+    in the region's own system. Source: domain.md §3, §4.
     """
 
     region: str
@@ -158,6 +163,9 @@ class Rules:
     check_in_allowance: int = 50
     check_in_top_speed: int = 100
     check_in_grace: int = 72 * 3600
+    check_out_closes: int = 30 * 60
+    hours_percent: int = 0
+    position_days: int = 0
     class_code_seconds: int = 15
     by_hand_percent: int = 20
     overlaps: Overlaps = Overlaps.REFUSED

@@ -72,9 +72,11 @@ class Session:
 class ClassRules:
     """What is frozen on a class. Metres: ``radius``, ``accuracy`` (the worst that is taken), ``allowance`` (the most of
     it that counts for the person). Seconds: ``opens`` before a session's start, ``late`` after it, ``code_period``,
-    ``offline_grace`` in which late reports are taken. ``top_speed`` in metres a second. ``attendance_percent`` of the
-    sessions held completes it; ``by_hand_percent`` of them at most are entered by hand. It is evaluated in these
-    dimensions, for ``evaluation_days`` after its end."""
+    ``offline_grace`` in which late reports are taken, ``leaves`` after a session's end until which one checks out.
+    ``top_speed`` in metres a second. ``attendance_percent`` of the sessions held completes it; ``by_hand_percent`` of
+    them at most are entered by hand. It is evaluated in these dimensions, for ``evaluation_days`` after its end.
+    ``hours_percent`` of a session's length must be stayed for it to count (0: hours do not count); positions are kept
+    for ``position_days`` (0: not at all)."""
 
     attendance_percent: int
     radius: int
@@ -89,11 +91,15 @@ class ClassRules:
     overlaps: Overlaps
     evaluation_dimensions: tuple[str, ...] = ()
     evaluation_days: int = 0
+    leaves: int = 0
+    hours_percent: int = 0
+    position_days: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingClass:
-    """One class. ``enrolled``: how many are on it; ``sessions`` in the order in which they were made."""
+    """One class. ``enrolled``: how many are on it; ``sessions`` in the order in which they were made. ``changed_at``,
+    ``changed_by``: when the class itself was changed last, and the operator; that people come or go is no change."""
 
     class_id: str
     institution_id: str
@@ -110,6 +116,8 @@ class TrainingClass:
     enrolled: int = 0
     ended_at: datetime | None = None
     reason: str | None = None
+    changed_at: datetime | None = None
+    changed_by: str | None = None
     version: int = 1
 
     def session(self, session_id: str) -> Session:
@@ -141,6 +149,9 @@ def frozen_rules(rules: Rules) -> ClassRules:
         overlaps=rules.overlaps,
         evaluation_dimensions=rules.evaluation_dimensions,
         evaluation_days=rules.evaluation_days,
+        leaves=rules.check_out_closes,
+        hours_percent=rules.hours_percent,
+        position_days=rules.position_days,
     )
 
 
@@ -176,6 +187,28 @@ def planned(plans: Sequence[SessionPlan], there: Sequence[Session] = ()) -> tupl
             Session(number, plan.starts_at, plan.ends_at, plan.place, plan.teacher, makes_up_for=plan.makes_up_for)
         )
     return tuple(made)
+
+
+def change(training: TrainingClass, *, name: str | None, teacher: str | None, capacity: int | None) -> TrainingClass:
+    """Give it another name, main teacher or number of seats; None: as it is. Sessions keep their own teachers.
+
+    Raises ClassStateRefused, Invalid (more are on it than that).
+    """
+    must_be_open(training)
+    if capacity is not None and capacity < training.enrolled:
+        raise Invalid(pointer="/capacity", reason="more people are on the class than that")
+    return replace(
+        training,
+        name=name or training.name,
+        teacher=teacher or training.teacher,
+        capacity=capacity or training.capacity,
+        version=training.version + 1,
+    )
+
+
+def traced(training: TrainingClass, operator_id: str | None, now: datetime) -> TrainingClass:
+    """Who has just changed it, and when; goes with the change."""
+    return replace(training, changed_at=now, changed_by=operator_id)
 
 
 def add_sessions(training: TrainingClass, plans: Sequence[SessionPlan]) -> TrainingClass:

@@ -17,7 +17,8 @@ def run(event: dict[str, Any]) -> dict[str, Any]:
             before, after = (
                 people.from_image(change[image]) if change.get(image) else None for image in ("OldImage", "NewImage")
             )
-            gone = change.get("OldImage") and not change.get("NewImage")
+            erased = people.may_be_erased(change["Keys"]["item"]["S"])
+            gone = change.get("OldImage") and not change.get("NewImage") and not erased
             fault = "deleted" if gone else find_fault(before, after) if after else None
         except (KeyError, ValueError) as unreadable:
             log_outcome("follow_people", failed=True, outcome="unreadable", error=type(unreadable).__name__)

@@ -12,9 +12,11 @@ from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.calendar import local_date
 from chalicelib.domain.enrolment import Enrolment, EnrolmentReceipt, EnrolmentState, earlier_answer, receipt
 from chalicelib.domain.errors import (
+    CheckedInBefore,
     ClassesOverlap,
     Contended,
     EnrolledAlready,
+    Invalid,
     NotEnrolled,
     NotFound,
     NotRedeemedHere,
@@ -23,11 +25,21 @@ from chalicelib.domain.errors import (
     sentences,
 )
 from chalicelib.domain.outcomes import Done, Enrolling, Mark, Page, StaleRow, WriteConflict
+from chalicelib.domain.person import Person
 from chalicelib.domain.region import Overlaps
-from chalicelib.domain.training_class import Session, TrainingClass, finish, must_be_open, overlapping, take_seats
+from chalicelib.domain.training_class import (
+    Session,
+    TrainingClass,
+    finish,
+    must_be_open,
+    overlapping,
+    take_seats,
+    traced,
+)
 from chalicelib.domain.voucher import State, Voucher
 from chalicelib.services.cataloguing import rules_in_force
 from chalicelib.services.holding_classes import find_class, own_class
+from chalicelib.services.linking import linked_of
 from chalicelib.services.once import TRIES, once
 from chalicelib.services.ports import Platform
 
@@ -56,6 +68,14 @@ class EnrolledList:
     results: tuple[Enrolled, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    """What a change of class wrote: the step off the one, and the step on to the other."""
+
+    left: EnrolmentReceipt
+    enrolled: EnrolmentReceipt
+
+
 def enrol_holders(
     p: Platform, class_id: str, voucher_ids: Sequence[str], *, actor: Actor, attempt: Attempt, now: datetime
 ) -> Done[EnrolledList]:
@@ -69,19 +89,7 @@ def enrol_holders(
         for _ in range(TRIES):
             training = own_class(p, class_id, actor)
             must_be_open(training)
-            results, people = list[Enrolled](), list[Enrolling]()
-            for voucher_id in dict.fromkeys(voucher_ids):
-                try:
-                    one = _judge(p, training, voucher_id, actor, attempt, now)
-                except (NotFound, Refused) as refused:
-                    results.append(Enrolled(voucher_id, refused.code, *sentences(refused)))
-                    continue
-                if any(one.enrolment.person_id == other.enrolment.person_id for other in people):
-                    again = EnrolledAlready(class_id=class_id)
-                    results.append(Enrolled(voucher_id, again.code, *sentences(again)))
-                    continue
-                people.append(one)
-                results.append(Enrolled(voucher_id, overlaps=one.enrolment.overlaps))
+            results, people = judge_all(p, training, voucher_ids, actor, attempt, now)
             after = take_seats(training, len(people))
             answer = EnrolledList(class_id, after.enrolled, tuple(results))
             try:
@@ -94,6 +102,33 @@ def enrol_holders(
     return once(p.marks, attempt, EnrolledList, now, act)
 
 
+def judge_all(
+    p: Platform, training: TrainingClass, voucher_ids: Sequence[str], actor: Actor, attempt: Attempt, now: datetime
+) -> tuple[list[Enrolled], list[Enrolling]]:
+    """What becomes of each of these vouchers, once each; and whom the class may be given."""
+    results, people = list[Enrolled](), list[Enrolling]()
+    for voucher_id in dict.fromkeys(voucher_ids):
+        try:
+            one = _judge(p, training, _read(p, voucher_id), actor, attempt, now)
+        except (NotFound, Refused) as refused:
+            results.append(Enrolled(voucher_id, refused.code, *sentences(refused)))
+            continue
+        if any(one.enrolment.person_id == other.enrolment.person_id for other in people):
+            again = EnrolledAlready(class_id=training.class_id)
+            results.append(Enrolled(voucher_id, again.code, *sentences(again)))
+            continue
+        people.append(one)
+        results.append(Enrolled(voucher_id, overlaps=one.enrolment.overlaps))
+    return results, people
+
+
+def is_redeemed_for(voucher: Voucher, training: TrainingClass) -> bool:
+    """Whether it is in use for the class's course at its institution."""
+    used = voucher.redemption
+    place = (training.institution_id, training.course_id)
+    return voucher.state is State.REDEEMED and used is not None and (used.institution_id, used.course_id) == place
+
+
 def leave_class(
     p: Platform, class_id: str, voucher_id: str, reason: str, *, actor: Actor, attempt: Attempt, now: datetime
 ) -> Done[EnrolmentReceipt]:
@@ -104,6 +139,45 @@ def leave_class(
         return enrolments.leave(there, reason, attempt=attempt, actor=actor, now=now)
 
     return step_enrolment(p, class_id, voucher_id, step, seats=-1, actor=actor, attempt=attempt, now=now)
+
+
+def transfer(
+    p: Platform,
+    class_id: str,
+    voucher_id: str,
+    to_class_id: str,
+    reason: str,
+    *,
+    actor: Actor,
+    attempt: Attempt,
+    now: datetime,
+) -> Done[Transferred]:
+    """Let somebody change to another class of the same course (转班): off the one and on the other, or neither.
+
+    What they checked in stays with the class that they leave. Raises ClassNotFound, OutOfScope, Invalid (the same
+    class), ClassStateRefused, NotEnrolled, NotRedeemedHere (a class of another course), EnrolledAlready,
+    ClassesOverlap, ClassFull, Reused, Contended.
+    """
+
+    def act() -> Transferred:
+        if to_class_id == class_id:
+            raise Invalid(pointer="/to_class_id", reason="the class to change to is the same one")
+        left, joined = own_class(p, class_id, actor), own_class(p, to_class_id, actor)
+        must_be_open(left)
+        must_be_open(joined)
+        try:
+            of = _read(p, voucher_id)
+        except VoucherNotFound:
+            raise NotEnrolled() from None
+        there = enrolments.must_be_on(_by_voucher(of.mine, left, voucher_id))
+        off = enrolments.leave(there, reason, to=to_class_id, attempt=attempt, actor=actor, now=now)
+        on = _judge(p, joined, of, actor, attempt, now, leaving=there)
+        answer = Transferred(receipt(off), receipt(on.enrolment))
+        off_class = off, take_seats(left, -1)
+        p.enrolments.enrol(take_seats(joined, 1), [on], Mark(attempt, answer, now), off_class)
+        return answer
+
+    return once(p.marks, attempt, Transferred, now, act)
 
 
 def step_enrolment(
@@ -144,7 +218,7 @@ def finish_class(p: Platform, class_id: str, *, actor: Actor, attempt: Attempt, 
     """
 
     def act() -> TrainingClass:
-        after = finish(own_class(p, class_id, actor), now)
+        after = traced(finish(own_class(p, class_id, actor), now), actor.operator_id, now)
         p.catalogue.classes.change(after, Mark(attempt, after, now))
         return after
 
@@ -201,16 +275,28 @@ def list_enrolments(
 def find_enrolment(p: Platform, training: TrainingClass, voucher_id: str) -> Enrolment:
     """The one that the voucher has put its holder on. Raises NotEnrolled."""
     key = p.keys.voucher_ids.decode(voucher_id)
-    mine = p.enrolments.of_person(key[0]) if key else []
-    for one in mine:
-        if one.class_id == training.class_id and one.voucher_id == voucher_id:
-            return one
-    raise NotEnrolled()
+    found = _by_voucher(p.enrolments.of_person(key[0]) if key else [], training, voucher_id)
+    if found is None:
+        raise NotEnrolled()
+    return found
 
 
-def _judge(
-    p: Platform, training: TrainingClass, voucher_id: str, actor: Actor, attempt: Attempt, now: datetime
-) -> Enrolling:
+def of_other_records(p: Platform, person: Person | None) -> list[Enrolment]:
+    """What stands on the records that were merged with this one; no call where there are none."""
+    return [one for record in linked_of(p.people, person) for one in p.enrolments.of_person(record.person_id)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """Somebody who is to be put on a class: by which voucher, and what classes they are and were on."""
+
+    holder: Person
+    voucher: Voucher
+    mine: Sequence[Enrolment]
+
+
+def _read(p: Platform, voucher_id: str) -> _Candidate:
+    """Raises VoucherNotFound."""
     key = p.keys.voucher_ids.decode(voucher_id)
     if key is None:
         raise VoucherNotFound()
@@ -218,11 +304,30 @@ def _judge(
     voucher = held.get(key[1])
     if holder is None or voucher is None:
         raise VoucherNotFound()
-    _must_be_redeemed_for(voucher, training)
-    mine = p.enrolments.of_person(holder.person_id)
-    on = [one for one in mine if one.state is not EnrolmentState.LEFT]
-    if any(one.voucher_id == voucher_id or one.class_id == training.class_id for one in on):
-        taken = next(one for one in on if one.voucher_id == voucher_id or one.class_id == training.class_id)
+    return _Candidate(holder, voucher, p.enrolments.of_person(holder.person_id))
+
+
+def _by_voucher(mine: Sequence[Enrolment], training: TrainingClass, voucher_id: str) -> Enrolment | None:
+    return next((one for one in mine if (one.class_id, one.voucher_id) == (training.class_id, voucher_id)), None)
+
+
+def _judge(
+    p: Platform,
+    training: TrainingClass,
+    of: _Candidate,
+    actor: Actor,
+    attempt: Attempt,
+    now: datetime,
+    leaving: Enrolment | None = None,
+) -> Enrolling:
+    """``leaving``: what they leave for this class in the same act, which so stands in nobody's way."""
+    holder, voucher, voucher_id = of.holder, of.voucher, of.voucher.voucher_id
+    if not is_redeemed_for(voucher, training):
+        raise NotRedeemedHere()
+    all_of_them = (*of.mine, *of_other_records(p, holder))
+    on = [one for one in all_of_them if one.state is not EnrolmentState.LEFT and one is not leaving]
+    taken = next((one for one in on if one.voucher_id == voucher_id or one.class_id == training.class_id), None)
+    if taken is not None:
         raise EnrolledAlready(class_id=taken.class_id)
     overlaps = _overlaps(p, training, on)
     if overlaps and training.rules.overlaps is Overlaps.REFUSED:
@@ -238,19 +343,13 @@ def _judge(
         made_at=now,
         overlaps=overlaps and training.rules.overlaps is Overlaps.FLAGGED,
     )
-    before = next((one for one in mine if one.class_id == training.class_id), None)
-    made = enrolments.enrol(blank, before, attempt=attempt, actor=actor, now=now)
+    before = next((one for one in of.mine if one.class_id == training.class_id), None)
+    if before is not None and before.voucher_id != voucher_id and before.check_ins:
+        # They were there by the earlier voucher, whose redemption must still find that.
+        raise CheckedInBefore(count=len(before.check_ins))
+    came_from = leaving.class_id if leaving else None
+    made = enrolments.enrol(blank, before, came_from=came_from, attempt=attempt, actor=actor, now=now)
     return Enrolling(made, person.touched(holder), voucher, is_new=before is None)
-
-
-def _must_be_redeemed_for(voucher: Voucher, training: TrainingClass) -> None:
-    used = voucher.redemption
-    if (
-        voucher.state is not State.REDEEMED
-        or used is None
-        or (used.institution_id, used.course_id) != (training.institution_id, training.course_id)
-    ):
-        raise NotRedeemedHere()
 
 
 def _overlaps(p: Platform, training: TrainingClass, others: Sequence[Enrolment]) -> bool:

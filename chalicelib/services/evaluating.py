@@ -23,7 +23,7 @@ from chalicelib.domain.evaluation import (
 from chalicelib.domain.outcomes import Done, Mark, Page
 from chalicelib.domain.training_class import TrainingClass
 from chalicelib.services.cataloguing import rules_in_force
-from chalicelib.services.enrolling import step_enrolment
+from chalicelib.services.enrolling import of_other_records, step_enrolment
 from chalicelib.services.holding_classes import find_class
 from chalicelib.services.once import once
 from chalicelib.services.ports import Platform
@@ -67,6 +67,8 @@ def evaluate_class(
 
     def act() -> Evaluated:
         mine = p.enrolments.of_person(session.person_id)
+        if all(one.class_id != class_id for one in mine):
+            mine += of_other_records(p, p.people.read(session.person_id, [])[0])
         there = next((one for one in mine if one.class_id == class_id), None)
         training = p.catalogue.classes.read(class_id)
         if there is None or training is None:
@@ -74,11 +76,11 @@ def evaluate_class(
         must_be_evaluable(training, there, now)
         check_ratings(training, ratings)
         held = is_to_be_held(text, rules_in_force(p.catalogue, training.region, now).held_words)
-        before = p.evaluations.read(session.person_id, class_id)
+        before = p.evaluations.read(there.person_id, class_id)
         words_id = before.words_id if before else p.chance.short_id()
         old = p.evaluations.words(class_id, words_id) if before else None
         after = Evaluation(
-            person_id=session.person_id,
+            person_id=there.person_id,
             class_id=class_id,
             ratings=dict(ratings),
             words_id=words_id,

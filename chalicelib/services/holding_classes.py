@@ -17,6 +17,7 @@ from chalicelib.domain.training_class import (
     TrainingClass,
     frozen_rules,
     planned,
+    traced,
 )
 from chalicelib.services.cataloguing import find_course, find_institution, rules_in_force
 from chalicelib.services.once import once
@@ -71,6 +72,29 @@ def open_class(p: Platform, draft: ClassDraft, *, actor: Actor, attempt: Attempt
         return opened
 
     return once(p.marks, attempt, TrainingClass, now, act)
+
+
+def change_class(
+    p: Platform,
+    class_id: str,
+    *,
+    name: str | None,
+    teacher: str | None,
+    capacity: int | None,
+    actor: Actor,
+    attempt: Attempt,
+    now: datetime,
+) -> Done[TrainingClass]:
+    """Raises ClassNotFound, OutOfScope, ClassStateRefused, Invalid (fewer seats than people on it),
+    ConcurrentChange."""
+    return _change(
+        p,
+        class_id,
+        lambda before: classes.change(before, name=name, teacher=teacher, capacity=capacity),
+        actor=actor,
+        attempt=attempt,
+        now=now,
+    )
 
 
 def add_sessions(
@@ -172,7 +196,7 @@ def _change(
     now: datetime,
 ) -> Done[TrainingClass]:
     def act() -> TrainingClass:
-        after = step(own_class(p, class_id, actor))
+        after = traced(step(own_class(p, class_id, actor)), actor.operator_id, now)
         p.catalogue.classes.change(after, Mark(attempt, after, now))
         return after
 

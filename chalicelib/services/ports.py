@@ -11,6 +11,7 @@ from chalicelib.domain.amendment import Amendment, Errand
 from chalicelib.domain.application import Application, Line, MoneyErrand
 from chalicelib.domain.assertion import Assertion, HolderSession
 from chalicelib.domain.attempt import Attempt
+from chalicelib.domain.check_in import KeptPosition
 from chalicelib.domain.class_papers import ClassPaper, PaperFormat, PaperKind
 from chalicelib.domain.disclosure import Disclosure
 from chalicelib.domain.eligibility import Enlisted, ServiceVerdict
@@ -538,6 +539,10 @@ class People(Protocol):
         templates are still as they were read, and with what they are for an amendment's job. Raises StaleRow."""
         ...
 
+    def may_be_erased(self, item: str) -> bool:
+        """Whether a row of this sort key is one that is erased when its term is over."""
+        ...
+
     def from_image(self, image: Mapping[str, Any]) -> Voucher | None:
         """The voucher in a stream record's image; None for rows of another kind."""
         ...
@@ -622,8 +627,8 @@ class Rosters(Protocol):
         """In the order of the sheet."""
         ...
 
-    def chunks(self, roster_id: str, limit: int, cursor: str | None) -> Page[Chunk]:
-        """In the order of the sheet."""
+    def chunks(self, roster_id: str, limit: int, cursor: str | None, *, after: int = 0) -> Page[Chunk]:
+        """In the order of the sheet; ``after``: from the one on that has rows after this."""
         ...
 
 
@@ -782,12 +787,25 @@ class Enrolments(Protocol):
 
     def on_class(self, class_id: str, limit: int, cursor: str | None) -> Page[Enrolment]: ...
 
-    def enrol(self, training: TrainingClass, people: Sequence[Enrolling], mark: Mark) -> None:
-        """Raises RequestSeen, StaleRow."""
+    def enrol(
+        self,
+        training: TrainingClass,
+        people: Sequence[Enrolling],
+        mark: Mark,
+        off_class: tuple[Enrolment, TrainingClass] | None = None,
+    ) -> None:
+        """``off_class``: what is left in the same act. Raises RequestSeen, StaleRow."""
         ...
 
-    def record(self, after: Enrolment, training: TrainingClass | None = None) -> None:
-        """One step, and the class where its seats change. Raises StaleRow."""
+    def record(self, after: Enrolment, training: TrainingClass | None = None, kept: KeptPosition | None = None) -> None:
+        """One step, the class where its seats change, and the position where the region orders it kept.
+
+        Raises StaleRow.
+        """
+        ...
+
+    def positions(self, person_id: str, class_id: str) -> list[KeptPosition]:
+        """Those that are kept of somebody's check-ins in a class, also ones that are past their term."""
         ...
 
     def record_all(self, after: Sequence[Enrolment], steps: Sequence[tuple[Voucher, Voucher]] = ()) -> None:

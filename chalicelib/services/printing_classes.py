@@ -1,6 +1,6 @@
 """Print a class: its attendance sheet (签到表) and its roster (花名册), as they stand now. domain.md §4."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from chalicelib.domain import calendar
 from chalicelib.domain.access import Actor
@@ -15,7 +15,7 @@ from chalicelib.domain.class_papers import (
     PaperSession,
     PaperTrainee,
 )
-from chalicelib.domain.enrolment import Enrolment, EnrolmentState
+from chalicelib.domain.enrolment import Enrolment, EnrolmentState, counts
 from chalicelib.domain.identifiers import InvalidIdentifier, Sex, parse_citizen_id
 from chalicelib.domain.person import Profile
 from chalicelib.domain.stored_file import Download
@@ -61,7 +61,7 @@ def _paper(p: Platform, training: TrainingClass, now: datetime) -> ClassPaper:
         teacher=training.teacher,
         region=find_region(p.catalogue, training.region).name_zh,
         sessions=tuple(_session(one) for one in sessions),
-        trainees=tuple(_trainee(one, profiles[one.person_id], sessions, now) for one in people),
+        trainees=tuple(_trainee(one, training, profiles[one.person_id], sessions, now) for one in people),
     )
 
 
@@ -81,7 +81,9 @@ def _session(session: Session) -> PaperSession:
     return PaperSession(starts.date(), starts.time(), ends.time(), place, cancelled=not session.is_held)
 
 
-def _trainee(one: Enrolment, profile: Profile, sessions: list[Session], now: datetime) -> PaperTrainee:
+def _trainee(
+    one: Enrolment, training: TrainingClass, profile: Profile, sessions: list[Session], now: datetime
+) -> PaperTrainee:
     return PaperTrainee(
         name=profile.name,
         id_number=profile.id_number,
@@ -89,14 +91,16 @@ def _trainee(one: Enrolment, profile: Profile, sessions: list[Session], now: dat
         sex=_sex_of(profile, now),
         voucher=one.voucher_id,
         reported=calendar.local_date(one.made_at),
-        check_ins=tuple(_mark(one, session, now) for session in sessions),
+        check_ins=tuple(_mark(one, training, session, now) for session in sessions),
     )
 
 
-def _mark(one: Enrolment, session: Session, now: datetime) -> CheckIn:
+def _mark(one: Enrolment, training: TrainingClass, session: Session, now: datetime) -> CheckIn:
     made = one.check_ins.get(session.session_id)
     if made is not None:
         mark = Mark.PRESENT if made.result is Result.PRESENT else Mark.LATE
+        if not counts(made, session, training) and now > session.ends_at + timedelta(seconds=training.rules.leaves):
+            mark = Mark.CUT_SHORT
         return CheckIn(mark, made.at.astimezone(calendar.CHINA).time())
     if session.session_id in one.excused:
         return CheckIn(Mark.ON_LEAVE)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from chalicelib.domain.check_in import KeptPosition
 from chalicelib.domain.enrolment import Enrolment
 from chalicelib.domain.outcomes import Enrolling, Mark, Page, StaleRow
 from chalicelib.domain.training_class import TrainingClass
@@ -11,7 +12,7 @@ from chalicelib.storage.catalogue import NounShelf
 from chalicelib.storage.enrolment_rows import put_class, put_enrolment
 from chalicelib.storage.marks import put_mark
 from chalicelib.storage.people import check_voucher, put_person, put_step
-from chalicelib.storage.rows import ListedRow, PeopleRow, from_body, text
+from chalicelib.storage.rows import ListedRow, PeopleRow, from_body, text, to_body
 from chalicelib.storage.tables import Tables
 from chalicelib.storage.transaction import Transaction, always
 
@@ -39,6 +40,16 @@ class EnrolmentStore:
             if cursor is None:
                 return found
 
+    def positions(self, person_id: str, class_id: str) -> list[KeptPosition]:
+        condition = PeopleRow.item.startswith(keys.positions(class_id))
+        found, cursor = list[KeptPosition](), None
+        while True:
+            page = self._tables.query(PeopleRow, person_id, condition, limit=100, cursor=cursor)
+            found += [from_body(KeptPosition, text(item, "body")) for item in page.items]
+            cursor = page.cursor
+            if cursor is None:
+                return found
+
     def on_class(self, class_id: str, limit: int, cursor: str | None) -> Page[Enrolment]:
         condition = ListedRow.item.startswith(keys.ON_CLASS)
         found = self._tables.query(ListedRow, keys.training_class(class_id), condition, limit=limit, cursor=cursor)
@@ -48,10 +59,19 @@ class EnrolmentStore:
         there = tuple(from_body(Enrolment, text(rows[one], "body")) for one in people if one in rows)
         return Page(there, found.cursor)
 
-    def enrol(self, training: TrainingClass, people: Sequence[Enrolling], mark: Mark) -> None:
+    def enrol(
+        self,
+        training: TrainingClass,
+        people: Sequence[Enrolling],
+        mark: Mark,
+        off_class: tuple[Enrolment, TrainingClass] | None = None,
+    ) -> None:
         tx = Transaction(self._tables)
         put_mark(tx, mark)
         put_class(tx, training)
+        if off_class is not None:
+            put_enrolment(tx, off_class[0])
+            put_class(tx, off_class[1])
         for one in people:
             put_enrolment(tx, one.enrolment)
             put_person(tx, one.person)
@@ -65,9 +85,18 @@ class EnrolmentStore:
                 tx.put(pointer, ListedRow.subject.does_not_exist(), always(StaleRow()))
         tx.commit()
 
-    def record(self, after: Enrolment, training: TrainingClass | None = None) -> None:
+    def record(self, after: Enrolment, training: TrainingClass | None = None, kept: KeptPosition | None = None) -> None:
         tx = Transaction(self._tables)
         put_enrolment(tx, after)
+        if kept is not None:
+            row = PeopleRow(
+                after.person_id,
+                keys.position_item(after.class_id, kept.session_id, kept.leaving),
+                version=1,
+                body=to_body(kept),
+                erase_at=int(kept.until.timestamp()),
+            )
+            tx.put(row, PeopleRow.person.does_not_exist(), always(StaleRow()))
         if training is not None:
             put_class(tx, training)
         tx.commit()

@@ -18,6 +18,7 @@ AMENDMENTS = "AMENDMENT#"
 LISTS = "1#LISTED#"
 RELATIONS = "7#RELATION#"
 RECORDS = "7#RECORD#"
+POSITIONS = "9#POSITION#"
 CHUNKS = "1#CHUNK#"
 WITHDRAWN = "2#WITHDRAWN#"
 LINES = "1#LINE#"
@@ -99,6 +100,14 @@ def on_class_item(person_id: str) -> str:
     return f"{ON_CLASS}{person_id}"
 
 
+def positions(class_id: str) -> str:
+    return f"{POSITIONS}{class_id}#"
+
+
+def position_item(class_id: str, session_id: str, leaving: bool) -> str:
+    return f"{positions(class_id)}{session_id}#{'OUT' if leaving else 'IN'}"
+
+
 def evaluation_item(class_id: str) -> str:
     return f"6#EVALUATION#{class_id}"
 
@@ -139,6 +148,10 @@ def roster(roster_id: str) -> str:
 def names(of: str) -> str:
     """Of the names under which a voucher was wanted, each of them once; and the listing of those of a region."""
     return f"NAMES#{of}"
+
+
+LAST_CHUNK = 999_999_999
+"""No row of a sheet comes after it."""
 
 
 def chunk_item(until: int) -> str:

@@ -273,6 +273,9 @@ class PeopleStore:
         rows = self._tables.batch_get(PeopleRow, [(person_id, keys.PERSON) for person_id in person_ids])
         return [from_body(Person, text(item, "body")) for item in rows]
 
+    def may_be_erased(self, item: str) -> bool:
+        return item.startswith(keys.POSITIONS)
+
     def from_image(self, image: Mapping[str, Any]) -> Voucher | None:
         if not image["item"]["S"].startswith(keys.VOUCHERS):
             return None

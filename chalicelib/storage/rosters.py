@@ -100,8 +100,8 @@ class RosterStore:
         found = self._tables.query(CaseworkRow, keys.roster(roster_id), condition, limit=limit, cursor=cursor)
         return Page(tuple(from_body(WithdrawnChunk, text(item, "body")) for item in found.items), found.cursor)
 
-    def chunks(self, roster_id: str, limit: int, cursor: str | None) -> Page[Chunk]:
-        condition = CaseworkRow.item.startswith(keys.CHUNKS)
+    def chunks(self, roster_id: str, limit: int, cursor: str | None, *, after: int = 0) -> Page[Chunk]:
+        condition = CaseworkRow.item.between(keys.chunk_item(after + 1), keys.chunk_item(keys.LAST_CHUNK))
         found = self._tables.query(CaseworkRow, keys.roster(roster_id), condition, limit=limit, cursor=cursor)
         return Page(tuple(from_body(Chunk, text(item, "body")) for item in found.items), found.cursor)
 

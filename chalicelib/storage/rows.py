@@ -29,7 +29,8 @@ class IntegerAttribute(Attribute[int]):
 
 
 class PeopleRow(Model):
-    """Identity, person and voucher rows."""
+    """Identity, person and voucher rows, and what else is a person's. ``erase_at``: epoch seconds, of kept positions
+    alone; whoever reads them looks at the term itself, the table erases them some hours later."""
 
     class Meta:
         table_name = "people"
@@ -42,6 +43,7 @@ class PeopleRow(Model):
     code_key = UnicodeAttribute(null=True)
     due = UnicodeAttribute(null=True)
     due_order = UnicodeAttribute(null=True)
+    erase_at = IntegerAttribute(null=True)
 
 
 class ListedRow(Model):

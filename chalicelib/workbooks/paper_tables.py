@@ -14,7 +14,8 @@ NARROWEST_SESSION, WIDEST_SESSION = 14.0, 24.0
 """A session's column; the narrowest still holds 09:00–12:00 on one line."""
 FOOT = ("班主任签字：", "培训机构（盖章）：", "年　　月　　日")
 LEGEND = (
-    f"{SIGNS[Mark.PRESENT]}＝按时到课，{SIGNS[Mark.LATE]}＝迟到，{SIGNS[Mark.ON_LEAVE]}＝请假，{SIGNS[Mark.ABSENT]}＝缺课，"
+    f"{SIGNS[Mark.PRESENT]}＝按时到课，{SIGNS[Mark.LATE]}＝迟到，{SIGNS[Mark.CUT_SHORT]}＝在场时长不足、不计，"
+    f"{SIGNS[Mark.ON_LEAVE]}＝请假，{SIGNS[Mark.ABSENT]}＝缺课，"
     f"{SIGNS[Mark.NOT_HELD]}＝未开课、已取消或不计；时刻为签到时间；出勤率＝实到÷应到，迟到计为实到。"
 )
 

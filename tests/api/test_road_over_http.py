@@ -207,7 +207,14 @@ def a_roster(world: World, by: Caller, template_id: str, person: Profile) -> str
 
 
 def in_the_classroom(
-    world: RecordedWorld, bureau: Caller, channel: Caller, desk: Caller, *, template_id: str, course_id: str
+    world: RecordedWorld,
+    bureau: Caller,
+    channel: Caller,
+    desk: Caller,
+    *,
+    template_id: str,
+    directed_id: str,
+    course_id: str,
 ) -> None:
     """From the used voucher to the class that is finished."""
     place, today = {"institution_id": INSTITUTION_ID, "course_id": course_id}, world.now
@@ -223,6 +230,8 @@ def in_the_classroom(
     opened = desk.post("/v1/classes", asked | {"sessions": [session(day) for day in range(5)]}, status=201)
     class_id, path = opened["class_id"], f"/v1/classes/{opened['class_id']}"
     assert (opened["state"], opened["rules"]["radius"], len(opened["sessions"])) == ("opened", 300, 5)
+    renamed = desk.post(path, {"name": "电工初级一班（周末）", "teacher": "赵老师", "capacity": 32})
+    assert (renamed["teacher"], renamed["capacity"], renamed["changed_at"]) == ("赵老师", 32, to_text(today))
     with_one_more = desk.post(f"{path}/sessions", {"sessions": [session(5)]})
     assert with_one_more["sessions"][-1]["session_id"] == "S006"
     assert desk.post(f"{path}/sessions/S006", {"teacher": "李老师"})["sessions"][-1]["teacher"] == "李老师"
@@ -266,7 +275,13 @@ def in_the_classroom(
     assert desk.post(f"/v1/vouchers/{one}/reversal", {"reason": "扫错了"}, status=409)["code"] == "checked_in_before"
     first, second = bureau.get(f"{path}/enrolments")["items"]
     assert {told["check_ins"][0]["device"] for told in (first, second)} == {first["check_ins"][0]["device"]}
-    assert desk.post(f"{path}/enrolments/{two}/leave", {"reason": "个人原因"})["state"] == "left"
+    evening = place | {"name": "电工初级晚班", "teacher": "王老师", "capacity": 30, "sessions": [session(7)]}
+    evening_id = desk.post("/v1/classes", evening, status=201)["class_id"]
+    change = {"voucher_id": two, "to_class_id": evening_id, "reason": "白天要上班"}
+    changed = desk.post(f"{path}/transfers", change)
+    assert (changed["left"]["state"], changed["enrolled"]["facts"]["from"]) == ("left", class_id)
+    left = desk.post(f"/v1/classes/{evening_id}/enrolments/{two}/leave", {"reason": "个人原因"})
+    assert left["state"] == "left"
 
     for day in range(1, 5):
         world.clock.set(starts_at + timedelta(days=day, minutes=5))
@@ -313,6 +328,18 @@ def in_the_classroom(
     world.clock.set(today)
     again = place | {"name": "电工初级二班", "teacher": "王老师", "capacity": 30, "sessions": [session(9)]}
     second_id = desk.post("/v1/classes", again, status=201)["class_id"]
+    listed = a_person(8_003)
+    roster_id = a_roster(world, desk, directed_id, listed)
+    bureau.post(f"/v1/rosters/{roster_id}/acceptance")
+    carry_on(world, roster_id)
+    jws = world.essc.assertion(
+        listed, app_key=channel.app_key, purpose="claim", subject=directed_id, jti="j-f-123456", now=world.now
+    )
+    claimed = channel.post("/v1/claims", {"template_id": directed_id, "assertion": jws}, status=201)
+    desk.post("/v1/redemptions", place | {"code": world.code(listed, claimed["voucher_id"])}, status=201)
+    by_roster = desk.post(f"/v1/classes/{second_id}/enrolments/by-roster", {"roster_id": roster_id, "after": 0})
+    assert [(row["number"], row["code"]) for row in by_roster["results"]] == [(2, None)]
+    assert (by_roster["enrolled"], by_roster["next"]) == (1, None)
     assert desk.post(f"/v1/classes/{second_id}/cancellation", {"reason": "人数不足"})["state"] == "cancelled"
 
 
@@ -781,10 +808,12 @@ def test_the_road(callers: Callers) -> None:
     assert bureau.post(f"/v1/merges/{merge_id}/confirm", status=409)["code"] == "merge_state"
     assert bureau.post(f"/v1/merges/{merge_id}/undo", {"reason": "不是同一人"})["state"] == "undone"
 
-    bureau.post(f"/v1/accounts/{account_id}/budget", {"amount_fen": 160_000, "note": "追加"})
+    bureau.post(f"/v1/accounts/{account_id}/budget", {"amount_fen": 240_000, "note": "追加"})
     taught_id = a_template(bureau, programme_id, account_id, 2)["template_id"]
-    bureau.post(f"/v1/templates/{taught_id}/publish")
-    in_the_classroom(world, bureau, channel, desk, template_id=taught_id, course_id=course_id)
+    listed_id = a_template(bureau, programme_id, account_id, 1, distribution_mode="directed")["template_id"]
+    for template_id in (taught_id, listed_id):
+        bureau.post(f"/v1/templates/{template_id}/publish")
+    in_the_classroom(world, bureau, channel, desk, template_id=taught_id, directed_id=listed_id, course_id=course_id)
 
     # --- what was said ---
     assert {one.label for one in OPERATIONS} - world.examples.keys() == {"GET /v1/openapi.json"}

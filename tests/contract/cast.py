@@ -23,6 +23,7 @@ from stdnum.cn import uscc
 from chalicelib.api import signing
 from chalicelib.domain import calendar
 from chalicelib.domain.identifiers import InvalidIdentifier, parse_uscc
+from chalicelib.domain.roster import RosterErrand
 from tools.api_client import ApiClient, Operator
 from tools.demo_stage import DemoStage, new_operator_key
 from tools.eligibility_server import EligibilityServer
@@ -468,6 +469,12 @@ def _off_class(cast: Cast) -> Good:
     return Good(cast.desk, {"class_id": class_id, "voucher_id": voucher_id}, body={"reason": "转班"})
 
 
+def _transfer(cast: Cast) -> Good:
+    class_id, voucher_id, _ = cast.on_class()
+    asked = {"voucher_id": voucher_id, "to_class_id": cast.a_class(), "reason": "时间不合适"}
+    return Good(cast.desk, {"class_id": class_id}, body=asked)
+
+
 def _check_in(cast: Cast) -> Good:
     class_id, _, session = cast.on_class()
     position = {"latitude": 23.1301, "longitude": 113.2601, "datum": "gcj02", "accuracy": 10.0}
@@ -564,6 +571,13 @@ def _arrived(cast: Cast, by: ApiClient) -> str:
     told = {"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": {"object": place}}]}
     cast.invoke("import-rosters", {"Records": [{"body": json.dumps(told)}]})
     return roster_id
+
+
+def _by_roster(cast: Cast) -> Good:
+    roster_id = _arrived(cast, cast.desk)
+    cast.bureau.do(f"/v1/rosters/{roster_id}/acceptance", {})
+    cast.invoke("import-rosters", {"Records": [{"body": RosterErrand(roster_id).text()}]})
+    return Good(cast.desk, {"class_id": cast.a_class()}, body={"roster_id": roster_id, "after": 0, "limit": 20})
 
 
 def _amendment(cast: Cast) -> Good:
@@ -724,6 +738,7 @@ GOOD: Mapping[str, Callable[[Cast], Good]] = {
     "GET /v1/classes/{class_id}/code": _of_class(),
     "GET /v1/classes/{class_id}/enrolments": _of_class(),
     "GET /v1/classes/{class_id}/papers": _of_class(),
+    "POST /v1/classes/{class_id}": _of_class(name="电工晚班", teacher="李老师", capacity=40),
     "POST /v1/classes/{class_id}/sessions": _more_sessions,
     "POST /v1/classes/{class_id}/sessions/{session_id}": _of_session(teacher="代课师"),
     "POST /v1/classes/{class_id}/sessions/{session_id}/cancellation": _of_session(reason="教师生病"),
@@ -732,7 +747,9 @@ GOOD: Mapping[str, Callable[[Cast], Good]] = {
     "POST /v1/classes/{class_id}/enrolments": lambda cast: Good(
         cast.desk, {"class_id": cast.a_class()}, body={"voucher_ids": [cast.a_used_voucher()]}
     ),
+    "POST /v1/classes/{class_id}/enrolments/by-roster": _by_roster,
     "POST /v1/classes/{class_id}/enrolments/{voucher_id}/leave": _off_class,
+    "POST /v1/classes/{class_id}/transfers": _transfer,
     "POST /v1/check-ins": _check_in,
     "POST /v1/classes/{class_id}/check-ins": _scan,
     "POST /v1/classes/{class_id}/check-ins/by-hand": _on_class(session_id="S001", reason="手机没电"),

@@ -117,6 +117,8 @@ def test_given_key_functions_when_called_with_the_document_s_examples_then_they_
         keys.training_class("7ITM6KWI4HPZCJJ4"),
         keys.on_class_item(person),
         keys.evaluation_item("7ITM6KWI4HPZCJJ4"),
+        keys.position_item("7ITM6KWI4HPZCJJ4", "S001", leaving=False),
+        keys.positions("7ITM6KWI4HPZCJJ4"),
         keys.words_item("W6WAAEM3NRIA2C6V"),
         keys.staff_item("91350100M000100Y43"),
         keys.disclosure("QX4ZCTVXUNQNKZUA"),

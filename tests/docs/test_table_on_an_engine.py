@@ -32,7 +32,7 @@ from chalicelib.services import (
 from chalicelib.services.identifying import Presented
 from chalicelib.storage.checkpoints import MovedClock
 from tests.capacity import TABLES, Spy, tables_of
-from tests.classroom import THERE, enrol, finished_class, open_class, plan, used
+from tests.classroom import THERE, enrol, finished_class, open_class, plan, transfer, used
 from tests.faults.layer import Recorded, under
 from tests.rostering import carry_on, know, put_roster, receive, row_of
 from tests.services.test_acting_for import claim_for
@@ -193,6 +193,9 @@ def steps_of(world: World) -> Iterator[tuple[str, Callable[[], object]]]:
     training = open_class(world, [plan(world.now)])
     pupil, theirs_too = used(world, template)
     yield "put one person on a class", lambda: enrol(world, training, theirs_too)
+    left, joined, (_, moved) = open_class(world), open_class(world), used(world, template)
+    enrol(world, left, moved)
+    yield "change to another class", lambda: transfer(world, moved, left, joined)
     world.platform.catalogue.classes.get(training.class_id)
     sitting, attempt = world.session(pupil), attempt_of("CHANNEL", "POST", "in", b"{}")
     yield (

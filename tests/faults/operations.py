@@ -23,7 +23,7 @@ from chalicelib.services.identifying import Presented
 from chalicelib.storage.fresh import Fresh
 from tests import eligibility
 from tests.api.test_road_over_http import Caller, RecordedWorld, a_caller
-from tests.rostering import import_roster, put_roster, receive, row_of
+from tests.rostering import carry_on, import_roster, put_roster, receive, row_of
 from tests.world import CITY, INSTITUTION_ID, World, a_person, a_uscc
 
 _numbers = itertools.count(1)
@@ -1032,6 +1032,25 @@ def leave_class(s: Scene) -> Request:
     return post(s.desk, f"/v1/classes/{class_id}/enrolments/{voucher_id}/leave", REASON)
 
 
+@scene("POST /v1/classes/{class_id}/enrolments/by-roster")
+def enrol_by_roster(s: Scene) -> Request:
+    person = a_person()
+    roster, arrived = put_roster(s.world, s.directed, [row_of(person)], actor=s.world.desk)
+    receive(s.world, arrived)
+    s.bureau.post(f"/v1/rosters/{roster.roster_id}/acceptance")
+    carry_on(s.world, roster.roster_id)
+    voucher_id = s.world.claim(person, s.directed).answer.voucher_id
+    s.world.redeem(Presented(code=s.world.code(person, voucher_id)))
+    return post(s.desk, f"/v1/classes/{a_class(s)}/enrolments/by-roster", {"roster_id": roster.roster_id})
+
+
+@scene("POST /v1/classes/{class_id}/transfers")
+def change_class(s: Scene) -> Request:
+    class_id, _, voucher_id = on_class(s)
+    asked = {"voucher_id": voucher_id, "to_class_id": a_class(s), "reason": "时间不合适"}
+    return post(s.desk, f"/v1/classes/{class_id}/transfers", asked)
+
+
 @scene("POST /v1/check-ins")
 def check_in(s: Scene) -> Request:
     class_id, person, _ = on_class(s)
@@ -1129,6 +1148,7 @@ _simple("GET /v1/classes/{class_id}/evaluations", lambda s: get(s.bureau, f"/v1/
 _simple("GET /v1/classes/{class_id}/code", lambda s: get(s.desk, f"/v1/classes/{a_class(s)}/code"))
 _simple("GET /v1/classes/{class_id}/enrolments", lambda s: get(s.bureau, f"/v1/classes/{on_class(s)[0]}/enrolments"))
 _simple("GET /v1/classes/{class_id}/papers", lambda s: get(s.desk, f"/v1/classes/{on_class(s)[0]}/papers?format=xlsx"))
+_simple("POST /v1/classes/{class_id}", lambda s: post(s.desk, f"/v1/classes/{a_class(s)}", {"capacity": 40}))
 _simple(
     "POST /v1/classes/{class_id}/sessions",
     lambda s: post(s.desk, f"/v1/classes/{a_class(s)}/sessions", {"sessions": [session_body(s, days=9)]}),

@@ -456,8 +456,12 @@ class Refusals:
         assert holder.post("/v1/check-ins", by_code, status=409)["code"] == "class_code_not_accepted"
         for session_id, status, why in (("S009", 404, "session_not_found"), ("S002", 409, "check_in_not_open")):
             assert holder.post("/v1/check-ins", asked | {"session_id": session_id}, status=status)["code"] == why
+        leaving = asked | {"leaving": True}
+        assert holder.post("/v1/check-ins", leaving, status=409)["code"] == "not_checked_in"
         holder.post("/v1/check-ins", asked, status=201)
         assert holder.post("/v1/check-ins", asked, status=409)["code"] == "already_checked_in"
+        holder.post("/v1/check-ins", leaving, status=201)
+        assert holder.post("/v1/check-ins", leaving, status=409)["code"] == "already_checked_out"
         self.desk.post(f"/v1/vouchers/{voucher_id}/reversal", {"reason": "扫错了"}, status=409)  # checked_in_before
         leave = {"voucher_id": voucher_id, "session_id": "S002", "reason": "就医"}
         self.desk.post(f"{path}/leaves", leave, status=201)

@@ -22,16 +22,21 @@ from chalicelib.domain.errors import (
     CheckInNotOpen,
     CheckInOver,
     ClassCodeNotAccepted,
+    ClassesOverlap,
     ClassFull,
     ClassNotFound,
     ClassStateRefused,
+    ConcurrentChange,
+    Contended,
     CourseNotFound,
     DatumUnknown,
     DomainError,
+    EnrolledAlready,
     InstitutionNotAdmitted,
     Invalid,
     NotEnrolled,
     NotRedeemed,
+    NotRedeemedHere,
     OnlineSession,
     OutOfScope,
     PositionInaccurate,
@@ -50,12 +55,26 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.history import check_chain, genesis
 from chalicelib.domain.region import Overlaps
-from chalicelib.domain.training_class import ClassPlace, ClassState, TrainingClass, state_at
+from chalicelib.domain.training_class import LARGEST, ClassPlace, ClassState, TrainingClass, state_at
 from chalicelib.domain.voucher import State
 from chalicelib.services import checking_in, enrolling, holding_classes, printing_classes
 from chalicelib.services.identifying import Presented
-from tests.classroom import HOUR, ROOM, THERE, at, check_in, days, enrol, enrolment_of, open_class, plan, used
-from tests.storage.worlds import own_world
+from tests.classroom import (
+    HOUR,
+    ROOM,
+    THERE,
+    at,
+    check_in,
+    days,
+    enrol,
+    enrolment_of,
+    open_class,
+    plan,
+    transfer,
+    used,
+)
+from tests.races.crowd import at_once
+from tests.storage.worlds import all_rows, own_world
 from tests.world import OTHER_INSTITUTION_ID, World, a_person
 
 
@@ -79,6 +98,12 @@ def change(world: World, training: TrainingClass, session_id: str, **changes: An
     return holding_classes.change_session(
         world.platform, training.class_id, session_id, **said, **world.by(world.desk)
     ).answer
+
+
+def change_class(world: World, training: TrainingClass, **changes: Any) -> TrainingClass:
+    by = world.by(changes.pop("actor", world.desk), changes.pop("key", None))
+    said: dict[str, Any] = {"name": None, "teacher": None, "capacity": None} | changes
+    return holding_classes.change_class(world.platform, training.class_id, **said, **by).answer
 
 
 def cancel_session(world: World, training: TrainingClass, session_id: str) -> TrainingClass:
@@ -191,6 +216,64 @@ class TestHeld:
             change(world, training, "S001", place=ROOM)
         assert change(world, training, "S001", teacher="代课师").sessions[0].teacher == "代课师"
         assert state_at(fresh(world, training), world.now) is ClassState.RUNNING
+
+    def test_given_a_class_when_its_name_teacher_or_seats_change_then_the_rest_stays_and_it_says_who_changed_it(
+        self, world: World
+    ) -> None:
+        training = open_class(world, capacity=2)
+        assert (training.changed_at, training.changed_by) == (None, None)
+        at(world, training.sessions[0].starts_at)
+
+        renamed = change_class(world, training, name="电工晚班", teacher="李老师", key="rename")
+
+        after = replace(training, name="电工晚班", teacher="李老师", version=2)
+        assert renamed == replace(after, changed_at=world.now, changed_by=world.desk.operator_id)
+        assert change_class(world, training, name="电工晚班", teacher="李老师", key="rename") == renamed
+        wider = change_class(world, training, capacity=LARGEST)
+        assert (wider.capacity, wider.name, wider.sessions) == (LARGEST, "电工晚班", training.sessions)
+        enrol(world, training, used(world, world.publish(1))[1])
+        assert fresh(world, training).changed_at == world.now
+        cancelled = cancel_session(world, training, "S002")
+        assert (cancelled.changed_by, cancelled.version) == (world.desk.operator_id, 5)
+
+    def test_given_people_on_a_class_when_its_seats_become_fewer_then_never_fewer_than_them(self, world: World) -> None:
+        training, template = open_class(world, capacity=9), world.publish(3)
+        enrol(world, training, *(used(world, template)[1] for _ in range(2)))
+
+        with pytest.raises(Invalid) as refused:
+            change_class(world, training, capacity=1)
+
+        assert refused.value.pointer == "/capacity"
+        assert change_class(world, training, capacity=2).capacity == 2
+        with pytest.raises(ClassFull):
+            enrol(world, training, used(world, template)[1])
+        holding_classes.cancel_class(world.platform, training.class_id, "人数不足", **world.by(world.desk))
+        with pytest.raises(ClassStateRefused):
+            change_class(world, training, capacity=9)
+        with pytest.raises(ClassNotFound):
+            change_class(world, training, capacity=9, actor=world.other_desk)
+
+    def test_given_the_last_seats_when_they_are_taken_away_as_people_come_then_nobody_is_without_one(
+        self, world: World
+    ) -> None:
+        for _ in range(4):
+            training, template = open_class(world, capacity=8), world.publish(8)
+            ids = [used(world, template)[1] for _ in range(8)]
+            come = [lambda one=one, training=training: enrol(world, training, one).answer.results for one in ids]
+            fewer = [
+                lambda seats=seats, training=training: change_class(world, training, capacity=seats)
+                for seats in range(1, 9)
+            ]
+
+            told: list[Any] = at_once([*come, *fewer])
+
+            found = fresh(world, training)
+            assert found.enrolled <= found.capacity
+            assert (
+                found.enrolled == sum(not isinstance(one, DomainError) for one in told[:8]) == len(on(world, training))
+            )
+            refused = {type(one) for one in told if isinstance(one, DomainError)}
+            assert refused <= {ClassFull, Invalid, ConcurrentChange, Contended}, refused
 
     def test_given_somebody_elses_class_when_asked_for_then_it_is_not_there(self, world: World) -> None:
         training = open_class(world)
@@ -307,6 +390,260 @@ class TestEnrolled:
         there = enrolment_of(world, training, voucher_id)
         assert (there.state, there.version) == (EnrolmentState.ENROLLED, 3)
         assert fresh(world, training).enrolled == 1
+
+
+def on(world: World, training: TrainingClass) -> set[str]:
+    """By which vouchers people are on the class, as its list says."""
+    page = world.platform.enrolments.on_class(training.class_id, 100, None)
+    return {one.voucher_id for one in page.items if one.is_on}
+
+    def test_given_somebody_who_was_there_by_one_voucher_when_put_on_again_by_another_then_refused(
+        self, world: World
+    ) -> None:
+        training = open_class(world)
+        person, first = used(world, world.publish(1))
+        _, second = used(world, world.publish(1), person)
+        enrol(world, training, first)
+        at(world, training.sessions[0].starts_at)
+        check_in(world, person, training)
+        enrolling.leave_class(world.platform, training.class_id, first, "请长假", **world.by(world.desk))
+
+        told = enrol(world, training, second).answer.results[0]
+
+        assert told.code == "checked_in_before"
+        assert enrolment_of(world, training, first).voucher_id == first
+        assert enrol(world, training, first).answer.results[0].code is None
+
+
+class TestTransferred:
+    def test_given_somebody_on_a_class_when_they_change_then_off_the_one_and_on_the_other_in_one_step(
+        self, world: World
+    ) -> None:
+        first, second = open_class(world), open_class(world)  # at the same times: the one that is left does not count
+        person, voucher_id = used(world, world.publish(1))
+        enrol(world, first, voucher_id)
+        check_in(world, person, at_session(world, first, 0))
+
+        done = transfer(world, voucher_id, first, second, key="change")
+
+        left, joined = enrolment_of(world, first, voucher_id), enrolment_of(world, second, voucher_id)
+        assert (left.state, joined.state) == (EnrolmentState.LEFT, EnrolmentState.ENROLLED)
+        assert left.history[-1].said["facts"] == {"reason": "时间不合适", "to": second.class_id}
+        assert joined.history[-1].said["facts"] == {"voucher": voucher_id, "overlaps": 0, "from": first.class_id}
+        assert (list(left.check_ins), list(joined.check_ins)) == (["S001"], [])
+        assert (fresh(world, first).enrolled, fresh(world, second).enrolled) == (0, 1)
+        assert (on(world, first), on(world, second)) == (set(), {voucher_id})
+        assert (done.answer.left.class_id, done.answer.left.version) == (first.class_id, 3)
+        assert (done.answer.enrolled.class_id, done.answer.enrolled.version) == (second.class_id, 1)
+        for there in (left, joined):
+            check_chain(there.history, genesis(f"class:{there.class_id}", there.person_id))
+        with pytest.raises(CheckedInBefore):  # the way out of a reversal is none
+            world.reverse(voucher_id)
+        assert check_in(world, person, second).answer.facts["session"] == "S001"
+
+    def test_given_a_change_when_the_request_comes_again_then_its_first_answer_whatever_happened_since(
+        self, world: World
+    ) -> None:
+        first, second, template = open_class(world), open_class(world), world.publish(2)
+        person, voucher_id = used(world, template)
+        _, other_id = used(world, world.publish(1), person)
+        enrol(world, first, voucher_id)
+        done = transfer(world, voucher_id, first, second, key="again")
+        with pytest.raises(NotEnrolled):
+            transfer(world, voucher_id, first, second)
+        enrolling.leave_class(world.platform, second.class_id, voucher_id, "退班", **world.by(world.desk))
+        enrol(world, first, other_id)  # the first class knows the person by another voucher now
+
+        again = transfer(world, voucher_id, first, second, key="again")
+
+        assert (again.hit, again.answer) == (True, done.answer)
+        assert (fresh(world, first).enrolled, fresh(world, second).enrolled) == (1, 0)
+        with pytest.raises(Reused):
+            transfer(world, voucher_id, first, second, key="again", body=b"other")
+
+    def test_given_somebody_who_comes_back_when_they_change_again_then_one_story_and_what_they_checked_in_there_counts(
+        self, world: World
+    ) -> None:
+        first, second = open_class(world), open_class(world)
+        person, voucher_id = used(world, world.publish(1))
+        enrol(world, first, voucher_id)
+        check_in(world, person, at_session(world, first, 0))
+        transfer(world, voucher_id, first, second)
+
+        transfer(world, voucher_id, second, first)
+
+        there = enrolment_of(world, first, voucher_id)
+        assert [entry.said["step"] for entry in there.history] == ["enrol", "check_in", "leave", "enrol"]
+        assert (list(there.check_ins), on(world, first), on(world, second)) == (["S001"], {voucher_id}, set())
+
+    def test_given_what_does_not_allow_it_when_they_change_then_refused_and_nothing_is_written(
+        self, world: World
+    ) -> None:
+        world.rules(overlaps=Overlaps.REFUSED)
+        template = world.publish(5)
+        first = open_class(world)
+        person, voucher_id = used(world, template)
+        _, stranger_id = used(world, template)
+        _, taken_id = used(world, template)
+        enrol(world, first, voucher_id)
+        full = open_class(world, capacity=1)
+        enrol(world, full, taken_id)
+        cancelled = open_class(world)
+        holding_classes.cancel_class(world.platform, cancelled.class_id, "人数不足", **world.by(world.desk))
+        other_course = replace(world.course, course_id="F" * 16)
+        if world.platform.catalogue.courses.get(other_course.course_id) is None:
+            world.platform.catalogue.courses.add(other_course, None)
+        elsewhere = open_class(world, course_id=other_course.course_id)
+        later = open_class(world, days(world, 2, first=20))
+        _, second_id = used(world, world.publish(1), person)
+        enrol(world, later, second_id)
+        at_that_time, there_too = open_class(world, days(world, 1, first=21)), later
+        nowhere = replace(first, class_id="X" * 16)
+
+        before = all_rows(world)
+        for left, joined, voucher, error in (
+            (first, nowhere, voucher_id, ClassNotFound),
+            (nowhere, first, voucher_id, ClassNotFound),
+            (first, first, voucher_id, Invalid),
+            (first, elsewhere, voucher_id, NotRedeemedHere),
+            (first, full, voucher_id, ClassFull),
+            (first, cancelled, voucher_id, ClassStateRefused),
+            (cancelled, first, voucher_id, ClassStateRefused),
+            (first, at_that_time, voucher_id, ClassesOverlap),
+            (first, there_too, voucher_id, EnrolledAlready),
+            (full, first, voucher_id, NotEnrolled),
+            (first, full, stranger_id, NotEnrolled),
+            (first, full, "nothing", NotEnrolled),
+        ):
+            with pytest.raises(error):
+                transfer(world, voucher, left, joined)
+        with pytest.raises(ClassNotFound):
+            transfer(world, voucher_id, first, at_that_time, actor=world.other_desk)
+        with pytest.raises(OutOfScope):
+            transfer(world, voucher_id, first, at_that_time, actor=replace(world.desk, operator=world.bureau.operator))
+        assert all_rows(world) == before
+        world.rules()
+
+    def test_given_a_third_class_at_that_time_when_they_change_then_flagged_where_the_region_wants_that(
+        self, world: World
+    ) -> None:
+        world.rules(overlaps=Overlaps.FLAGGED)
+        first, third, second = open_class(world), open_class(world), open_class(world, days(world, 1, first=2))
+        person, voucher_id = used(world, world.publish(1))
+        enrol(world, first, voucher_id)
+        transfer(world, voucher_id, first, second)
+        assert not enrolment_of(world, second, voucher_id).overlaps
+        transfer(world, voucher_id, second, first)
+        enrol(world, third, used(world, world.publish(1), person)[1])
+
+        transfer(world, voucher_id, first, second)
+
+        assert enrolment_of(world, second, voucher_id).overlaps
+        world.rules()
+
+    def test_given_all_that_can_happen_to_people_of_a_class_when_it_does_at_once_then_each_is_where_it_was_said(
+        self, world: World
+    ) -> None:
+        """Sixteen at the same moment: changes, leaving, check-ins, reversals, and the last two seats."""
+        world.rules(overlaps=Overlaps.ALLOWED)
+        for _ in range(6):
+            template = world.publish(9)
+            first, second, third = (
+                open_class(world, [plan(world.now)]),
+                open_class(world, capacity=2),
+                open_class(world),
+            )
+            people = [used(world, template) for _ in range(6)]
+            ids = [voucher_id for _, voucher_id in people]
+            enrol(world, first, *ids[:4])
+            sessions = [world.session(person) for person, _ in people]
+
+            def change(
+                which: int, joined: TrainingClass, key: str | None = None, first: Any = first, ids: Any = ids
+            ) -> Any:
+                return lambda: transfer(world, ids[which], first, joined, key=key)
+
+            def leave(which: int, first: Any = first, ids: Any = ids) -> Any:
+                return lambda: enrolling.leave_class(
+                    world.platform, first.class_id, ids[which], "退班", **world.by(world.desk)
+                )
+
+            def come(which: int, first: Any = first, sessions: Any = sessions) -> Any:
+                return lambda: checking_in.check_in_holder(
+                    world.platform,
+                    first.class_id,
+                    None,
+                    THERE,
+                    None,
+                    session=sessions[which],
+                    **world.by(world.channel),
+                )
+
+            def back(which: int, ids: Any = ids) -> Any:
+                return lambda: world.reverse(ids[which])
+
+            def put(which: int, second: Any = second, ids: Any = ids) -> Any:
+                return lambda: enrol(world, second, ids[which])
+
+            one_key = f"twice {first.class_id}"
+            acts = [
+                change(0, second, one_key),
+                change(0, second, one_key),
+                change(0, third),
+                leave(0),
+                come(0),
+                back(0),
+                change(1, second),
+                leave(1),
+                back(1),
+                change(2, second),
+                come(2),
+                back(2),
+                change(3, second),
+                change(3, third),
+                put(4),
+                put(5),
+            ]
+            told = at_once(acts)
+
+            refused = [one for one in told if isinstance(one, DomainError)]
+            assert {type(one) for one in refused} <= {
+                NotEnrolled,
+                ClassFull,
+                CheckedInBefore,
+                NotRedeemed,
+                NotRedeemedHere,
+                EnrolledAlready,
+            }, refused
+            done = [one for one in told[:2] if not isinstance(one, DomainError)]
+            assert [one.hit for one in done] in ([], [False], [True, False], [False, True])
+            assert len({repr(one.answer) for one in done}) <= 1
+            where = [on(world, training) for training in (first, second, third)]
+            assert [fresh(world, one).enrolled for one in (first, second, third)] == [len(one) for one in where]
+            assert len(where[1]) <= 2
+            for voucher_id in ids:
+                mine = [
+                    there
+                    for there in world.platform.enrolments.of_person(person_of(world, voucher_id))
+                    if there.voucher_id == voucher_id
+                ]
+                held = [there for there in mine if there.is_on]
+                assert len(held) == sum(voucher_id in one for one in where) <= 1
+                redeemed = world.voucher(voucher_id).state is State.REDEEMED
+                assert redeemed or not (held or any(there.check_ins for there in mine))
+                steps = [entry.said for there in mine for entry in there.history]
+                went = [said["facts"]["to"] for said in steps if said["step"] == "leave" and "to" in said["facts"]]
+                came = [said for said in steps if said["step"] == "enrol" and "from" in said["facts"]]
+                assert len(went) == len(came) <= 1
+                for there in mine:
+                    check_chain(there.history, genesis(f"class:{there.class_id}", there.person_id))
+        world.rules()
+
+
+def person_of(world: World, voucher_id: str) -> str:
+    key = world.platform.keys.voucher_ids.decode(voucher_id)
+    assert key is not None
+    return key[0]
 
 
 class TestCheckedIn:

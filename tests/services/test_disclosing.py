@@ -26,9 +26,8 @@ def find(world: World, person: Profile, actor: Actor) -> finding_people.Found:
 
 def see(world: World, person_id: str, actor: Actor, reason: str = "核对名单", **more: Any) -> Any:
     p = world.platform
-    return disclosing.disclose(
-        p.people, p.disclosures, p.marks, p.keys, p.chance, person_id, reason, **world.by(actor, **more)
-    )
+    class_id = more.pop("class_id", None)
+    return disclosing.disclose(p, person_id, reason, class_id, **world.by(actor, **more))
 
 
 def traces(world: World, region: str) -> list[str]:

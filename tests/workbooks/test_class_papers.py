@@ -151,9 +151,9 @@ class TestAttendance:
             assert text.count(f"440***********{trainee.id_number[-4:]}") == blocks
         for n in range(1, 41):
             assert text.count(f"第{n}次 ") == len(pages) // blocks
-        # Of five marks two have an hour, one is leave; the legend says 请假 twice.
-        assert text.count("到 08:55") == 60 * 40 * 2 // 5
-        assert text.count("请假") - 2 * len(pages) == 60 * 40 // 5
+        # Of six marks two have an hour, one is leave; the legend says 请假 twice.
+        assert text.count("到 08:55") == 60 * 40 * 2 // len(Mark)
+        assert text.count("请假") - 2 * len(pages) == 60 * 40 // len(Mark)
 
     def test_given_sixty_people_and_forty_sessions_when_written_then_names_are_repeated_on_each_sheet(self) -> None:
         paper = a_full_class(60, 40)
