@@ -19,7 +19,15 @@ from chalicelib.domain.check_in import (
     result_at,
     session_now,
 )
-from chalicelib.domain.enrolment import CheckIn, Enrolment, EnrolmentReceipt, earlier_answer, must_be_on, receipt
+from chalicelib.domain.enrolment import (
+    CheckIn,
+    Enrolment,
+    EnrolmentReceipt,
+    earlier_answer,
+    must_be_by,
+    must_be_on,
+    receipt,
+)
 from chalicelib.domain.errors import (
     AlreadyCheckedIn,
     CheckInNotOpen,
@@ -158,6 +166,7 @@ def scan_holder(
         if earlier is not None:
             return Done(receipt(there, earlier), hit=True)
         shown.judge_age(now)
+        must_be_by(there, shown.voucher.voucher_id)
         must_be_on(there)
         must_be_open(training)
         meant = session_now(training, session_id, now)
@@ -221,6 +230,7 @@ def _take_report(
         earlier = earlier_answer(there, own, now)
         if earlier is not None:
             return Result(str(earlier.said["facts"]["result"]))
+        must_be_by(there, report.voucher_id)
         must_be_on(there)
         must_be_open(training)
         if report.at > now:
