@@ -15,9 +15,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import figures, growth, imports, load, rosters, shards, sheets, steps
+from bench import crowds, figures, growth, imports, load, rosters, shards, sheets, steps
 from bench.figures import Figure
 from bench.town import Town, a_town
+from chalicelib.domain.training_class import LARGEST
 from chalicelib.services import changing_vouchers
 from chalicelib.services.identifying import Presented
 from chalicelib.services.making_vouchers import FULL_HANDS
@@ -49,10 +50,13 @@ class Size:
     rosters: int
     roster_rows: int
     sheet_rows: int
+    online: int
+    room: int
 
 
-FULL = Size(40, 20, 15, 2_000, 48, 20_000, 3, ((128, 2_000), (44, 500)), True, 5, 400, 100_000)
-QUICK = Size(1, 4, 1, 140, 2, 100, 0.5, ((16, 100),), False, 1, 40, 500)
+FULL = Size(40, 20, 15, 2_000, 48, 20_000, 3, ((128, 2_000), (44, 500)), True, 5, 400, 100_000, LARGEST, 50)
+QUICK = Size(1, 4, 1, 140, 2, 100, 0.5, ((16, 100),), False, 1, 40, 500, 20, 4)
+CHECK_INS_A_SECOND = 20
 
 
 def main(arguments: list[str], endpoint: str | None = None) -> int:
@@ -66,7 +70,7 @@ def main(arguments: list[str], endpoint: str | None = None) -> int:
     os.environ.update(CREDENTIALS, AWS_DEFAULT_REGION=REGION)
     found: list[Figure] = []
     with nullcontext(endpoint) if endpoint else dynamodb_local(console=console) as engine:
-        for part in (_steps, _growth, _claimable, _rosters, _load):
+        for part in (_steps, _growth, _claimable, _rosters, _load, _crowds):
             for figure in part(engine, size):
                 found.append(figure)
                 console.print(f"  {figure.name}: {figure.value:.4g}")
@@ -222,6 +226,23 @@ def _load(endpoint: str, size: Size) -> Iterator[Figure]:
         f"{late / 1e6:.1f} MB after {mixed.asked:,} requests beside {early / 1e6:.1f} after a quarter, larger container"
     )
     yield Figure("memory under load, growth", late / early, at_most=1.05, floor=1, note=note)
+
+
+def _crowds(endpoint: str, size: Size) -> Iterator[Figure]:
+    town = _town(endpoint)
+    with steps.a_container(town) as one, steps.a_container(town) as other:
+        both = crowds.crowds(town, (one, other), online=size.online, room=size.room, a_second=CHECK_INS_A_SECOND)
+        both.run((one, other))
+    waits = [1e3 * seconds for seconds in both.waits()]
+    p50, p95, p99 = (waits[int(len(waits) * share)] for share in (0.5, 0.95, 0.99))
+    told = ", ".join(f"{status} {count}" for status, count in sorted(both.statuses().items()))
+    note = f"of {size.online} online and {size.room} in a room, {len(waits)} requests to 2 containers; {told}"
+    yield Figure("check-ins lost in crowds", both.lost(), at_most=0, floor=0, note=note)
+    note = f"{CHECK_INS_A_SECOND} came, and {size.room} to a room meanwhile; the containers were busy {both.busy():.0%}"
+    bound = 0.95 * CHECK_INS_A_SECOND
+    yield Figure("check-ins a second, one class online", both.reached(), at_least=bound, note=note)
+    note = f"from when each was due to its answer; half {p50:.1f}, 95 % {p95:.1f}, longest {waits[-1]:.1f}"
+    yield Figure("check-in in a crowd, 99 % within ms", p99, note=note)
 
 
 def _rosters(endpoint: str, size: Size) -> Iterator[Figure]:

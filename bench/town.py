@@ -13,10 +13,12 @@ from chalicelib.domain import pace
 from chalicelib.domain.access import Actor, Secret
 from chalicelib.domain.calendar import local_date
 from chalicelib.domain.person import Profile
+from chalicelib.domain.programme import Course
 from chalicelib.domain.template import Template
 from chalicelib.domain.training_class import LARGEST, TrainingClass
 from chalicelib.integrations.clock import SystemClock
 from chalicelib.integrations.essc_platform import OperatorKey
+from chalicelib.services import checking_in
 from chalicelib.services.granting_access import secret_context
 from chalicelib.services.ports import Sealer
 from tests import classroom
@@ -85,10 +87,32 @@ class Town:
             self.channel, "POST", route, {}, parameters={"voucher_id": voucher_id}, session=session, **more
         )
 
-    def check_in(self, person: Profile, training: TrainingClass) -> Event:
+    def check_in(
+        self,
+        person: Profile,
+        training: TrainingClass,
+        *,
+        code: str | None = None,
+        session: str | None = None,
+        key: str | None = None,
+    ) -> Event:
+        """By the class's code where it is given, else from the class's place."""
         there = {"latitude": 22.5431, "longitude": 114.0579, "datum": "gcj02", "accuracy": 12.0}
-        body = {"class_id": training.class_id, "position": there, "device": "a phone of the bench"}
-        return self.event(self.channel, "POST", "/v1/check-ins", body, session=self.session(person))
+        shown: dict[str, Any] = {"class_code": code} if code else {"position": there}
+        body = {"class_id": training.class_id, **shown, "device": "a phone of the bench"}
+        return self.event(self.channel, "POST", "/v1/check-ins", body, session=session or self.session(person), key=key)
+
+    def class_code(self, training: TrainingClass) -> checking_in.ClassCode:
+        """What the class shows now."""
+        now = self.tick()
+        return checking_in.show_class_code(self.world.platform, training.class_id, None, actor=self.desk, now=now)
+
+    def an_online_course(self) -> Course:
+        """A course of the institution that is held nowhere."""
+        course = replace(self.world.course, course_id="E" * 16, online=True)
+        if self.world.platform.catalogue.courses.get(course.course_id) is None:
+            self.world.platform.catalogue.courses.add(course, None)
+        return course
 
     def a_class(self, voucher_ids: list[str]) -> TrainingClass:
         """A class that goes on now, with the holders of these vouchers on it: the same one while it has seats, so that

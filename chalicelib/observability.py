@@ -1,5 +1,8 @@
 """Logs, metrics and traces: one line and one count for each outcome, and nothing personal in either."""
 
+import json
+import sys
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import MetricUnit, single_metric
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.tracing import Tracer
 
 NAMESPACE = "TrainingVoucher"
@@ -16,21 +19,44 @@ NAMESPACE = "TrainingVoucher"
 @cache
 def logger() -> Logger:
     """The one logger; service (with the stage in it) and level come from POWERTOOLS_SERVICE_NAME and …_LOG_LEVEL."""
-    return Logger(location=None)  # always log_outcome below, so of no use
+    return Logger(logger_formatter=_OneLine(use_rfc3339=True, utc=True))
 
 
 def log_outcome(message: str, *, failed: bool = False, **facts: Any) -> None:
     """One line for what came out of a request, a message or a sweep."""
-    (logger().error if failed else logger().info)(message, extra=facts)
+    (logger().error if failed else logger().info)(message, extra={"facts": facts})
 
 
 def count_outcome(operation: str, outcome: str) -> None:
     """Count an outcome (``ok`` or an error's code) of an operation."""
-    service = {"service": logger().service}
-    with single_metric(
-        name=outcome, unit=MetricUnit.Count, value=1, namespace=NAMESPACE, default_dimensions=service
-    ) as metric:
-        metric.add_dimension("operation", operation)
+    # A line of CloudWatch's embedded metric format. Powertools makes a provider anew for each: seven times as long.
+    told = {
+        "Namespace": NAMESPACE,
+        "Dimensions": [["service", "operation"]],
+        "Metrics": [{"Name": outcome, "Unit": "Count"}],
+    }
+    line = {
+        "_aws": {"Timestamp": time.time_ns() // 1_000_000, "CloudWatchMetrics": [told]},
+        "service": logger().service,
+        "operation": operation,
+        outcome: [1.0],
+    }
+    sys.stdout.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
+
+
+class _OneLine(LambdaPowertoolsFormatter):
+    """The same line as Powertools', which looks each through for what it may hold: more than twice the time."""
+
+    def format(self, record: Any) -> str:
+        line = {
+            "level": record.levelname,
+            "message": record.getMessage(),
+            "timestamp": self.formatTime(record),
+            "service": self.log_format["service"],
+            **getattr(record, "facts", {}),
+            "xray_trace_id": self._get_latest_trace_id(),
+        }
+        return self.serialize({name: value for name, value in line.items() if value is not None})
 
 
 @contextmanager

@@ -23,7 +23,11 @@ def test_given_a_few_of_everything_when_measured_then_every_part_gives_its_figur
     for step in ("first claim", "claim", "verify", "redeem", "check in"):
         assert written[f"{step}, whole handler"]["value"] > 0
         assert written[f"{step}, CPU of the process in ms"]["floor"] > 0
-    for exact in ("acknowledged steps lost under load", "libraries loaded before they are needed"):
+    for exact in (
+        "acknowledged steps lost under load",
+        "check-ins lost in crowds",
+        "libraries loaded before they are needed",
+    ):
         assert written[exact]["value"] == 0
     counted = [one for name, one in written.items() if name.endswith((" units", " once warm"))]
     assert len(counted) == 22
@@ -32,6 +36,8 @@ def test_given_a_few_of_everything_when_measured_then_every_part_gives_its_figur
         "dearest claim, 140 entries",
         "claimable, 10 listed among 140 published",
         "import and first claim in a fresh process, ms",
+        "check-ins a second, one class online",
+        "check-in in a crowd, 99 % within ms",
     ):
         assert written[unbound]["value"] > 0
     assert all(set(one) == {"name", "value", "at_most", "at_least", "floor", "note"} for one in written.values())

@@ -343,8 +343,8 @@ ADVICE: Mapping[str, tuple[str, str]] = {
     "not_held": ("To be given back, but used or ended.", "Read the voucher."),
     "not_revocable": ("To be revoked, but applied for or ended.", "Read the voucher."),
     "checked_in_before": (
-        "To be reversed, or another voucher to be enrolled by, but the person was at the class by this one.",
-        "Enrol by this voucher again; only the authority can revoke it.",
+        "To be reversed, but the person was at a class by it.",
+        "Nothing; the authority can revoke.",
     ),
     # classes, check-ins
     "class_not_found": ("There is no such class, or it is not yours to see.", FIND),

@@ -392,10 +392,10 @@ def _render(operation: Operation, answer: object) -> Response:
     if isinstance(answer, Picture):
         return Response(answer.text, headers | {"Content-Type": answer.content_type}, operation.status)
     if isinstance(answer, Page):
-        said: object = {"items": [_said(item) for item in answer.items], "next_cursor": answer.cursor}
+        items = ",".join(map(_said, answer.items))
+        text = f'{{"items":[{items}],"next_cursor":{json.dumps(answer.cursor)}}}'
     else:
-        said = _said(answer)
-    text = json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+        text = _said(answer)
     return Response(text, headers | {"Content-Type": "application/json"}, operation.status)
 
 
@@ -409,10 +409,10 @@ def _pace_headers(pace: Pace | None) -> dict[str, str]:
     }
 
 
-def _said(answer: object) -> object:
+def _said(answer: object) -> str:
     if not isinstance(answer, BaseModel):
         raise TypeError(f"{type(answer).__name__} is no answer")
-    return answer.model_dump(mode="json")
+    return answer.model_dump_json()
 
 
 def _tell(operation: Operation, progress: _Progress, response: Response, outcome: str, facts: dict[str, Any]) -> None:

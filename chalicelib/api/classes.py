@@ -15,7 +15,6 @@ from chalicelib.domain.class_papers import PaperFormat, PaperKind
 from chalicelib.domain.coordinates import Datum, InvalidPoint, check_point
 from chalicelib.domain.enrolment import Attendance, Enrolment, EnrolmentState, attendance
 from chalicelib.domain.errors import (
-    CheckedInBefore,
     ClassesOverlap,
     ClassFull,
     ClassNotFound,
@@ -551,7 +550,6 @@ def leave_class(call: Call[ClassReasonRequest, Nothing], class_id: str, voucher_
         NotEnrolled,
         NotRedeemedHere,
         EnrolledAlready,
-        CheckedInBefore,
         ClassesOverlap,
         ClassFull,
     ),

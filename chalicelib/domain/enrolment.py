@@ -118,7 +118,7 @@ def receipt(enrolment: Enrolment, entry: Entry | None = None) -> EnrolmentReceip
     """What a step answers: by default the last one."""
     said = (entry or enrolment.history[-1]).said
     return EnrolmentReceipt(
-        voucher_id=enrolment.voucher_id,
+        voucher_id=_voucher_at(enrolment, said["number"]),
         class_id=enrolment.class_id,
         step=said["step"],
         state=EnrolmentState(said["to"]),
@@ -131,6 +131,8 @@ def receipt(enrolment: Enrolment, entry: Entry | None = None) -> EnrolmentReceip
 def earlier_answer(enrolment: Enrolment, attempt: Attempt, now: datetime) -> Entry | None:
     """The entry that this very request wrote before, if it did and is still kept. Raises Reused (other body)."""
     for entry in reversed(enrolment.history):
+        if attempt.request not in entry.text:  # a digest, so it stands there as it is; most need not be read
+            continue
         said = entry.said
         if said["request"] == attempt.request and still_kept(entry.at, now):
             if said["body"] != attempt.body:
@@ -328,10 +330,22 @@ def must_be_on(enrolment: Enrolment | None) -> Enrolment:
     return enrolment
 
 
-def must_not_have_begun(enrolment: Enrolment) -> None:
-    """A redemption is not undone once somebody was there by it. Raises CheckedInBefore. Source: domain.md §3."""
-    if enrolment.check_ins:
-        raise CheckedInBefore(count=len(enrolment.check_ins))
+def must_be_by(enrolment: Enrolment, voucher_id: str) -> None:
+    """Whoever left a class may be back on it by another voucher. Raises NotEnrolled (it is not by this one)."""
+    if enrolment.voucher_id != voucher_id:
+        raise NotEnrolled()
+
+
+def must_not_have_begun(enrolment: Enrolment, voucher_id: str) -> None:
+    """A redemption is not undone once somebody was there by it, also where another voucher has put them back on the
+    class since. Raises CheckedInBefore. Source: domain.md §3."""
+    count, by = 0, ""
+    for said in (entry.said for entry in enrolment.history):
+        if said["step"] == "enrol":
+            by = said["facts"]["voucher"]
+        count += said["step"] == "check_in" and by == voucher_id
+    if count:
+        raise CheckedInBefore(count=count)
 
 
 def attendance(enrolment: Enrolment, training: TrainingClass, until: datetime | None = None) -> Attendance:
@@ -375,6 +389,15 @@ def may_be_entered_by_hand(enrolment: Enrolment, training: TrainingClass) -> boo
 
 def _by_hand(there: CheckIn) -> bool:
     return Way.BY_HAND in (there.way, there.left_by)
+
+
+def _voucher_at(enrolment: Enrolment, number: int) -> str:
+    """By which voucher its holder was on the class at that entry."""
+    for entry in reversed(enrolment.history[:number]):
+        said = entry.said
+        if said["step"] == "enrol":
+            return str(said["facts"]["voucher"])
+    raise AssertionError(f"class {enrolment.class_id}: no enrolment before entry {number}")
 
 
 def _step(

@@ -653,8 +653,8 @@ class NotRevocable(Refused):
 
 class CheckedInBefore(Refused):
     code = "checked_in_before"
-    zh = "已用该券签到 {count} 次，不能撤销使用，也不能改用另一张券入班。"
-    en = "There are {count} check-ins by the voucher: its use is not reversed, and no other voucher takes its place."
+    zh = "已用该券签到 {count} 次，不能撤销使用。"
+    en = "There are {count} check-ins by this voucher; the redemption cannot be reversed."
 
 
 # --- classes, check-ins ----------------------------------------------------------------------------------------------

@@ -71,10 +71,10 @@ def reverse_redemption(
         return after, person.move_count(again, before.counted_as, after.counted_as)
 
     def off_class(before: Voucher) -> tuple[Enrolment, TrainingClass] | None:
-        mine = [one for one in enrolments.of_person(before.person_id) if one.voucher_id == voucher_id]
+        mine = enrolments.of_person(before.person_id)
         for one in mine:
-            must_not_have_begun(one)
-        on = next((one for one in mine if one.is_on), None)
+            must_not_have_begun(one, voucher_id)
+        on = next((one for one in mine if one.is_on and one.voucher_id == voucher_id), None)
         training = catalogue.classes.read(on.class_id) if on else None
         if on is None or training is None:
             return None

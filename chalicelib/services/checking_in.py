@@ -23,7 +23,15 @@ from chalicelib.domain.check_in import (
     session_now,
     session_shown,
 )
-from chalicelib.domain.enrolment import CheckIn, Enrolment, EnrolmentReceipt, earlier_answer, must_be_on, receipt
+from chalicelib.domain.enrolment import (
+    CheckIn,
+    Enrolment,
+    EnrolmentReceipt,
+    earlier_answer,
+    must_be_by,
+    must_be_on,
+    receipt,
+)
 from chalicelib.domain.errors import (
     AlreadyCheckedIn,
     AlreadyCheckedOut,
@@ -174,6 +182,7 @@ def scan_holder(
         if earlier is not None:
             return Done(receipt(there, earlier), hit=True)
         shown.judge_age(now)
+        must_be_by(there, shown.voucher.voucher_id)
         must_be_on(there)
         must_be_open(training)
         meant = _meant(training, session_id, there, leaving, now)
@@ -240,6 +249,7 @@ def _take_report(
         earlier = earlier_answer(there, own, now)
         if earlier is not None:
             return there.check_ins[report.session_id].result
+        must_be_by(there, report.voucher_id)
         must_be_on(there)
         must_be_open(training)
         if report.at > now:

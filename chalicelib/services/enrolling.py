@@ -12,7 +12,6 @@ from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.calendar import local_date
 from chalicelib.domain.enrolment import Enrolment, EnrolmentReceipt, EnrolmentState, earlier_answer, receipt
 from chalicelib.domain.errors import (
-    CheckedInBefore,
     ClassesOverlap,
     Contended,
     EnrolledAlready,
@@ -201,6 +200,7 @@ def step_enrolment(
         earlier = earlier_answer(there, attempt, now)
         if earlier is not None:
             return Done(receipt(there, earlier), hit=True)
+        enrolments.must_be_by(there, voucher_id)
         after = step(training, there)
         try:
             p.enrolments.record(after, take_seats(training, seats) if seats else None)
@@ -273,12 +273,14 @@ def list_enrolments(
 
 
 def find_enrolment(p: Platform, training: TrainingClass, voucher_id: str) -> Enrolment:
-    """The one that the voucher has put its holder on. Raises NotEnrolled."""
+    """The voucher's holder's; by another voucher meanwhile, it still tells what was done by this one. Raises
+    NotEnrolled."""
     key = p.keys.voucher_ids.decode(voucher_id)
-    found = _by_voucher(p.enrolments.of_person(key[0]) if key else [], training, voucher_id)
-    if found is None:
-        raise NotEnrolled()
-    return found
+    mine = p.enrolments.of_person(key[0]) if key else []
+    for one in mine:
+        if one.class_id == training.class_id:
+            return one
+    raise NotEnrolled()
 
 
 def of_other_records(p: Platform, person: Person | None) -> list[Enrolment]:
@@ -344,9 +346,6 @@ def _judge(
         overlaps=overlaps and training.rules.overlaps is Overlaps.FLAGGED,
     )
     before = next((one for one in of.mine if one.class_id == training.class_id), None)
-    if before is not None and before.voucher_id != voucher_id and before.check_ins:
-        # They were there by the earlier voucher, whose redemption must still find that.
-        raise CheckedInBefore(count=len(before.check_ins))
     came_from = leaving.class_id if leaving else None
     made = enrolments.enrol(blank, before, came_from=came_from, attempt=attempt, actor=actor, now=now)
     return Enrolling(made, person.touched(holder), voucher, is_new=before is None)

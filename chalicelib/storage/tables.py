@@ -20,6 +20,7 @@ from pynamodb.models import Model
 from chalicelib.config import Settings
 from chalicelib.domain.errors import Invalid, Unavailable
 from chalicelib.storage.rows import CaseworkRow, InsightRow, Item, ListedRow, PeopleRow
+from chalicelib.storage.wire import lighten
 
 # Fast failure inside, patience at the caller: every step is safe to repeat.
 CONNECT_SECONDS, READ_SECONDS, RETRIES = 1, 3, 2
@@ -61,6 +62,7 @@ class Tables:
         )
         # A name of our own, or botocore puts its long one together anew for each call: a tenth of a request's CPU.
         self.connection.session.set_default_client_config(Config(user_agent="training-voucher"))
+        lighten(self.connection.client)
         self._names = {
             PeopleRow.Meta.table_name: settings.people_table,
             ListedRow.Meta.table_name: settings.catalogue_table,
@@ -227,9 +229,13 @@ def said_by(failed: PynamoDBException) -> tuple[str | None, str]:
 
 def key_of(row: Model) -> tuple[str, str]:
     """The two values by which a row is found."""
-    names = type(row)._hash_keyname, type(row)._range_keyname
-    hash_key, range_key = (getattr(row, str(name)) for name in names)
+    hash_key, range_key = (getattr(row, name) for name in _KEYS[row.Meta.table_name])
     return hash_key, range_key
+
+
+def wire_key(row: Model) -> Item:
+    """The same as they are sent."""
+    return {name: {"S": getattr(row, name)} for name in _KEYS[row.Meta.table_name]}
 
 
 def _meta_table(table: str, name: str) -> MetaTable:

@@ -14,12 +14,12 @@ from typing import Any
 
 from pynamodb.exceptions import TransactWriteError
 from pynamodb.expressions.condition import Condition
-from pynamodb.expressions.update import Action
+from pynamodb.expressions.update import Action, Update
 from pynamodb.models import Model
 
 from chalicelib.domain.outcomes import WriteConflict
 from chalicelib.storage.rows import Item
-from chalicelib.storage.tables import Tables, key_of, said_by, translate
+from chalicelib.storage.tables import Tables, said_by, translate, wire_key
 
 MOST_ACTIONS = 100
 TRIES = 4
@@ -50,15 +50,15 @@ class Transaction:
 
     def put(self, row: Model, condition: Condition, otherwise: Otherwise) -> None:
         """Create or replace a whole row."""
-        self._add(self._puts, row, otherwise, key="Item", attributes=row.serialize(), condition=condition)
+        self._add(self._puts, row, {"Item": row.serialize()}, condition, otherwise)
 
     def update(self, row: Model, actions: Sequence[Action], condition: Condition, otherwise: Otherwise) -> None:
         """Change some attributes of a row that exists; without a condition DynamoDB would create it."""
-        self._add(self._updates, row, otherwise, actions=actions, condition=condition)
+        self._add(self._updates, row, {"Key": wire_key(row)}, condition, otherwise, actions)
 
     def check(self, row: Model, condition: Condition, otherwise: Otherwise) -> None:
         """Only look."""
-        self._add(self._checks, row, otherwise, condition=condition)
+        self._add(self._checks, row, {"Key": wire_key(row)}, condition, otherwise)
 
     def commit(self, *, tries: int = TRIES, met: int = 0) -> None:
         """All or nothing; ``met``: how many conflicts the caller has met before on its way.
@@ -101,11 +101,28 @@ class Transaction:
             raise failed
         return not codes.isdisjoint(_THROTTLED)
 
-    def _add(self, writes: list[_Write], row: Model, otherwise: Otherwise, **kwargs: Any) -> None:
-        hash_key, range_key = key_of(row)
-        operation = self._tables.connection.get_operation_kwargs(
-            self._tables.name(row), hash_key, range_key, return_values_on_condition_failure="ALL_OLD", **kwargs
-        )
+    def _add(
+        self,
+        writes: list[_Write],
+        row: Model,
+        what: dict[str, Item],
+        condition: Condition,
+        otherwise: Otherwise,
+        actions: Sequence[Action] = (),
+    ) -> None:
+        # What PynamoDB's get_operation_kwargs gives, which looks up each attribute once more than is needed.
+        names, values = dict[str, str](), dict[str, Any]()
+        operation: dict[str, Any] = {
+            "TableName": self._tables.name(row),
+            **what,
+            "ConditionExpression": condition.serialize(names, values),
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        if actions:
+            operation["UpdateExpression"] = Update(*actions).serialize(names, values)
+        operation["ExpressionAttributeNames"] = {placeholder: name for name, placeholder in names.items()}
+        if values:
+            operation["ExpressionAttributeValues"] = values
         writes.append(_Write(len(self), operation, otherwise))
 
 

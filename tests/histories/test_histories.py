@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.engines import Engine
-from tests.histories.machine import Histories, Tally
+from tests.histories.machine import Histories
+from tests.histories.town import Tally
 from tests.storage.worlds import shared_world
 
 LONG = bool(os.environ.get("LONG"))
@@ -80,20 +81,7 @@ def test_given_any_history_when_a_quarter_of_all_calls_fail_then_every_law_holds
         ),
     )
 
-    record_property("told", _told(tally))
+    record_property("told", tally.told())
     assert tally.histories >= HISTORIES
     assert tally.faults.total() > 0.2 * tally.calls
     assert {"done", "repeated", "unavailable", "the machine stopped"} <= tally.answers.keys()
-
-
-def _told(tally: Tally) -> str:
-    def listed(counts: dict[str, int]) -> str:
-        return ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items(), key=lambda one: -one[1]))
-
-    return "\n".join(
-        (
-            f"{tally.histories:,} histories, {tally.steps.total():,} steps: {listed(tally.steps)}",
-            f"{tally.calls:,} calls, {tally.faults.total():,} faults: {listed(tally.faults)}",
-            f"answers: {listed(tally.answers)}",
-        )
-    )

@@ -391,28 +391,40 @@ class TestEnrolled:
         assert (there.state, there.version) == (EnrolmentState.ENROLLED, 3)
         assert fresh(world, training).enrolled == 1
 
+    def test_given_somebody_back_on_the_class_by_another_voucher_when_the_first_is_named_then_only_what_was_is_told(
+        self, world: World
+    ) -> None:
+        training = open_class(world, [plan(world.now + HOUR)])
+        person, one = used(world, world.publish(1))
+        _, two = used(world, world.publish(1), person)
+        enrol(world, training, one)
+
+        def leave(key: str) -> Any:
+            return enrolling.leave_class(world.platform, training.class_id, one, "转班", **world.by(world.desk, key))
+
+        left = leave("leave")
+        enrol(world, training, two)
+        at(world, world.now + HOUR)
+
+        again = leave("leave")
+        assert (again.hit, again.answer, again.answer.voucher_id) == (True, left.answer, one)
+        shown = Presented(token=world.token(person, one))
+        for act in (
+            lambda: leave("anew"),
+            lambda: by_hand(world, training, "S001", one),
+            lambda: checking_in.scan_holder(world.platform, training.class_id, None, shown, **world.by(world.desk)),
+        ):
+            with pytest.raises(NotEnrolled):
+                act()
+        reports = [checking_in.Report(voucher_id, "S001", world.now) for voucher_id in (one, two)]
+        told = checking_in.take_reports(world.platform, training.class_id, "x", reports, **world.by(world.desk))
+        assert results(told) == ["not_enrolled", None]
+
 
 def on(world: World, training: TrainingClass) -> set[str]:
     """By which vouchers people are on the class, as its list says."""
     page = world.platform.enrolments.on_class(training.class_id, 100, None)
     return {one.voucher_id for one in page.items if one.is_on}
-
-    def test_given_somebody_who_was_there_by_one_voucher_when_put_on_again_by_another_then_refused(
-        self, world: World
-    ) -> None:
-        training = open_class(world)
-        person, first = used(world, world.publish(1))
-        _, second = used(world, world.publish(1), person)
-        enrol(world, training, first)
-        at(world, training.sessions[0].starts_at)
-        check_in(world, person, training)
-        enrolling.leave_class(world.platform, training.class_id, first, "请长假", **world.by(world.desk))
-
-        told = enrol(world, training, second).answer.results[0]
-
-        assert told.code == "checked_in_before"
-        assert enrolment_of(world, training, first).voucher_id == first
-        assert enrol(world, training, first).answer.results[0].code is None
 
 
 class TestTransferred:
@@ -1080,6 +1092,26 @@ class TestReversed:
         enrolling.leave_class(world.platform, training.class_id, voucher_id, "退班", **world.by(world.desk))
         with pytest.raises(CheckedInBefore):  # nor by taking them off the class first
             world.reverse(voucher_id)
+
+    def test_given_two_vouchers_one_after_the_other_when_reversed_then_each_by_what_was_attended_by_it(
+        self, world: World
+    ) -> None:
+        training = open_class(world, [plan(world.now + HOUR)])
+        person, one = used(world, world.publish(1))
+        _, two = used(world, world.publish(1), person)
+        enrol(world, training, one)
+        at(world, world.now + HOUR)
+        check_in(world, person, training)
+        enrolling.leave_class(world.platform, training.class_id, one, "退班", **world.by(world.desk))
+        enrol(world, training, two)
+
+        with pytest.raises(CheckedInBefore):
+            world.reverse(one)
+        world.reverse(two)
+
+        assert (world.voucher(one).state, world.voucher(two).state) == (State.REDEEMED, State.CLAIMED)
+        assert enrolment_of(world, training, two).state is EnrolmentState.LEFT
+        assert fresh(world, training).enrolled == 0
 
     def test_given_a_reversal_and_a_check_in_at_once_when_both_are_over_then_only_one_was_done(
         self, world: World
