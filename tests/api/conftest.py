@@ -252,6 +252,8 @@ def desk() -> Iterator[Desk]:
             files=nothing,
             roster_errands=nothing,
             workbooks=nothing,
+            applications=nothing,
+            money_errands=nothing,
         )
     )
     yield Desk(clock, keys, catalogue)

@@ -35,6 +35,7 @@ from tests.domain.builders import (
     a_course,
     a_shard,
     a_template,
+    a_voucher,
     some_terms,
 )
 
@@ -396,21 +397,38 @@ class TestMovements:
         self, before: State | None, after: State, moved: Movement
     ) -> None:
         assert after in FOLLOWS[before]
-        assert rules.movement(before, after, CEILING) == moved
+        assert _moved(before, after) == moved
 
     def test_given_every_lawful_step_when_done_then_the_laws_of_the_shard_hold(self) -> None:
         for before, follows in FOLLOWS.items():
             for after in follows:
-                m = rules.movement(before, after, CEILING)
+                m = _moved(before, after)
                 assert m.remaining + m.made == 0  # quantity = remaining + made + released
                 assert sum(m.counts.values()) == m.made  # states sum to made
                 assert m.reserved_fen + m.to_release_fen == 0  # money stays until the job posts it
+
+    @pytest.mark.parametrize(("granted", "released"), [(CEILING, 0), (CEILING - 30, 30)])
+    def test_given_a_claim_when_granted_then_it_leaves_the_shard_and_only_the_rest_waits_to_be_released(
+        self, granted: int, released: int
+    ) -> None:
+        applied = a_voucher(state=State.APPLIED, ceiling_fen=CEILING)
+        approved = replace(applied, approved_fen=granted)
+
+        m = rules.movement(applied, approved)
+
+        assert (m.reserved_fen, m.to_release_fen, m.counts) == (-CEILING, released, {})
+        paid = replace(approved, paid_fen=granted)
+        assert rules.movement(approved, paid) == Movement()
+        ended = rules.movement(paid, replace(paid, state=State.WRITTEN_OFF))
+        assert (ended.reserved_fen, ended.to_release_fen) == (0, 0)
+        refused = rules.movement(approved, replace(approved, state=State.FORFEITED, approved_fen=0))
+        assert (refused.reserved_fen, refused.to_release_fen) == (0, 0)
 
     @given(st.lists(st.sampled_from([(b, a) for b, follows in FOLLOWS.items() for a in sorted(follows)])))
     def test_given_any_steps_when_totalled_then_each_number_is_the_sum_and_no_zero_is_kept(
         self, steps: list[tuple[State | None, State]]
     ) -> None:
-        movements = [rules.movement(before, after, CEILING) for before, after in steps]
+        movements = [_moved(before, after) for before, after in steps]
 
         total = rules.total(movements)
 
@@ -448,3 +466,9 @@ class TestStock:
         stock = rules.stock_of(a_template(DRAFT, quantity=100, unallotted=100), [])
 
         assert (stock.quantity, stock.unallotted, stock.remaining, stock.made) == (100, 100, 0, 0)
+
+
+def _moved(before: State | None, after: State) -> Movement:
+    """By the states alone: vouchers of which nothing is granted."""
+    was = None if before is None else a_voucher(state=before, ceiling_fen=CEILING)
+    return rules.movement(was, a_voucher(state=after, ceiling_fen=CEILING))
