@@ -372,6 +372,24 @@ ADVICE: Mapping[str, tuple[str, str]] = {
         "One check-in counts per person and session, whatever the way.",
         "Show when; a repeated request with its own key gets its first answer instead.",
     ),
+    # money
+    "application_not_found": ("Nobody made such an application, or it is another's.", "Check the id."),
+    "attachment_not_found": ("The application has no such attachment.", "Check the id."),
+    "line_not_found": ("The voucher stands on no line of this application.", "Read its lines."),
+    "application_state": (
+        "The application's state does not allow the act.",
+        "Read it: it is still being built, decided, settled or cancelled.",
+    ),
+    "application_busy": ("A decision in bulk is being carried out.", "Wait until `bulk.finished_at` is there."),
+    "line_state": ("The line is decided already.", "Read its lines; nothing was changed."),
+    "attachments_missing": ("The region wants attachments that are not there.", "The institution adds them."),
+    "attachment_not_stored": ("The file was not put, or is of another size.", "Put it by the address that was given."),
+    "settled_elsewhere": ("The region reviews and pays in its own system.", "Report its results."),
+    "over_claim": ("More was granted than was claimed.", "Grant at most what was claimed."),
+    "over_ceiling": ("The claim is above what the voucher can cost, or nothing.", "Claim at most the ceiling."),
+    "already_applied": ("The voucher stands in a live application.", "Wait for that one, or take it back."),
+    "filing_over": ("The class's deadline for applying is over.", "Nothing; the voucher is forfeited."),
+    "nothing_to_recover": ("More was to be claimed back than was paid and is left.", "Claim at most what is left."),
     "not_checked_in": ("A check-out needs a check-in of the same session.", "Check in first, if the session goes on."),
     "already_checked_out": (
         "One check-out counts per person and session; what was entered by hand counts whole.",
@@ -408,6 +426,12 @@ ADVICE: Mapping[str, tuple[str, str]] = {
 
 # What a fact says and in which unit; "code.fact" where one name says different things.
 FACTS: Mapping[str, str] = {
+    "application_id": "the application",
+    "ceiling_fen": "fen",
+    "claimed_fen": "fen",
+    "kinds": "kinds of attachments",
+    "left_fen": "fen",
+    "filing_over.until": "local date",
     "at": "instant",
     "capacity": "seats",
     "class_id": "the class",

@@ -834,12 +834,6 @@ class SettledElsewhere(Refused):
     en = "This region reviews and pays in its own system: report its results instead."
 
 
-class OverStandard(Refused):
-    code = "over_standard"
-    zh = "申请金额 {claimed_fen} 分超过培训项目补贴标准 {standard_fen} 分。"
-    en = "The {claimed_fen} fen that are claimed are more than the programme's standard of {standard_fen} fen."
-
-
 class ApplicationBusy(Refused):
     code = "application_busy"
     zh = "该资金申请正在批量处理，请稍后再试。"

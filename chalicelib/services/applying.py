@@ -34,7 +34,6 @@ from chalicelib.domain.errors import (
     Invalid,
     NotFound,
     NotRedeemedHere,
-    OverStandard,
     Refused,
     VoucherNotFound,
     sentences,
@@ -44,7 +43,7 @@ from chalicelib.domain.institution import must_be_paid
 from chalicelib.domain.outcomes import Done, LineStep, Mark, Page, StaleRow, WriteConflict
 from chalicelib.domain.training_class import CLASS_STATE_ZH, ClassState, TrainingClass
 from chalicelib.domain.voucher import Voucher
-from chalicelib.services.cataloguing import find_institution, find_programme, find_region, rules_in_force
+from chalicelib.services.cataloguing import find_institution, find_region, rules_in_force
 from chalicelib.services.linking import linked_with
 from chalicelib.services.once import TRIES, once
 from chalicelib.services.ports import Platform
@@ -283,18 +282,15 @@ def _judge(
     fen: int,
     now: datetime,
 ) -> LineStep:
-    """Raises NotRedeemedHere, AlreadyApplied, NotRedeemed, NotCompleted, FilingOver, OverCeiling, OverStandard,
-    CapReached."""
+    """Raises NotRedeemedHere, AlreadyApplied, NotRedeemed, NotCompleted, FilingOver, OverCeiling, CapReached."""
     if before.completion is not None and before.completion.class_id != training.class_id:
         raise NotRedeemedHere()
     terms = p.templates.terms(before.template_id, before.terms_version)
-    standard = find_programme(p.catalogue, terms.programme_id).standard_fen
-    claimed = fen or application.claimed_each_fen or min(before.ceiling_fen, standard)
+    # No ceiling is above the programme's standard: publishing sees to that.
+    claimed = fen or application.claimed_each_fen or before.ceiling_fen
     after = voucher.apply(
         before, application.application_id, claimed, actor=_requester(p, application), attempt=None, now=now
     )
-    if claimed > standard:
-        raise OverStandard(claimed_fen=claimed, standard_fen=standard)
     rules = rules_in_force(p.catalogue, before.region, now)
     person.recheck(holder, rules, before.counted_as, linked_with(p.people, holder))
     template = p.templates.get(before.template_id)

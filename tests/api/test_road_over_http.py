@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -24,13 +25,15 @@ from app import app
 from chalicelib import wiring
 from chalicelib.api import openapi, signing
 from chalicelib.api.answers import OPERATIONS
-from chalicelib.domain.access import Client, Operator, Role, Secret
+from chalicelib.domain.access import Client, Duty, Operator, Role, Secret
+from chalicelib.domain.application import MoneyErrand
 from chalicelib.domain.calendar import to_text
 from chalicelib.domain.identifiers import mask_mobile, mask_name
 from chalicelib.domain.person import Profile
 from chalicelib.domain.roster import declared_key
 from chalicelib.integrations.chance import SeededChance
 from chalicelib.integrations.essc_platform import DemoTerminal, OperatorKey
+from chalicelib.services import working_off_money
 from chalicelib.services.granting_access import secret_context
 from tests import eligibility
 from tests.engines import Engine, create_tables, delete_tables
@@ -123,6 +126,50 @@ class RecordedWorld(World):
     examples: dict[str, Any] = field(default_factory=dict)
 
 
+def _money(world: RecordedWorld, desk: Caller, class_id: str, voucher_id: str) -> None:
+    """From the class that is finished to what a reviewer grants; one application is taken back first."""
+    reviewer = a_caller(world, "CITY8", Role.CITY, CITY, duties=(Duty.REVIEWER,))
+
+    def job(application_id: str) -> None:
+        errand = MoneyErrand("application", application_id)
+        working_off_money.carry_out(world.platform, errand, moment=lambda: world.now, may_go_on=lambda: True)
+
+    asked = {"class_id": class_id, "region": CITY}
+    made = desk.post("/v1/applications", asked, status=202)
+    path = f"/v1/applications/{made['application_id']}"
+    assert (made["state"], made["counts"]) == ("collecting", [])
+    job(made["application_id"])
+    sheet = {"kind": "签到表", "file_name": "签到表.pdf", "size": 5, "sha256": hashlib.sha256(b"sheet").hexdigest()}
+    declared = desk.post(f"{path}/attachments", sheet, status=201)
+    file = f"{path}/attachments/{declared['attachment']['attachment_id']}"
+    assert desk.post(file, status=409)["code"] == "attachment_not_stored"
+    key = f"applications/attachments/{made['application_id']}/{declared['attachment']['attachment_id']}"
+    world.platform.files.write(key, BytesIO(b"sheet"), "application/pdf")
+    assert desk.post(file)["attachments"][0]["stored_version"]
+    assert "url" in reviewer.get(file)
+    assert desk.get(path)["state"] == "submitted"
+    assert desk.post(f"{path}/cancellation", {"reason": "填错了"}, status=202)["state"] == "cancelling"
+    job(made["application_id"])
+    made = desk.post("/v1/applications", asked, status=202)
+    path = f"/v1/applications/{made['application_id']}"
+    job(made["application_id"])
+    there = reviewer.get(f"/v1/applications?of={CITY}")["items"]
+    assert {one["state"] for one in there} == {"cancelled", "submitted"}
+    (line,) = [one for one in reviewer.get(f"{path}/lines")["items"] if one["state"] == "applied"]
+    assert (line["voucher_id"], line["completion"]["needed"]) == (voucher_id, 80)
+    back = {"verdict": "return", "voucher_ids": [voucher_id], "reason": "材料不全", "text": "缺少签到表"}
+    assert reviewer.post(f"{path}/decisions", back)["state"] == "settled"
+    made = desk.post("/v1/applications", asked, status=202)
+    path = f"/v1/applications/{made['application_id']}"
+    job(made["application_id"])
+    bulk = {"verdict": "approve", "least_percent": 80}
+    assert reviewer.post(f"{path}/decisions/bulk", bulk, status=202)["bulk"]["decided"] == 0
+    approve = {"verdict": "approve", "voucher_ids": [voucher_id]}
+    assert reviewer.post(f"{path}/decisions", approve, status=409)["code"] == "application_busy"
+    job(made["application_id"])
+    assert reviewer.get(path)["state"] == "decided"
+
+
 def app_route(target: str) -> str:
     """The route that serves a path."""
     path = target.partition("?")[0]
@@ -157,7 +204,15 @@ def callers(engines: dict[str, Engine]) -> Iterator[Callers]:
         yield them
 
 
-def a_caller(world: RecordedWorld, app_key: str, role: Role, region: str, institution_id: str | None = None) -> Caller:
+def a_caller(
+    world: RecordedWorld,
+    app_key: str,
+    role: Role,
+    region: str,
+    institution_id: str | None = None,
+    *,
+    duties: tuple[Duty, ...] = (Duty.ADMINISTRATOR, Duty.CLERK),
+) -> Caller:
     catalogue, now = world.platform.catalogue, world.now
     sealed = world.platform.keys.sealer.seal(SECRET, secret_context(app_key, "S1"))
     institutions = (institution_id,) if institution_id else ()
@@ -167,7 +222,7 @@ def a_caller(world: RecordedWorld, app_key: str, role: Role, region: str, instit
     if role is Role.CHANNEL:
         return Caller(world, app_key)
     key = OperatorKey(app_key.encode().ljust(32, b"-"))
-    operator = Operator(f"OP-{app_key}", "经*", key.public_key, region, institution_id, now)
+    operator = Operator(f"OP-{app_key}", "经*", key.public_key, region, institution_id, now, duties=duties)
     catalogue.operators.add(operator, None)
     return Caller(world, app_key, operator_id=operator.operator_id, key=key)
 
@@ -323,6 +378,7 @@ def in_the_classroom(
     assert desk.post(f"{path}/enrolments/{one}/rating", {"rating": 5, "remark": "认真"})["step"] == "rate"
     for paper, form in (("attendance", "pdf"), ("attendance", "xlsx"), ("roster", "pdf"), ("roster", "xlsx")):
         assert f"{paper}.{form}" in desk.get(f"{path}/papers?paper={paper}&format={form}")["url"]
+    _money(world, desk, class_id, one)
     states = {told["voucher_id"]: told["state"] for told in bureau.get(f"{path}/enrolments")["items"]}
     assert states == {one: "completed", two: "left"}
     world.clock.set(today)

@@ -22,6 +22,7 @@ from stdnum.cn import uscc
 
 from chalicelib.api import signing
 from chalicelib.domain import calendar
+from chalicelib.domain.application import MoneyErrand
 from chalicelib.domain.identifiers import InvalidIdentifier, parse_uscc
 from chalicelib.domain.roster import RosterErrand
 from tools.api_client import ApiClient, Operator
@@ -512,6 +513,46 @@ def _completed(cast: Cast) -> tuple[str, str, str]:
 STARS = [{"dimension": one, "stars": 4} for one in ("teaching", "content", "place", "service")]
 
 
+SHEET = {"kind": "签到表", "file_name": "签到表.pdf", "size": 5, "sha256": hashlib.sha256(b"sheet").hexdigest()}
+
+
+def _an_application(cast: Cast) -> tuple[str, str]:
+    """(application that waits for a review, the voucher on its only line)."""
+    class_id, voucher_id, _ = _completed(cast)
+    made = cast.desk.do("/v1/applications", {"class_id": class_id, "region": CITY})
+    application_id = str(made["application_id"])
+    cast.invoke("settle-money", {"Records": [{"body": MoneyErrand("application", application_id).text()}]})
+    return application_id, voucher_id
+
+
+def _of_application(by: str, **body: Any) -> Callable[[Cast], Good]:
+    def make(cast: Cast) -> Good:
+        return Good(getattr(cast, by), {"application_id": _an_application(cast)[0]}, body=body or None)
+
+    return make
+
+
+def _attachment(cast: Cast) -> Good:
+    application_id, _ = _an_application(cast)
+    made = cast.desk.do(f"/v1/applications/{application_id}/attachments", SHEET)
+    upload = made["upload"]
+    requests.put(upload["url"], data=b"sheet", headers=upload["headers"], timeout=30).raise_for_status()
+    path = {"application_id": application_id, "attachment_id": str(made["attachment"]["attachment_id"])}
+    return Good(cast.desk, path)
+
+
+def _kept_attachment(cast: Cast) -> Good:
+    good = _attachment(cast)
+    cast.desk.do("/v1/applications/{application_id}/attachments/{attachment_id}".format(**good.path), {})
+    return good
+
+
+def _line_decision(cast: Cast) -> Good:
+    application_id, voucher_id = _an_application(cast)
+    asked = {"verdict": "approve", "voucher_ids": [voucher_id]}
+    return Good(cast.checker, {"application_id": application_id}, body=asked)
+
+
 def _evaluation(cast: Cast) -> Good:
     class_id, _, session = _completed(cast)
     return Good(cast.channel, body={"class_id": class_id, "ratings": STARS, "text": "很好"}, session=session)
@@ -759,6 +800,18 @@ GOOD: Mapping[str, Callable[[Cast], Good]] = {
     "GET /v1/classes/{class_id}/evaluations": _of_class(),
     "POST /v1/classes/{class_id}/evaluations/{words_id}/release": _release,
     "POST /v1/classes/{class_id}/leaves": _on_class(session_id="S002", reason="就医"),
+    "POST /v1/applications": lambda cast: Good(cast.desk, body={"class_id": _completed(cast)[0], "region": CITY}),
+    "GET /v1/applications": _list(of=CITY),
+    "GET /v1/applications/{application_id}": _of_application("bureau"),
+    "GET /v1/applications/{application_id}/lines": _of_application("bureau"),
+    "POST /v1/applications/{application_id}/cancellation": _of_application("desk", reason="填错了"),
+    "POST /v1/applications/{application_id}/attachments": _of_application("desk", **SHEET),
+    "POST /v1/applications/{application_id}/attachments/{attachment_id}": _attachment,
+    "GET /v1/applications/{application_id}/attachments/{attachment_id}": _kept_attachment,
+    "POST /v1/applications/{application_id}/decisions": _line_decision,
+    "POST /v1/applications/{application_id}/decisions/bulk": _of_application(
+        "checker", verdict="approve", least_percent=80
+    ),
     "GET /v1/rosters": _list(of=CITY),
     "GET /v1/rosters/template": _list(),
     "POST /v1/rosters": _roster,

@@ -62,6 +62,10 @@ MAY = {
     Act.READ_CLASSES: ". x x x x x x",
     Act.TAKE_ATTENDANCE: ". x . . . . .",
     Act.RELEASE_WORDS: ". . x x x x .",
+    Act.APPLY: ". x . . . . .",
+    Act.READ_APPLICATIONS: ". x x x x x x",
+    Act.REVIEW: ". . x x x x .",
+    Act.PAY: ". . x x x x .",
 }
 # What an operator with one duty alone may do, in the order: clerk, reviewer, payer, finance, auditor, administrator.
 # Source: domain.md §2 (every act names its operator; auditors read everything and change nothing).
@@ -86,9 +90,22 @@ CHARGED = {
     Act.READ_CLASSES: "x x . . x .",
     Act.TAKE_ATTENDANCE: "x . . . . .",
     Act.RELEASE_WORDS: "x x . . . .",
+    Act.APPLY: "x . . . . .",
+    Act.READ_APPLICATIONS: "x x x x x .",
+    Act.REVIEW: ". x . . . .",
+    Act.PAY: ". . x . . .",
 }
 SIGNED = CHARGED.keys()
-CHANGES_NOTHING = {Act.READ_CLASSES, Act.READ_ROSTERS, Act.READ_PEOPLE, Act.SEE_IDENTITY, Act.READ_DISCLOSURES}
+CHANGES_NOTHING = {
+    Act.READ_APPLICATIONS,
+    Act.READ_CLASSES,
+    Act.READ_ROSTERS,
+    Act.READ_PEOPLE,
+    Act.SEE_IDENTITY,
+    Act.READ_DISCLOSURES,
+}
+OF_MONEY = {Act.REVIEW, Act.PAY}
+"""These came when there were duties: nobody has them who was not charged with them."""
 
 
 class TestRolesAndActs:
@@ -100,7 +117,7 @@ class TestRolesAndActs:
         self, role: Role, act: Act, allowed: bool
     ) -> None:
         if allowed:
-            access.may(an_actor(role), act)
+            access.may(Actor(a_client(role), an_operator(duties=DUTIES.get(act, (Duty.CLERK,))[:1])), act)
             return
         with pytest.raises(Forbidden) as refused:
             access.may(an_actor(role), act)
@@ -164,7 +181,7 @@ class TestDuties:
         assert CHARGED.keys() == DUTIES.keys()
 
     def test_given_an_operator_of_before_there_were_duties_when_acting_then_all_goes_on_as_it_did(self) -> None:
-        for act in SIGNED - CHANGES_NOTHING:
+        for act in SIGNED - CHANGES_NOTHING - OF_MONEY:
             role = next(role for i, role in enumerate(Role) if MAY[act].split()[i] == "x")
 
             access.may(Actor(a_client(role), an_operator()), act)

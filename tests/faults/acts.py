@@ -172,6 +172,7 @@ def _requests(scenes: dict[str, dict[str, Prepare]]) -> dict[Name, Subject]:
 LOOKS = {name: subject for name, subject in _requests(SCENES).items() if name[0].startswith("GET ")}
 _OTHERS = {name: subject for name, subject in _requests(SCENES).items() if name not in LOOKS}
 _OF_PEOPLE = (
+    "applications",
     "check-ins",
     "claimable",
     "claims",

@@ -1,15 +1,18 @@
 """One request for each operation of the API, with all that must stand before it; each time for a target of its own."""
 
+import hashlib
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
 from functools import cached_property, partial
+from io import BytesIO
 from typing import Any
 
 from chalice.test import HTTPResponse
 
 from chalicelib.domain.access import Duty, Operator, Role
+from chalicelib.domain.application import MoneyErrand
 from chalicelib.domain.calendar import to_text
 from chalicelib.domain.eligibility import Asked
 from chalicelib.domain.outcomes import Mark
@@ -18,7 +21,7 @@ from chalicelib.domain.person import Profile
 from chalicelib.domain.region import Region, RuleSet
 from chalicelib.domain.template import DistributionMode, Template
 from chalicelib.integrations.essc_platform import DemoTerminal, OperatorKey
-from chalicelib.services import publishing
+from chalicelib.services import publishing, working_off_money
 from chalicelib.services.identifying import Presented
 from chalicelib.storage.fresh import Fresh
 from tests import eligibility
@@ -1255,3 +1258,89 @@ def forget(world: World) -> None:
         memory.clear()
     p.paces._leases.clear()
     p.keys.eligibility_services.forget()
+
+
+# --- money ------------------------------------------------------------------------------------------------------------
+
+
+def an_application(s: Scene) -> tuple[str, str]:
+    """(application that waits for a review, the voucher on its only line)."""
+    class_id, _, voucher_id = completed(s)
+    asked = {"class_id": class_id, "region": CITY}
+    application_id = str(s.desk.post("/v1/applications", asked, status=202)["application_id"])
+    carry_on_money(s, application_id)
+    return application_id, voucher_id
+
+
+def carry_on_money(s: Scene, application_id: str) -> None:
+    errand = MoneyErrand("application", application_id)
+    working_off_money.carry_out(s.world.platform, errand, moment=lambda: s.world.now, may_go_on=lambda: True)
+
+
+def an_attachment(s: Scene) -> tuple[str, dict[str, Any]]:
+    """(application, an attachment of it whose file was put)."""
+    application_id, _ = an_application(s)
+    made = s.desk.post(f"/v1/applications/{application_id}/attachments", SHEET, status=201)["attachment"]
+    key = f"applications/attachments/{application_id}/{made['attachment_id']}"
+    s.world.platform.files.write(key, BytesIO(b"sheet"), "application/pdf")
+    return application_id, made
+
+
+SHEET = {"kind": "签到表", "file_name": "签到表.pdf", "size": 5, "sha256": hashlib.sha256(b"sheet").hexdigest()}
+
+
+@scene("POST /v1/applications")
+def apply_for_money(s: Scene) -> Request:
+    return post(s.desk, "/v1/applications", {"class_id": completed(s)[0], "region": CITY})
+
+
+@scene("POST /v1/applications/{application_id}/cancellation")
+def cancel_application(s: Scene) -> Request:
+    return post(s.desk, f"/v1/applications/{an_application(s)[0]}/cancellation", {"reason": "填错了"})
+
+
+@scene("POST /v1/applications/{application_id}/attachments")
+def declare_attachment(s: Scene) -> Request:
+    return post(s.desk, f"/v1/applications/{an_application(s)[0]}/attachments", SHEET)
+
+
+@scene("POST /v1/applications/{application_id}/attachments/{attachment_id}")
+def confirm_attachment(s: Scene) -> Request:
+    application_id, made = an_attachment(s)
+    return post(s.desk, f"/v1/applications/{application_id}/attachments/{made['attachment_id']}")
+
+
+@scene("GET /v1/applications/{application_id}/attachments/{attachment_id}")
+def fetch_attachment(s: Scene) -> Request:
+    application_id, made = an_attachment(s)
+    path = f"/v1/applications/{application_id}/attachments/{made['attachment_id']}"
+    s.desk.post(path)
+    return get(s.checker, path)
+
+
+@scene("POST /v1/applications/{application_id}/decisions")
+def decide_line(s: Scene) -> Request:
+    application_id, voucher_id = an_application(s)
+    asked = {"verdict": "approve", "voucher_ids": [voucher_id]}
+    return post(s.checker, f"/v1/applications/{application_id}/decisions", asked)
+
+
+@scene("POST /v1/applications/{application_id}/decisions", "it is returned")
+def return_line(s: Scene) -> Request:
+    application_id, voucher_id = an_application(s)
+    asked = {"verdict": "return", "voucher_ids": [voucher_id], "reason": "材料不全"}
+    return post(s.checker, f"/v1/applications/{application_id}/decisions", asked)
+
+
+@scene("POST /v1/applications/{application_id}/decisions/bulk")
+def decide_in_bulk(s: Scene) -> Request:
+    asked = {"verdict": "approve", "least_percent": 80}
+    return post(s.checker, f"/v1/applications/{an_application(s)[0]}/decisions/bulk", asked)
+
+
+_simple("GET /v1/applications", lambda s: get(s.checker, f"/v1/applications?of={CITY}&limit=1"))
+_simple("GET /v1/applications/{application_id}", lambda s: get(s.desk, f"/v1/applications/{an_application(s)[0]}"))
+_simple(
+    "GET /v1/applications/{application_id}/lines",
+    lambda s: get(s.checker, f"/v1/applications/{an_application(s)[0]}/lines?limit=1"),
+)

@@ -1,22 +1,34 @@
 """Applications: opened, built by the job, taken back; reviewed line by line and in bulk.."""
 
 from collections.abc import Iterator
+from datetime import timedelta
+from functools import partial
+from io import BytesIO
 from typing import Any
 
 import pytest
 
 from chalicelib.domain.application import ApplicationState, Decision, Filter, LineState, Verdict
 from chalicelib.domain.errors import (
+    ApplicationNotFound,
     ApplicationStateRefused,
+    AttachmentNotFound,
+    AttachmentNotStored,
+    AttachmentsMissing,
     ClassStateRefused,
+    FilingOver,
+    Invalid,
+    LineNotFound,
     LineStateRefused,
     OverClaim,
     SameOperator,
+    SettledElsewhere,
 )
 from chalicelib.domain.fund import Balance
 from chalicelib.domain.voucher import State
-from chalicelib.services import applying, reviewing
-from tests.classroom import days, open_class
+from chalicelib.services import applying, attaching, reviewing
+from tests.classroom import at, days, open_class
+from tests.races.crowd import at_once
 from tests.settling import (
     REVIEWER,
     SECOND,
@@ -31,7 +43,7 @@ from tests.settling import (
     with_clerks,
     work,
 )
-from tests.world import FACE_VALUE, World
+from tests.world import CITY, FACE_VALUE, World
 
 
 @pytest.fixture
@@ -176,3 +188,59 @@ class TestReviewed:
         assert bulk("all").hit
         assert town.balances()[Balance.PAYABLE] == 30 * FACE_VALUE
         assert {voucher(town, one).approved_fen for one in ids} == {FACE_VALUE}
+
+    def test_given_what_is_not_there_or_not_theirs_when_asked_for_then_not_found(self, town: World) -> None:
+        training, ids = a_completed_class(town, 1)
+        there = collected(town, training)
+        with pytest.raises(ApplicationNotFound):
+            applying.find_application(town.platform, there.application_id, actor=town.other_desk)
+        with pytest.raises(LineNotFound):
+            decide(town, there, Verdict.APPROVE, "NOBODYS")
+        with pytest.raises(AttachmentNotFound):
+            attaching.attachment_of(town.platform, there.application_id, "X", actor=REVIEWER, now=town.now)
+        with pytest.raises(Invalid):
+            decide(town, there, Verdict.REFUSE, ids[0], reason="别的")
+
+    def test_given_attachments_that_the_region_wants_when_missing_then_nothing_is_granted(self, town: World) -> None:
+        town.rules(attachments_needed=("签到表",))
+        training, ids = a_completed_class(town, 1)
+        there = collected(town, training)
+        with pytest.raises(AttachmentsMissing) as refused:
+            decide(town, there, Verdict.APPROVE, ids[0])
+        assert refused.value.facts["kinds_zh"] == "签到表"
+        sheet = attaching.declare_attachment(
+            town.platform, there.application_id, "签到表", "a.pdf", 5, "0" * 64, **town.by(town.desk)
+        ).answer
+        with pytest.raises(AttachmentNotStored):
+            attaching.confirm_attachment(town.platform, there.application_id, sheet.attachment_id, **town.by(town.desk))
+        town.platform.files.write(sheet.object_key, BytesIO(b"sheet"), "application/pdf")
+        attaching.confirm_attachment(town.platform, there.application_id, sheet.attachment_id, **town.by(town.desk))
+
+        assert decide(town, there, Verdict.APPROVE, ids[0]).answer.approved_fen == FACE_VALUE
+
+    def test_given_a_region_that_settles_elsewhere_when_reviewed_here_then_refused(self, town: World) -> None:
+        town.rules(external_settlement=True)
+        training, ids = a_completed_class(town, 1)
+        there = collected(town, training)
+        assert there.external
+        with pytest.raises(SettledElsewhere):
+            decide(town, there, Verdict.APPROVE, ids[0])
+
+    def test_given_the_filing_deadline_when_it_is_over_then_the_line_is_not_accepted(self, town: World) -> None:
+        training, ids = a_completed_class(town, 1)
+        at(town, town.now + timedelta(days=91))
+        assert collected(town, training).state is ApplicationState.CANCELLED
+        (again,) = [lines(town, one) for one in town.platform.applications.page(CITY, 10, None).items][-1:]
+        assert again[ids[0]].code == FilingOver.code
+
+    def test_given_one_voucher_when_sixteen_applications_want_it_then_one_gets_it(self, strict_world: World) -> None:
+        town = with_clerks(strict_world)
+        training, ids = a_completed_class(town, 1)
+        made = [apply_for(town, training).answer for _ in range(16)]
+        at_once([partial(work, town, one) for one in made])
+
+        held = [one for one in made if read(town, one).counts.get(LineState.APPLIED)]
+        assert len(held) == 1
+        assert voucher(town, ids[0]).application_id == held[0].application_id
+        assert sum(lines(town, one)[ids[0]].code == "already_applied" for one in made) == 15
+        town.check_laws(town.vouchers())
