@@ -8,7 +8,7 @@ gc.disable()  # what imports make stays: to look through it again and again cost
 from chalice.app import Chalice, CloudWatchEvent, Cron, Rate  # noqa: E402
 
 from chalicelib.api import gateway  # noqa: E402
-from chalicelib.jobs import amending, counting, expiring, importing, settling, watching  # noqa: E402
+from chalicelib.jobs import amending, counting, importing, reminding, settling, sweeping, watching  # noqa: E402
 
 app = Chalice(app_name="training-voucher", configure_logs=False)
 gateway.open_to(app)
@@ -17,7 +17,13 @@ gateway.open_to(app)
 # 00:05 in China; schedules can fire twice, the job does not mind.
 @app.schedule(Cron(5, 16, "*", "*", "?", "*"), name="expire")
 def expire(event: CloudWatchEvent) -> dict[str, Any]:
-    return expiring.run(event.context)  # type: ignore[arg-type]  # Chalice calls Lambda's context a dict
+    return sweeping.run(event.context)  # type: ignore[arg-type]  # Chalice calls Lambda's context a dict
+
+
+# 00:15 in China, when the sweep has had its first minutes.
+@app.schedule(Cron(15, 16, "*", "*", "?", "*"), name="remind")
+def remind(event: CloudWatchEvent) -> dict[str, Any]:
+    return reminding.run(event.context)  # type: ignore[arg-type]  # Chalice calls Lambda's context a dict
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="count_offers")
@@ -27,7 +33,7 @@ def count_offers(event: CloudWatchEvent) -> dict[str, Any]:
 
 @app.lambda_function(name="continue_expiry")
 def continue_expiry(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return expiring.go_on(event, context)
+    return sweeping.go_on(event, context)
 
 
 @app.lambda_function(name="amend_vouchers")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from chalicelib.services import amending, expiring
+from chalicelib.services import amending, sweeping
 from chalicelib.storage import keys
 from tests.contract.tally import table
 from tests.engines import Engine, create_tables, delete_tables, running_engines
@@ -67,7 +67,7 @@ def few_lanes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     """A day of a sweep has four lanes where what a sweep does is tested: each costs a query, and all are alike; but not
     where it is cut off between them (``all_lanes``)."""
     if SWEPT & set(request.path.parts) and not request.node.get_closest_marker("all_lanes"):
-        for room in (keys, expiring, amending):
+        for room in (keys, sweeping, amending):
             monkeypatch.setattr(room, "LANES", 4)
 
 

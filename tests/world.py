@@ -49,7 +49,6 @@ from chalicelib.services import (
     counting,
     deciding_eligibility_service,
     enlisting,
-    expiring,
     funding,
     identifying,
     issuing,
@@ -57,6 +56,7 @@ from chalicelib.services import (
     publishing,
     redeeming,
     showing,
+    sweeping,
     verifying,
 )
 from chalicelib.services.deciding_eligibility_service import DecidedService
@@ -406,9 +406,8 @@ class World:
         self.platform.catalogue.rule_sets.add(rules, None)
         return rules
 
-    def expire(self, may_go_on: Any = lambda: True) -> expiring.Sweep:
-        p = self.platform
-        return expiring.expire_due(p.templates, p.people, p.checkpoints, now=self.now, may_go_on=may_go_on)
+    def expire(self, may_go_on: Any = lambda: True) -> sweeping.Sweep:
+        return sweeping.sweep_due(self.platform, now=self.now, may_go_on=may_go_on)
 
     def count(self, may_go_on: Any = lambda: True) -> counting.Count:
         """Count what is left of all that is offered."""

@@ -27,9 +27,9 @@ from chalicelib.domain.errors import AlreadyExists, ConcurrentChange
 from chalicelib.domain.identifiers import mask_name
 from chalicelib.domain.region import Cap, CapBy, Region, RuleSet, Window
 from chalicelib.integrations.essc_platform import OperatorKey
-from chalicelib.services.expiring import SWEEP
 from chalicelib.services.granting_access import secret_context
 from chalicelib.services.ports import Platform
+from chalicelib.services.sweeping import SWEEP
 from chalicelib.wiring import build, keyrings_of
 from tools.package import ROOT
 

@@ -27,11 +27,11 @@ from chalicelib.domain.person import Person
 from chalicelib.domain.template import DistributionMode, Template, Terms
 from chalicelib.domain.voucher import State, Voucher, has_lapsed
 from chalicelib.services.cataloguing import find_institution
-from chalicelib.services.expiring import LANES, LOOK_BACK
 from chalicelib.services.newest_terms import brought_to, in_hand_again
 from chalicelib.services.once import TRIES, once
 from chalicelib.services.ports import Catalogue, Errands, Marks, People, Templates
 from chalicelib.services.publishing import check_courses, find_template, settle
+from chalicelib.services.sweeping import LANES, LOOK_BACK
 
 # Longer than a request can last: by then the amendment is written, or it never will be.
 FIRST_LOOK = timedelta(seconds=60)

@@ -534,9 +534,11 @@ class People(Protocol):
         holders: Sequence[Person] = (),
         heads: Sequence[Template] = (),
         progress: Amendment | None = None,
+        unchanged: Sequence[Person] = (),
     ) -> None:
         """Many vouchers' steps in one transaction, each shard once; with the holders that they change, only if these
-        templates are still as they were read, and with what they are for an amendment's job. Raises StaleRow."""
+        templates and the people of ``unchanged`` are still as they were read, and with what they are for an amendment's
+        job. Raises StaleRow, WriteConflict."""
         ...
 
     def may_be_erased(self, item: str) -> bool:

@@ -227,8 +227,10 @@ class PeopleStore:
         holders: Sequence[Person] = (),
         heads: Sequence[Template] = (),
         progress: Amendment | None = None,
+        unchanged: Sequence[Person] = (),
     ) -> None:
         tx = Transaction(self._tables)
+        _check_unchanged(tx, unchanged)
         for before, after in steps:
             put_step(tx, before, after)
         for person in holders:

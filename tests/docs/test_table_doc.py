@@ -11,7 +11,7 @@ import pytest
 import yaml
 from pynamodb.models import Model
 
-from chalicelib.services import amending, expiring, publishing
+from chalicelib.services import amending, publishing, sweeping
 from chalicelib.storage import keys, rows, transaction
 from tools.reference_docs import DOCS, ROOT
 
@@ -168,13 +168,13 @@ def test_given_a_row_when_its_attributes_are_listed_then_the_document_names_each
 def test_given_limits_when_the_document_tells_them_then_they_are_those_of_the_code() -> None:
     told = re.sub(r"\s+", " ", TEXT)
 
-    assert f"a chunk of {expiring.CHUNK}" in told
+    assert f"a chunk of {sweeping.CHUNK}" in told
     assert f"amendments in chunks of {amending.CHUNK} v" in told
-    assert f"chunks of {expiring.CHUNK} vouchers; {publishing.NEW_SHARDS_AT_ONCE} new shards" in told
+    assert f"chunks of {sweeping.CHUNK} vouchers; {publishing.NEW_SHARDS_AT_ONCE} new shards" in told
     assert (
         f"new shards ({publishing.NEW_SHARDS_AT_ONCE} at most) or busy ones ({publishing.BUSY_SHARDS_AT_ONCE} at most)"
         in told
     )
     assert f"{keys.LANES} lanes" in told
-    assert keys.LANES == expiring.LANES
+    assert keys.LANES == sweeping.LANES
     assert f"{transaction.MOST_ACTIONS} actions a transaction" in told

@@ -18,8 +18,8 @@ from chalicelib.domain.amendment import Errand
 from chalicelib.domain.template import DistributionMode
 from chalicelib.integrations.keyring import load_keyrings
 from chalicelib.jobs import importing
-from chalicelib.jobs.expiring import RESERVE_MILLISECONDS
-from chalicelib.services import expiring
+from chalicelib.jobs.sweeping import RESERVE_MILLISECONDS
+from chalicelib.services import sweeping
 from chalicelib.storage import keys
 from tests.faults.crash_matrix import FAILED, LONG, Heard, Name, Trial, alike
 from tests.faults.operations import REFUSALS, SCENES, Prepare, Scene, claimed, forget, get
@@ -215,17 +215,18 @@ SUBJECTS: dict[Name, Subject] = LOOKS | CHANGES | WITH_PEOPLE | REFUSED | OF_FUN
 
 def _said(answer: Any) -> Any:
     """What a function tells Lambda, without what depends on the moment and on how much was left for this run."""
-    return {
-        name: one for name, one in answer.items() if name not in ("examined", "expired", "listings", "changed", "body")
-    }
+    of_this_run = (
+        "examined", "expired", "forfeited", "written_off", "deferred", "reminded", "listings", "changed", "body",
+    )  # fmt: skip
+    return {name: one for name, one in answer.items() if name not in of_this_run}
 
 
 def _sweep_stands_at(scene: Scene, day: date) -> None:
     """Put the sweep's checkpoint back, which by itself never goes back."""
     name = scene.world.environment["INSIGHTS_TABLE"]
     table = boto3.resource("dynamodb", endpoint_url=scene.world.environment["AWS_ENDPOINT_URL"]).Table(name)
-    table.put_item(Item={"subject": f"SWEEP#{expiring.SWEEP}", "item": keys.HEAD, "body": day.isoformat()})
-    assert scene.world.platform.checkpoints.swept_until(expiring.SWEEP) == day
+    table.put_item(Item={"subject": f"SWEEP#{sweeping.SWEEP}", "item": keys.HEAD, "body": day.isoformat()})
+    assert scene.world.platform.checkpoints.swept_until(sweeping.SWEEP) == day
 
 
 def _secrets(scene: Scene) -> str:

@@ -5,6 +5,7 @@ The town does not know what *should* be answered. It knows what may never be: a 
 that was rewritten, an answer that was given and is not so, a refusal that changed something.
 """
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -25,10 +26,10 @@ from chalicelib.services import (
     amending,
     cataloguing,
     claiming,
-    expiring,
     flagging,
     funding,
     publishing,
+    sweeping,
 )
 from chalicelib.storage import keys
 from tests.histories.town import LONGEST, PROOFS, RATE, SHARDS, By, Town, seed_s
@@ -268,10 +269,11 @@ class Histories(Town):
         """The sweep, over the lanes of these people only: an empty lane is a call in which nothing can go wrong."""
         p = self.world.platform
         people: Any = _SomeLanes(p.people, self._lanes())
-        passed = _Passed(calendar.local_date(self.world.now))
+        passed: Any = _Passed(calendar.local_date(self.world.now))
 
         def sweep() -> None:
-            expiring.expire_due(p.templates, people, passed, now=self.world.now, may_go_on=lambda: True)
+            some = replace(p, people=people, checkpoints=passed)
+            sweeping.sweep_due(some, now=self.world.now, may_go_on=lambda: True)
 
         self.in_the_background("expire", "swept", sweep, seed, RATE if faults else 0.0)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib import wiring
-from chalicelib.services import expiring
+from chalicelib.services import sweeping
 from tests.world import World
 
 
@@ -32,8 +32,8 @@ class Reports:
     def log(self, message: str, *, failed: bool = False, **facts: Any) -> None:
         self.lines.append({"message": message, "failed": failed, **facts})
 
-    def count(self, operation: str, outcome: str) -> None:
-        self.counts.append((operation, outcome))
+    def count(self, operation: str, outcome: str, times: int = 1) -> None:
+        self.counts.append((operation, outcome if times == 1 else f"{outcome} {times}"))
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def queue() -> RememberedQueue:
 def wired(strict_world: World, queue: RememberedQueue) -> Iterator[World]:
     """A world whose platform is the container's; its sweep has come to the last day of validity."""
     platform = replace(strict_world.platform, continuations=queue)
-    platform.checkpoints.advance(expiring.SWEEP, date(2021, 6, 30))
+    platform.checkpoints.advance(sweeping.SWEEP, date(2021, 6, 30))
     wiring.use(platform)
     yield replace(strict_world, platform=platform)
     wiring.use(None)
@@ -54,7 +54,7 @@ def wired(strict_world: World, queue: RememberedQueue) -> Iterator[World]:
 @pytest.fixture
 def reports(monkeypatch: pytest.MonkeyPatch) -> Reports:
     caught = Reports()
-    for job in ("counting", "expiring", "watching", "amending"):
+    for job in ("counting", "sweeping", "watching", "amending", "settling", "reminding"):
         monkeypatch.setattr(f"chalicelib.jobs.{job}.log_outcome", caught.log)
         monkeypatch.setattr(f"chalicelib.jobs.{job}.count_outcome", caught.count)
     return caught

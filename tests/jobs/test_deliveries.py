@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib import wiring
 from chalicelib.domain.voucher import State
-from chalicelib.jobs import expiring as job
+from chalicelib.jobs import sweeping as job
 from tests.jobs.conftest import RememberedQueue, Reports
 from tests.services.faults import PowerCut, Watched, cut_at, with_store
 from tests.world import World, a_person, local
@@ -52,10 +52,13 @@ def test_given_time_enough_when_the_schedule_fires_then_all_is_done_and_reported
 
     report = job.run(Time(PLENTY))
 
-    said = {"since": "2021-06-29", "until": "2021-07-01", "examined": 3, "expired": 3, "finished": True, "left": 0}
+    said = {
+        "since": "2021-06-29", "until": "2021-07-01", "examined": 3,
+        "expired": 3, "forfeited": 0, "written_off": 0, "deferred": 0, "finished": True, "left": 0,
+    }  # fmt: skip
     assert report == said
     assert reports.lines == [{"message": "expire", "failed": False, "outcome": "finished", **said}]
-    assert reports.counts == [("expire", "finished")]
+    assert reports.counts == [("expire", "finished"), ("expire", "expired 3")]
     assert queue.asked == []
 
 

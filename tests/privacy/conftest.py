@@ -16,8 +16,8 @@ from chalicelib import wiring
 from chalicelib.api.answers import OPERATIONS, Operation
 from chalicelib.domain.access import Act
 from chalicelib.jobs import counting as counting_job
-from chalicelib.jobs import expiring as expiring_job
-from chalicelib.services import expiring
+from chalicelib.jobs import sweeping as sweeping_job
+from chalicelib.services import sweeping
 from tests.api.test_road_over_http import Caller, Callers, RecordedWorld, calling
 from tests.api.test_road_over_http import test_the_road as go_the_road
 from tests.engines import Engine
@@ -113,7 +113,7 @@ def _the_night(world: RecordedWorld) -> list[str]:
     """Every event of the house, and those that the canaries' own rows make; what the functions answered and sent."""
     queue, answers = RememberedQueue(), []
     wiring.use(replace(world.platform, continuations=queue))
-    world.platform.checkpoints.advance(expiring.SWEEP, date(2021, 5, 30))
+    world.platform.checkpoints.advance(sweeping.SWEEP, date(2021, 5, 30))
     world.clock.set(world.now.replace(month=6, day=1, hour=16, minute=10))
     events = {path.name.partition(".")[0]: json.loads(path.read_text("utf-8")) for path in (ROOT / "events").glob("*")}
     events.pop("api")
@@ -122,7 +122,7 @@ def _the_night(world: RecordedWorld) -> list[str]:
         for name, event in sorted(events.items()):  # in too little time: the rest is handed on
             with suppress(counting_job.OffersLeft):  # what cannot be handed on fails
                 answers.append(json.dumps(chalice.lambda_.invoke(name, event).payload))
-        answers.append(json.dumps(expiring_job.run(Time(PLENTY))))
+        answers.append(json.dumps(sweeping_job.run(Time(PLENTY))))
         answers.append(json.dumps(counting_job.run(Time(PLENTY))))
         after = {(row["person"]["S"], row["item"]["S"]): row for row in world.rows("people")}
         for records in (_changes(before, after), _changes(after, before), _changes({}, after), [_unreadable(after)]):

@@ -11,7 +11,7 @@ import pytest
 from chalicelib.domain.errors import ClaimWindowOver, DomainError, Expired
 from chalicelib.domain.template import Template
 from chalicelib.domain.voucher import State
-from chalicelib.services import expiring
+from chalicelib.services import sweeping
 from chalicelib.services.identifying import Presented
 from tests.races.conftest import Ground
 from tests.races.crowd import at_once, held_up
@@ -69,7 +69,7 @@ def test_given_many_lapsed_vouchers_when_all_come_at_once_then_each_has_one_stor
     people = [a_person() for _ in range(40)]
     ids = [world.claim(person, template).answer.voucher_id for person in people]
     codes = [Presented(code=world.code(p, one)) for p, one in zip(people, ids, strict=True)]
-    world.platform.checkpoints.advance(expiring.SWEEP, date(2021, 6, 29))
+    world.platform.checkpoints.advance(sweeping.SWEEP, date(2021, 6, 29))
     world.clock.set(NIGHT)
     containers = [world.another_container() for _ in range(3)]
     redemptions: list[Callable[[], Any]] = [partial(world.redeem, shown) for shown in codes[:12]]

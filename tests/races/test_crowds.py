@@ -19,7 +19,7 @@ from chalicelib.domain.outcomes import Done
 from chalicelib.domain.person import Profile
 from chalicelib.domain.template import Template, TemplateState
 from chalicelib.domain.voucher import Receipt, State
-from chalicelib.services import expiring, publishing
+from chalicelib.services import publishing, sweeping
 from chalicelib.services.identifying import Presented
 from tests.races.crowd import at_once
 from tests.world import FACE_VALUE, World, a_person, local
@@ -221,7 +221,7 @@ def test_given_vouchers_on_their_last_day_when_redeemed_while_the_sweep_runs_the
     template = world.publish(100, peak_claims=48)
     people = [a_person() for _ in range(40)]
     ids = [world.claim(person, template).answer.voucher_id for person in people]
-    world.platform.checkpoints.advance(expiring.SWEEP, date(2021, 6, 29))
+    world.platform.checkpoints.advance(sweeping.SWEEP, date(2021, 6, 29))
     world.clock.set(local("2021-06-30T15:59:59.999Z"))
     tokens = [Presented(token=world.token(p, one)) for p, one in zip(people, ids, strict=True)]
     late = world.at(local("2021-06-30T16:05:00Z"))
@@ -243,7 +243,7 @@ def test_given_two_sweeps_at_once_when_they_meet_then_each_voucher_expires_once(
     world = strict_world
     template = world.publish(200, peak_claims=48)
     ids = [world.claim(a_person(), template).answer.voucher_id for _ in range(60)]
-    world.platform.checkpoints.advance(expiring.SWEEP, date(2021, 6, 29))
+    world.platform.checkpoints.advance(sweeping.SWEEP, date(2021, 6, 29))
     world.clock.set(local("2021-06-30T16:05:00Z"))
 
     sweeps: list[Any] = at_once([world.expire] * 4)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ from chalicelib.domain.outcomes import Done, Page
 from chalicelib.domain.person import Profile
 from chalicelib.domain.template import Template
 from chalicelib.domain.voucher import Receipt
-from chalicelib.services import expiring, funding, publishing
+from chalicelib.services import funding, publishing, sweeping
 from chalicelib.services.identifying import Presented
 from tests.races.model import Act, Model, Told, an_end
 from tests.races.model import Template as ModelTemplate
@@ -73,9 +73,7 @@ class Witness:
         named = person.id_number, template.template_id
         due: Any = _Due(world.platform.people, (self._person_id(named[0]), named[1]))
         began = time.monotonic()
-        swept = expiring.expire_due(
-            world.platform.templates, due, world.platform.checkpoints, now=world.now, may_go_on=lambda: True
-        )
+        swept = sweeping.sweep_due(replace(world.platform, people=due), now=world.now, may_go_on=lambda: True)
         if swept.expired:
             version = world.voucher(self.vouchers[named]).version
             act = Act("expire", named[1], named[0], day=_day(world))

@@ -9,7 +9,7 @@ from chalicelib.domain.outcomes import StaleRow
 from chalicelib.domain.template import Template
 from chalicelib.domain.voucher import State
 from chalicelib.integrations.chance import SeededChance
-from chalicelib.services import expiring
+from chalicelib.services import sweeping
 from chalicelib.services.identifying import Presented
 from chalicelib.storage import keys
 from tests.services.faults import PowerCut, Watched, cut_at, with_store
@@ -34,7 +34,7 @@ class OneLane(SeededChance):
 @pytest.fixture
 def world(strict_world: World) -> World:
     """A world whose sweep has come to the last day of validity, and whose people stand in one lane."""
-    strict_world.platform.checkpoints.advance(expiring.SWEEP, LAST_DAY)
+    strict_world.platform.checkpoints.advance(sweeping.SWEEP, LAST_DAY)
     return with_store(strict_world, "chance", OneLane("lane"))
 
 
@@ -43,7 +43,7 @@ def claims(world: World, template: Template, how_many: int) -> list[str]:
 
 
 def swept_until(world: World) -> date | None:
-    return world.platform.checkpoints.swept_until(expiring.SWEEP)
+    return world.platform.checkpoints.swept_until(sweeping.SWEEP)
 
 
 def states(world: World) -> dict[State, int]:
@@ -54,7 +54,7 @@ def states(world: World) -> dict[State, int]:
 def everything(world: World) -> dict[str, list[Any]]:
     """All rows of all tables, but for how far the sweep has come."""
     tables = {name: world.rows(name) for name in ("people", "catalogue", "casework", "insights")}
-    rest = [row for row in tables["insights"] if row["subject"]["S"] != f"SWEEP#{expiring.SWEEP}"]
+    rest = [row for row in tables["insights"] if row["subject"]["S"] != f"SWEEP#{sweeping.SWEEP}"]
     return tables | {"insights": rest}
 
 
@@ -92,7 +92,7 @@ def test_given_no_checkpoint_when_swept_then_it_looks_a_month_back(strict_world:
 
     sweep = world.expire()
 
-    assert sweep.since == DUE_DAY - expiring.LOOK_BACK
+    assert sweep.since == DUE_DAY - sweeping.LOOK_BACK
     assert sweep.expired == 2
 
 

@@ -12,8 +12,8 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.outcomes import ShardRefused, StaleRow, VoucherExists
 from chalicelib.domain.template import Shard, Template
 from chalicelib.domain.voucher import State, Voucher
-from chalicelib.services.expiring import CHUNK, LANES
 from chalicelib.services.ports import Platform
+from chalicelib.services.sweeping import CHUNK, LANES
 from chalicelib.storage import keys
 from chalicelib.storage.rows import PeopleRow
 from chalicelib.storage.tables import Tables

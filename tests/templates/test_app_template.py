@@ -16,6 +16,8 @@ FUNCTIONS = {
     "ContinueExpiry": ("app.continue_expiry", 300, 512),
     "AmendVouchers": ("app.amend_vouchers", 300, 512),
     "ImportRosters": ("app.import_rosters", 300, 2048),
+    "SettleMoney": ("app.settle_money", 300, 1024),
+    "Remind": ("app.remind", 300, 512),
     "FollowPeople": ("app.follow_people", 120, 512),
 }
 
@@ -85,6 +87,8 @@ def test_every_function_gets_the_settings(app_template: Template) -> None:
         "BUCKET",
         "SWEEPS_QUEUE_URL",
         "AMENDMENTS_QUEUE_URL",
+        "ROSTERS_QUEUE_URL",
+        "MONEY_QUEUE_URL",
         "KEYS_SECRET",
         "PEPPER_SECRET",
     }
@@ -114,6 +118,7 @@ def test_queue_and_stream_report_single_failures(app_template: Template) -> None
         "ContinueExpiry",
         "AmendVouchers",
         "ImportRosters",
+        "SettleMoney",
         "FollowPeople",
     }
     for name, mapping in mappings.items():
@@ -132,11 +137,12 @@ def test_failed_schedules_are_kept(app_template: Template) -> None:
         if any(event["Type"] == "Schedule" for event in function.get("Events", {}).values())
     }
 
-    assert set(scheduled) == {"CountOffers", "Expire"}
+    assert set(scheduled) == {"CountOffers", "Expire", "Remind"}
     for name, function in scheduled.items():
         assert "failed-events" in json.dumps(function["DeadLetterQueue"]), name
     # 00:05 in China.
     assert "cron(5 16 * * ? *)" in json.dumps(scheduled["Expire"]["Events"])
+    assert "cron(15 16 * * ? *)" in json.dumps(scheduled["Remind"]["Events"])
     # What is left is at most a minute old: it may take no longer than that either.
     assert "rate(1 minute)" in json.dumps(scheduled["CountOffers"]["Events"])
     assert scheduled["CountOffers"]["Timeout"] < 60

@@ -99,6 +99,7 @@ def test_every_queue_is_encrypted_and_has_dead_letters(data_template: Template) 
     assert queues["Sweeps"]["Properties"]["VisibilityTimeout"] >= 6 * 300
     assert queues["Amendments"]["Properties"]["VisibilityTimeout"] >= 6 * 300
     assert queues["Rosters"]["Properties"]["VisibilityTimeout"] >= 6 * 300
+    assert queues["Money"]["Properties"]["VisibilityTimeout"] >= 6 * 300
 
 
 def test_dead_letters_raise_alarms(data_template: Template) -> None:
@@ -110,7 +111,7 @@ def test_dead_letters_raise_alarms(data_template: Template) -> None:
         if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible" and alarm["Threshold"] == 0
     }
 
-    assert watched == {"SweepsDead", "AmendmentsDead", "RostersDead", "FailedEvents"}
+    assert watched == {"SweepsDead", "AmendmentsDead", "RostersDead", "MoneyDead", "FailedEvents"}
     assert all(alarm["AlarmActions"] == [{"Ref": "Alarms"}] for alarm in alarms)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from chalicelib.domain.application import MoneyErrand
 from tools.deploy import Cloud, deploy
 from tools.local_stack import LocalStack, session
 from tools.package import package
@@ -25,6 +26,9 @@ def call(event, context):
         return error.response["Error"]["Code"]
     return "done"
 """
+
+# Of an application that there is not: the money function, which gets it, has nothing to do.
+NOBODYS_ERRAND = MoneyErrand("application", "NOBODYSAPPLICATN").text()
 
 
 def as_function(stack: LocalStack, function: str, service: str, call: str, **arguments: Any) -> str:
@@ -59,12 +63,12 @@ def test_the_api_reads_and_writes_rows_but_never_scans(deployed: LocalStack) -> 
     assert as_function(deployed, "api", "dynamodb", "delete_item", TableName=table, Key=row) == "AccessDeniedException"
 
 
-def test_secrets_are_for_the_api_and_the_import_alone(deployed: LocalStack) -> None:
+def test_secrets_are_for_the_api_the_import_and_the_money_alone(deployed: LocalStack) -> None:
     secret = deployed.environment["KEYS_SECRET"]
 
-    for function in ("api", "import-rosters"):
+    for function in ("api", "import-rosters", "settle-money"):
         assert as_function(deployed, function, "secretsmanager", "get_secret_value", SecretId=secret) == "done"
-    for function in ("expire", "count-offers", "continue-expiry", "amend-vouchers", "follow-people"):
+    for function in ("expire", "count-offers", "continue-expiry", "amend-vouchers", "follow-people", "remind"):
         answer = as_function(deployed, function, "secretsmanager", "get_secret_value", SecretId=secret)
         assert answer == "AccessDeniedException", function
 
@@ -75,6 +79,15 @@ def test_the_queue_is_for_sweeps_alone(deployed: LocalStack) -> None:
     assert as_function(deployed, "expire", "sqs", "send_message", **message) == "done"
     assert as_function(deployed, "api", "sqs", "send_message", **message) == "AccessDenied"
     assert as_function(deployed, "follow-people", "sqs", "send_message", **message) == "AccessDenied"
+
+
+def test_the_money_queue_is_for_those_who_settle_money(deployed: LocalStack) -> None:
+    message = {"QueueUrl": deployed.environment["MONEY_QUEUE_URL"], "MessageBody": NOBODYS_ERRAND}
+
+    assert as_function(deployed, "api", "sqs", "send_message", **message) == "done"
+    assert as_function(deployed, "settle-money", "sqs", "send_message", **message) == "done"
+    for function in ("expire", "remind", "import-rosters"):
+        assert as_function(deployed, function, "sqs", "send_message", **message) == "AccessDenied", function
 
 
 def test_unknown_routes_answer_a_problem(deployed: LocalStack) -> None:

@@ -36,6 +36,11 @@ ALLOWED = {
     | {"secretsmanager:GetSecretValue", "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"}
     | {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"}
     | EVERYBODY,
+    "SettleMoney": ROWS
+    | {"secretsmanager:GetSecretValue"}
+    | {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"}
+    | EVERYBODY,
+    "Remind": ROWS | {"sqs:SendMessage"} | EVERYBODY,
     "FollowPeople": EVERYBODY
     | {
         "dynamodb:DescribeStream",
@@ -103,7 +108,8 @@ def test_rows_are_never_scanned_nor_deleted(app_template: Template) -> None:
         assert f"dynamodb:{action}" not in text, action
 
 
-def test_a_sweep_searches_only_what_is_due(app_template: Template) -> None:
+def test_a_sweep_searches_only_what_is_due_and_the_classes_of_whoever_is(app_template: Template) -> None:
+    due, person = "table/${PeopleTable}/index/by_due", "table/${PeopleTable}"
     for function in ("Expire", "ContinueExpiry", "AmendVouchers"):
         searched = [
             resource["Fn::Sub"]
@@ -112,7 +118,19 @@ def test_a_sweep_searches_only_what_is_due(app_template: Template) -> None:
             for resource in resources
         ]
 
-        assert [resource.rsplit(":", 1)[-1] for resource in searched] == ["table/${PeopleTable}/index/by_due"]
+        expected = {due} if function == "AmendVouchers" else {due, person}
+        assert {resource.rsplit(":", 1)[-1] for resource in searched} == expected
+
+
+def test_a_reminder_sees_applications_and_how_far_it_came_alone(app_template: Template) -> None:
+    tables = {
+        resource["Fn::Sub"].rsplit(":", 1)[-1]
+        for actions, resources in statements(app_template, "Remind")
+        if any(action.startswith("dynamodb:") for action in actions)
+        for resource in resources
+    }
+
+    assert tables == {"table/${CaseworkTable}", "table/${CaseworkTable}/index/by_list", "table/${InsightsTable}"}
 
 
 def test_the_count_of_offers_sees_the_catalogue_alone(app_template: Template) -> None:
@@ -126,7 +144,7 @@ def test_the_count_of_offers_sees_the_catalogue_alone(app_template: Template) ->
     assert tables == {"table/${CatalogueTable}", "table/${CatalogueTable}/index/by_list"}
 
 
-def test_secrets_are_for_the_api_and_the_import_alone(app_template: Template) -> None:
+def test_secrets_are_for_the_api_the_import_and_the_money_alone(app_template: Template) -> None:
     readers = {
         function
         for function in ALLOWED
@@ -134,7 +152,7 @@ def test_secrets_are_for_the_api_and_the_import_alone(app_template: Template) ->
         if any(action.startswith("secretsmanager:") for action in actions)
     }
 
-    assert readers == {"APIHandler", "ImportRosters"}
+    assert readers == {"APIHandler", "ImportRosters", "SettleMoney"}
 
 
 def test_each_role_serves_one_function(app_template: Template) -> None:

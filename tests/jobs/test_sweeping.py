@@ -12,8 +12,8 @@ import pytest
 from chalicelib.config import read_settings
 from chalicelib.domain.outcomes import StaleRow, WriteConflict
 from chalicelib.domain.voucher import State, Voucher
-from chalicelib.jobs import expiring
-from chalicelib.services.expiring import CHUNK, SWEEP, expire_due
+from chalicelib.jobs import sweeping
+from chalicelib.services.sweeping import CHUNK, SWEEP, sweep_due
 from chalicelib.storage.people import _voucher_row
 from chalicelib.storage.rows import PeopleRow, to_body
 from chalicelib.storage.tables import Tables
@@ -34,7 +34,7 @@ class Time:
 
     def get_remaining_time_in_millis(self) -> int:
         self._left -= 1
-        return 300_000 if self._left >= 0 else expiring.RESERVE_MILLISECONDS
+        return 300_000 if self._left >= 0 else sweeping.RESERVE_MILLISECONDS
 
 
 def claimed(world: World, count: int, **terms: Any) -> list[str]:
@@ -171,8 +171,8 @@ def test_given_one_voucher_that_no_longer_fits_its_row_when_swept_then_all_other
     tx.commit()
     world.clock.set(MIDNIGHT_JOB)
 
-    with pytest.raises(expiring.VouchersLeft):
-        expiring.run(Time(100_000))
+    with pytest.raises(sweeping.VouchersLeft):
+        sweeping.run(Time(100_000))
 
     found = Counter(voucher.state for voucher in world.vouchers())
     assert found == {State.EXPIRED: 59, State.CLAIMED: 1}
@@ -180,8 +180,8 @@ def test_given_one_voucher_that_no_longer_fits_its_row_when_swept_then_all_other
     passed = world.platform.checkpoints.swept_until(SWEEP)
     assert passed is not None
     assert passed < date(2021, 7, 1)
-    with pytest.raises(expiring.VouchersLeft):  # and again, until it is mended
-        expiring.run(Time(100_000))
+    with pytest.raises(sweeping.VouchersLeft):  # and again, until it is mended
+        sweeping.run(Time(100_000))
 
 
 @pytest.mark.all_lanes
@@ -192,13 +192,13 @@ def test_given_time_runs_out_when_the_schedule_fires_then_a_message_hands_the_re
     claimed(world, 30)
     world.clock.set(MIDNIGHT_JOB)
     # Two days of 32 lanes are looked through once more; then time runs out in the day that is due.
-    report = expiring.run(Time(2 * 32 + 20))
+    report = sweeping.run(Time(2 * 32 + 20))
     assert report["finished"] is False
     assert queue.asked == [SWEEP]
     assert 0 < report["expired"] < 30
 
     event = json.loads((ROOT / "events" / "continue_expiry.sweeps.json").read_text(encoding="utf-8"))
-    answer = expiring.go_on(event, Time(100_000))
+    answer = sweeping.go_on(event, Time(100_000))
 
     assert answer == {"batchItemFailures": []}
     assert queue.asked == [SWEEP]
@@ -213,10 +213,10 @@ def test_given_the_same_message_twice_when_delivered_then_nothing_more_happens(
     claimed(world, 5)
     world.clock.set(MIDNIGHT_JOB)
     event = json.loads((ROOT / "events" / "continue_expiry.sweeps.json").read_text(encoding="utf-8"))
-    expiring.go_on({"Records": event["Records"] * 3}, Time(100_000))
+    sweeping.go_on({"Records": event["Records"] * 3}, Time(100_000))
     before = world.vouchers()
 
-    expiring.go_on(event, Time(100_000))
+    sweeping.go_on(event, Time(100_000))
 
     assert world.vouchers() == before
     assert queue.asked == []
@@ -243,7 +243,7 @@ def test_given_a_chunk_of_many_templates_when_swept_then_it_fits_one_transaction
         holders = staticmethod(people.holders)
 
     stand_in: Any = OneLane()
-    sweep = expire_due(world.platform.templates, stand_in, world.platform.checkpoints, now=now, may_go_on=lambda: True)
+    sweep = sweep_due(replace(world.platform, people=stand_in), now=now, may_go_on=lambda: True)
 
     assert sweep.expired == CHUNK
     assert len({v.template_id for v in found}) == CHUNK

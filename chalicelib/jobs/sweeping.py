@@ -1,10 +1,10 @@
-"""Run the expiry sweep: by the schedule at 00:05 China, and by message when a run before it ran out of time."""
+"""Run the sweep of what is due: by the schedule at 00:05 China, and by message when a run before it ran out of time."""
 
 from dataclasses import asdict
 from typing import Any, Protocol
 
 from chalicelib.observability import count_outcome, log_outcome
-from chalicelib.services import expiring
+from chalicelib.services import sweeping
 from chalicelib.wiring import platform
 
 # What the function keeps for itself: a chunk in flight, the message that hands the rest on, the log line.
@@ -12,7 +12,7 @@ RESERVE_MILLISECONDS = 30_000
 
 
 class VouchersLeft(Exception):
-    """All others were expired; for these the function fails, so that the alarm rings until somebody mended them."""
+    """All others were swept; for these the function fails, so that the alarm rings until somebody mended them."""
 
 
 class Context(Protocol):
@@ -22,32 +22,39 @@ class Context(Protocol):
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Expire what is due; hand on what the time did not suffice for. Harmless twice, late, or cut off anywhere."""
+    """Sweep what is due; hand on what the time did not suffice for. Harmless twice, late, or cut off anywhere."""
     parts = platform()
-    sweep = expiring.expire_due(
-        parts.templates,
-        parts.people,
-        parts.checkpoints,
+    sweep = sweeping.sweep_due(
+        parts,
         now=parts.clock.now(),
         may_go_on=lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS,
     )
     if not sweep.finished:
-        parts.continuations.ask(expiring.SWEEP)
+        parts.continuations.ask(sweeping.SWEEP)
     for failure in sweep.failures:
         log_outcome("expire", failed=True, outcome="failed", **asdict(failure))
     outcome = ("failed" if sweep.failures else "finished") if sweep.finished else "handed_on"
+    steps = {
+        "expired": sweep.expired,
+        "forfeited": sweep.forfeited,
+        "written_off": sweep.written_off,
+        "deferred": sweep.deferred,
+    }
     report: dict[str, Any] = {
         "since": sweep.since.isoformat(),
         "until": sweep.until.isoformat(),
         "examined": sweep.examined,
-        "expired": sweep.expired,
+        **steps,
         "finished": sweep.finished,
         "left": len(sweep.failures),
     }
     log_outcome("expire", failed=outcome == "failed", outcome=outcome, **report)
     count_outcome("expire", outcome)
+    for step, times in steps.items():
+        if times:
+            count_outcome("expire", step, times)
     if outcome == "failed":
-        raise VouchersLeft(f"{len(sweep.failures)} could not be expired; the log names them")
+        raise VouchersLeft(f"{len(sweep.failures)} could not be swept; the log names them")
     return report
 
 
