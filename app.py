@@ -8,7 +8,7 @@ gc.disable()  # what imports make stays: to look through it again and again cost
 from chalice.app import Chalice, CloudWatchEvent, Cron, Rate  # noqa: E402
 
 from chalicelib.api import gateway  # noqa: E402
-from chalicelib.jobs import amending, counting, expiring, importing, settling, watching  # noqa: E402
+from chalicelib.jobs import amending, counting, expiring, importing, releasing, settling, watching  # noqa: E402
 
 app = Chalice(app_name="training-voucher", configure_logs=False)
 gateway.open_to(app)
@@ -23,6 +23,12 @@ def expire(event: CloudWatchEvent) -> dict[str, Any]:
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="count_offers")
 def count_offers(event: CloudWatchEvent) -> dict[str, Any]:
     return counting.run(event.context)  # type: ignore[arg-type]  # Chalice calls Lambda's context a dict
+
+
+# What a region closes or lets expire is soon there to be published again; and no account is posted to more often.
+@app.schedule(Rate(10, unit=Rate.MINUTES), name="release")
+def release(event: CloudWatchEvent) -> dict[str, Any]:
+    return releasing.run(event.context)  # type: ignore[arg-type]  # Chalice calls Lambda's context a dict
 
 
 @app.lambda_function(name="continue_expiry")
