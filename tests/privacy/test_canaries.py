@@ -58,7 +58,12 @@ class TestWhoWentWhere:
     def test_given_the_night_when_its_log_is_read_then_every_event_was_worked_on(self, day: Day) -> None:
         told = {(line["message"], line.get("outcome")) for line in day.heard.log_lines()}
 
-        assert {("expire", "finished"), ("expire", "handed_on"), ("count_offers", "finished")} <= told
+        assert {
+            ("expire", "finished"),
+            ("expire", "handed_on"),
+            ("count_offers", "finished"),
+            ("release", "finished"),
+        } <= told
         assert {("follow_people", outcome) for outcome in ("ok", "unreadable", "rewritten")} <= told
 
     def test_given_the_day_when_each_channel_is_looked_at_then_there_was_something_to_search(
@@ -132,6 +137,7 @@ class TestWhatIsNotSaid:
             "expire",
             "amend_vouchers",
             "count_offers",
+            "release",
             "import_rosters",
             "receive_roster",
             "follow_people",

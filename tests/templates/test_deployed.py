@@ -64,7 +64,7 @@ def test_secrets_are_for_the_api_and_the_import_alone(deployed: LocalStack) -> N
 
     for function in ("api", "import-rosters"):
         assert as_function(deployed, function, "secretsmanager", "get_secret_value", SecretId=secret) == "done"
-    for function in ("expire", "count-offers", "continue-expiry", "amend-vouchers", "follow-people"):
+    for function in ("expire", "count-offers", "release", "continue-expiry", "amend-vouchers", "follow-people"):
         answer = as_function(deployed, function, "secretsmanager", "get_secret_value", SecretId=secret)
         assert answer == "AccessDeniedException", function
 
