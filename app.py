@@ -8,7 +8,16 @@ gc.disable()  # what imports make stays: to look through it again and again cost
 from chalice.app import Chalice, CloudWatchEvent, Cron, Rate  # noqa: E402
 
 from chalicelib.api import gateway  # noqa: E402
-from chalicelib.jobs import amending, counting, importing, reminding, settling, sweeping, watching  # noqa: E402
+from chalicelib.jobs import (  # noqa: E402
+    amending,
+    counting,
+    importing,
+    releasing,
+    reminding,
+    settling,
+    sweeping,
+    watching,
+)
 
 app = Chalice(app_name="training-voucher", configure_logs=False)
 gateway.open_to(app)
@@ -29,6 +38,12 @@ def remind(event: CloudWatchEvent) -> dict[str, Any]:
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="count_offers")
 def count_offers(event: CloudWatchEvent) -> dict[str, Any]:
     return counting.run(event.context)  # type: ignore[arg-type]  # Chalice calls Lambda's context a dict
+
+
+# What a region closes or lets expire is soon there to be published again; and no account is posted to more often.
+@app.schedule(Rate(10, unit=Rate.MINUTES), name="release")
+def release(event: CloudWatchEvent) -> dict[str, Any]:
+    return releasing.run(event.context)  # type: ignore[arg-type]  # Chalice calls Lambda's context a dict
 
 
 @app.lambda_function(name="continue_expiry")

@@ -14,6 +14,7 @@ from chalicelib.services.ports import Catalogue, Chance, Clock, Keys, Platform
 from chalicelib.storage import catalogue
 from chalicelib.storage.accounts import AccountStore
 from chalicelib.storage.applications import ApplicationStore
+from chalicelib.storage.budget_transfers import BudgetTransferStore
 from chalicelib.storage.checkpoints import CheckpointStore, MovedClock
 from chalicelib.storage.disclosures import DisclosureStore
 from chalicelib.storage.enrolments import ClassShelf, EnrolmentStore
@@ -99,6 +100,7 @@ def build(
         workbooks=WorkbookFiles(),
         applications=ApplicationStore(tables),
         money_errands=ErrandQueue(settings.money_queue_url, settings.region),
+        budget_transfers=BudgetTransferStore(tables),
     )
 
 

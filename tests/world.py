@@ -55,6 +55,7 @@ from chalicelib.services import (
     offering,
     publishing,
     redeeming,
+    releasing,
     showing,
     sweeping,
     verifying,
@@ -413,6 +414,11 @@ class World:
         """Count what is left of all that is offered."""
         p = self.platform
         return counting.count_offers(p.listings, p.templates, now=self.now, may_go_on=may_go_on)
+
+    def release(self, may_go_on: Any = lambda: True) -> releasing.Releases:
+        """Post what ended vouchers leave free."""
+        p = self.platform
+        return releasing.post_releases(p.templates, p.accounts, now=self.now, may_go_on=may_go_on)
 
     def balances(self) -> dict[Balance, int]:
         account = self.platform.accounts.read(self.account_id)

@@ -1,7 +1,7 @@
 """Invoke a deployed function with an event file: ``make invoke EVENT=events/expire.schedule.json``.
 
 The file's name up to the first dot names the function (``api``, ``expire``, ``count_offers``, ``continue_expiry``,
-``amend_vouchers``, ``import_rosters``, ``settle_money``, ``remind``, ``follow_people``).
+``amend_vouchers``, ``import_rosters``, ``settle_money``, ``remind``, ``release``, ``follow_people``).
 A running local stack (``make run``) is used; without one, a stack is started for this one call.
 """
 

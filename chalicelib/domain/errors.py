@@ -326,6 +326,20 @@ class PersonNotFound(NotFound):
     en = "No such person, or none with a voucher of your regions."
 
 
+class BudgetTransferNotFound(NotFound):
+    code = "budget_transfer_not_found"
+    zh = "没有找到该资金调剂，或不在您的权限范围内。"
+    en = "No such transfer of budget, or outside your scope."
+
+
+class StatementNotFound(NotFound):
+    """``first_month``, ``last_month``: those that there are, the running one included."""
+
+    code = "statement_not_found"
+    zh = "该专账没有 {month} 的月报；可查询的月份为 {first_month} 至 {last_month}。"
+    en = "The account has no statement of {month}; there are those from {first_month} to {last_month}."
+
+
 class MergeNotFound(NotFound):
     code = "merge_not_found"
     zh = "没有此合并申请。"
@@ -404,6 +418,18 @@ class BudgetExceeded(Refused):
     code = "budget_exceeded"
     zh = "专账可用资金不足：需要 {needed_fen} 分，可用 {free_fen} 分。"
     en = "The account's free budget is not enough: {needed_fen} fen needed, {free_fen} fen free."
+
+
+class BudgetTransferStateRefused(Refused):
+    code = "budget_transfer_state"
+    zh = "该资金调剂当前状态为 {state}，不能进行此操作。"
+    en = "The transfer of budget is {state}; this cannot be done."
+
+
+class YearNotOver(Refused):
+    code = "year_not_over"
+    zh = "{year} 年尚未结束，不能办理年终结转。"
+    en = "The year {year} is not over yet; nothing can be carried over."
 
 
 # --- people, as an authority deals with them -----------------------------------------------------------------------

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from chalicelib.domain import calendar
-from chalicelib.domain.errors import BudgetExceeded
+from chalicelib.domain.errors import BudgetExceeded, YearNotOver
 
 
 class Balance(StrEnum):
@@ -93,6 +93,15 @@ class Account:
             raise AssertionError("an account's balances sum to zero")
 
 
+@dataclass(frozen=True, slots=True)
+class CarryOver:
+    """What a year's end carried over: both accounts after it, the next one None where there is none yet."""
+
+    account: Account
+    next_account: Account | None
+    carried_fen: int
+
+
 def account_id_of(region: str, year: int) -> str:
     return f"{region}-{year}"
 
@@ -141,6 +150,22 @@ def post(
 def budget_legs(amount: int) -> dict[Balance, int]:
     """A budget of ``amount`` fen arrives (or, negative, is taken back from what is free)."""
     return {Balance.SOURCE: -amount, Balance.FREE: amount}
+
+
+def give_legs(amount: int) -> dict[Balance, int]:
+    """Budget leaves the account for another one, with the free money that it is (调剂、结转)."""
+    return budget_legs(-amount)
+
+
+def receive_legs(amount: int) -> dict[Balance, int]:
+    """The other side of ``give_legs``."""
+    return budget_legs(amount)
+
+
+def must_be_over(year: int, now: datetime) -> None:
+    """Raises YearNotOver while the year goes on in China, or has not begun."""
+    if calendar.year_of(now) <= year:
+        raise YearNotOver(year=year)
 
 
 def reserve_legs(amount: int) -> dict[Balance, int]:

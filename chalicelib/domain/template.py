@@ -28,6 +28,8 @@ from chalicelib.domain.voucher import ENDED, State, Voucher
 MOST_SHARDS = 128
 VOUCHERS_PER_SHARD = 5_000
 CLAIMS_PER_SHARD = 12  # a second, before conflicts cost more than another shard does
+RELEASE_LANES = 8
+"""Over so many partitions of the index shards with money to release are spread, by template."""
 
 
 class BusinessMode(StrEnum):

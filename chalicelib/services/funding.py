@@ -1,4 +1,4 @@
-"""Special accounts: open one with its budget, change the budget, read balances and postings."""
+"""Special accounts: open one with its budget, change the budget, carry over at the year's end; read balances."""
 
 from datetime import datetime
 
@@ -6,7 +6,17 @@ from chalicelib.domain import fund
 from chalicelib.domain.access import Actor, covers, must_cover
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.errors import AccountNotFound
-from chalicelib.domain.fund import Account, PostingKind, account_id_of, budget_legs
+from chalicelib.domain.fund import (
+    Account,
+    Balance,
+    CarryOver,
+    Posting,
+    PostingKind,
+    account_id_of,
+    budget_legs,
+    give_legs,
+    receive_legs,
+)
 from chalicelib.domain.outcomes import Done, Mark
 from chalicelib.services.cataloguing import find_region
 from chalicelib.services.once import once
@@ -83,3 +93,46 @@ def change_budget(
         return account
 
     return once(marks, attempt, Account, now, act)
+
+
+def carry_over(
+    accounts: Accounts, marks: Marks, *, account_id: str, actor: Actor, attempt: Attempt, now: datetime
+) -> Done[CarryOver]:
+    """What is free on a year's account goes to the region's account of the next year, which is opened if need be.
+
+    What is reserved or payable stays until it is settled; what becomes free of it later is carried over by another
+    request. Raises AccountNotFound, OutOfScope, YearNotOver.
+    """
+
+    def act() -> CarryOver:
+        before = find_account(accounts, account_id, actor)
+        must_cover(actor, before.region)
+        fund.must_be_over(before.year, now)
+        next_id = account_id_of(before.region, before.year + 1)
+        next_before = accounts.read(next_id)
+        amount = before.balances[Balance.FREE]
+        if amount == 0:
+            nothing = CarryOver(before, next_before, 0)
+            marks.keep(Mark(attempt, nothing, now))
+            return nothing
+        if next_before is None:
+            next_before = Account(account_id=next_id, region=before.region, year=before.year + 1)
+
+        def post(account: Account, legs: dict[Balance, int], reference: str) -> tuple[Account, Posting]:
+            return fund.post(
+                account,
+                PostingKind.CARRY_OVER,
+                legs,
+                reference=reference,
+                app_key=actor.app_key,
+                operator_id=actor.operator_id,
+                now=now,
+            )
+
+        given = post(before, give_legs(amount), next_id)
+        received = post(next_before, receive_legs(amount), account_id)
+        done = CarryOver(given[0], received[0], amount)
+        accounts.post_all((given, received), Mark(attempt, done, now))
+        return done
+
+    return once(marks, attempt, CarryOver, now, act)

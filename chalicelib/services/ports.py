@@ -11,6 +11,7 @@ from chalicelib.domain.amendment import Amendment, Errand
 from chalicelib.domain.application import Application, Line, MoneyErrand
 from chalicelib.domain.assertion import Assertion, HolderSession
 from chalicelib.domain.attempt import Attempt
+from chalicelib.domain.budget_transfer import BudgetTransfer
 from chalicelib.domain.check_in import KeptPosition
 from chalicelib.domain.class_papers import ClassPaper, PaperFormat, PaperKind
 from chalicelib.domain.disclosure import Disclosure
@@ -32,6 +33,7 @@ from chalicelib.domain.region import Region, Rules, RuleSet
 from chalicelib.domain.roster import Chunk, Outcome, Roster, RosterErrand, WithdrawnChunk
 from chalicelib.domain.sheets import RawRow, Schema, Sheet
 from chalicelib.domain.staff import StaffMember
+from chalicelib.domain.statement import Statement, StatementFormat
 from chalicelib.domain.stored_file import Download, Stored, Upload
 from chalicelib.domain.template import Shard, Template, Terms
 from chalicelib.domain.terminal import Terminal
@@ -276,9 +278,29 @@ class Accounts(Protocol):
         """Raises RequestSeen, StaleRow."""
         ...
 
+    def post_all(self, posted: Sequence[tuple[Account, Posting]], mark: Mark) -> None:
+        """Several accounts in one transaction; a first posting opens its account. Raises RequestSeen, StaleRow."""
+        ...
+
     def postings(self, account_id: str, limit: int, cursor: str | None) -> Page[Posting]: ...
 
     def page(self, region: str, limit: int, cursor: str | None) -> Page[Account]: ...
+
+
+class BudgetTransfers(Protocol):
+    def read(self, transfer_id: str) -> BudgetTransfer | None: ...
+
+    def page(self, province: str, limit: int, cursor: str | None) -> Page[BudgetTransfer]:
+        """Those within a province, the oldest first."""
+        ...
+
+    def propose(self, transfer: BudgetTransfer, mark: Mark) -> None:
+        """Raises RequestSeen, StaleRow."""
+        ...
+
+    def end(self, after: BudgetTransfer, posted: Sequence[tuple[Account, Posting]], mark: Mark) -> None:
+        """Replace version ``after.version - 1``, with the money that it moves. Raises RequestSeen, StaleRow."""
+        ...
 
 
 class Templates(Protocol):
@@ -362,6 +384,20 @@ class Templates(Protocol):
 
     def release(self, before: Shard, after: Shard) -> None:
         """Raises StaleRow."""
+        ...
+
+    def to_release(self, lane: int, limit: int, cursor: str | None) -> Page[tuple[str, int]]:
+        """(template, number) of shards with money that waits to be posted, those of one template together; as far as
+        the index has come."""
+        ...
+
+    def some_shards(self, wanted: Sequence[tuple[str, int]]) -> list[Shard]:
+        """These shards of whatever templates as they are now, in any order."""
+        ...
+
+    def post_release(self, shards: Sequence[Shard], account: Account, posting: Posting) -> None:
+        """One transaction: what these shards have to release is posted to their account. Raises StaleRow,
+        WriteConflict."""
         ...
 
 
@@ -669,6 +705,10 @@ class Workbooks(Protocol):
         """What is printed of a class."""
         ...
 
+    def statement(self, content: Statement, region: str, form: StatementFormat) -> BinaryIO:
+        """An account's month; ``region``: its name."""
+        ...
+
     def template(self, schema: Schema) -> BinaryIO:
         """An empty workbook to be filled in."""
         ...
@@ -900,6 +940,7 @@ class Platform:
     workbooks: Workbooks
     applications: Applications
     money_errands: MoneyErrands
+    budget_transfers: BudgetTransfers
 
     @cached_property
     def keys(self) -> Keys:

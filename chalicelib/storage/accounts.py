@@ -1,5 +1,7 @@
 """Special accounts and their postings, in the casework table: the balance and its posting are one transaction."""
 
+from collections.abc import Sequence
+
 from chalicelib.domain.errors import AlreadyExists
 from chalicelib.domain.fund import Account, Posting
 from chalicelib.domain.outcomes import Mark, Page, StaleRow
@@ -32,6 +34,13 @@ class AccountStore:
         post_to_account(tx, account, posting)
         tx.commit()
 
+    def post_all(self, posted: Sequence[tuple[Account, Posting]], mark: Mark) -> None:
+        tx = Transaction(self._tables)
+        put_mark(tx, mark)
+        for account, posting in posted:
+            post_to_account(tx, account, posting)
+        tx.commit()
+
     def postings(self, account_id: str, limit: int, cursor: str | None) -> Page[Posting]:
         condition = CaseworkRow.item.startswith("POSTING#")
         found = self._tables.query(CaseworkRow, keys.account(account_id), condition, limit=limit, cursor=cursor)
@@ -43,8 +52,10 @@ class AccountStore:
 
 
 def post_to_account(tx: Transaction, account: Account, posting: Posting) -> None:
-    """Add the account after a posting, and the posting, to a transaction that needs both."""
-    tx.put(_account_row(account), CaseworkRow.version == account.version - 1, always(StaleRow()))
+    """Add the account after a posting, and the posting, to a transaction that needs both; the first one opens it."""
+    new = account.version == 1
+    before = CaseworkRow.subject.does_not_exist() if new else CaseworkRow.version == account.version - 1
+    tx.put(_account_row(account), before, always(StaleRow()))
     _put_posting(tx, posting)
 
 

@@ -3,6 +3,8 @@
 import hashlib
 from datetime import date
 
+from chalicelib.domain.template import RELEASE_LANES
+
 LANES = 32
 
 HEAD = "0#HEAD"
@@ -55,6 +57,20 @@ def shard(template_id: str, number: int) -> str:
     return f"TEMPLATE#{template_id}#SHARD#{number:03d}"
 
 
+def to_release(lane: int) -> str:
+    """The listing of shards with money that waits to be posted to their accounts."""
+    return f"RELEASE#{lane:02d}"
+
+
+def release_lane(template_id: str) -> int:
+    """All shards of a template stand together, so that one posting frees what one account gets."""
+    return hashlib.sha256(template_id.encode()).digest()[0] % RELEASE_LANES
+
+
+def release_order(template_id: str, number: int) -> str:
+    return f"{template_id}#{number:03d}"
+
+
 def listing(region: str) -> str:
     return f"LISTING#{region}"
 
@@ -77,6 +93,11 @@ def scope_item(region: str) -> str:
 
 def account(account_id: str) -> str:
     return f"ACCOUNT#{account_id}"
+
+
+def budget_transfer(of: str) -> str:
+    """Of a transfer of budget; and the listing of those within a province."""
+    return f"BUDGET_TRANSFER#{of}"
 
 
 def posting_item(number: int) -> str:

@@ -324,7 +324,7 @@ def take_from_shards(tx: Transaction, made: Sequence[Voucher]) -> None:
     """Add what these vouchers of one template take out of its shards: each shard once, only while it is open by the
     same terms and has as many."""
     for vouchers in _by_shard(made):
-        moved = move(total(movement(None, one) for one in vouchers))
+        moved = move(total(movement(None, one) for one in vouchers), vouchers[0].template_id, vouchers[0].shard)
         _update_open_shard(tx, vouchers[0], moved, ShardRow.remaining >= len(vouchers))
 
 
@@ -334,7 +334,8 @@ def bring_to_shards(tx: Transaction, made: Sequence[Voucher]) -> None:
         units, fen = len(vouchers), sum(one.ceiling_fen for one in vouchers)
         moved = total(movement(None, one) for one in vouchers)
         brought = replace(moved, remaining=moved.remaining + units, reserved_fen=moved.reserved_fen + fen)
-        _update_open_shard(tx, vouchers[0], [*move(brought), ShardRow.quantity.add(units)])
+        actions = move(brought, vouchers[0].template_id, vouchers[0].shard)
+        _update_open_shard(tx, vouchers[0], [*actions, ShardRow.quantity.add(units)])
 
 
 def _by_shard(made: Sequence[Voucher]) -> list[list[Voucher]]:
@@ -379,12 +380,12 @@ def move_shards(tx: Transaction, steps: Sequence[tuple[Voucher, Voucher]], *, wh
     moving = [step for step in steps if movement(*step) != Movement()]
     for (template_id, number), moved in groupby(sorted(moving, key=shard), key=shard):
         sum_ = total(movement(before, after) for before, after in moved)
-        row = ShardRow(keys.shard(template_id, number), keys.SHARD)
+        row, actions = ShardRow(keys.shard(template_id, number), keys.SHARD), move(sum_, template_id, number)
         if while_open:
-            tx.update(row, move(sum_), ShardRow.open == True, always(ShardRefused(None)))  # noqa: E712
+            tx.update(row, actions, ShardRow.open == True, always(ShardRefused(None)))  # noqa: E712
             continue
         missing = AssertionError(f"shard {number} of template {template_id} is gone")
-        tx.update(row, move(sum_), ShardRow.subject.exists(), always(missing))
+        tx.update(row, actions, ShardRow.subject.exists(), always(missing))
 
 
 def _shard_of(voucher: Voucher) -> int:

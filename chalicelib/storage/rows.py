@@ -73,7 +73,10 @@ class InsightRow(ListedRow):
 
 
 class ShardRow(Model):
-    """A shard's sub-ledger: the one row that many writers add to, so every number is an attribute."""
+    """A shard's sub-ledger: the one row that many writers add to, so every number is an attribute.
+
+    It is listed while it has money to release, and only then.
+    """
 
     class Meta:
         table_name = "catalogue"
@@ -92,6 +95,8 @@ class ShardRow(Model):
     ever_redeemed = IntegerAttribute()
     reserved_fen = IntegerAttribute()
     to_release_fen = IntegerAttribute()
+    list_key = UnicodeAttribute(null=True)
+    list_order = UnicodeAttribute(null=True)
     issued = IntegerAttribute()
     claimed = IntegerAttribute()
     redeemed = IntegerAttribute()

@@ -171,6 +171,32 @@ class TemplateStore:
         tx.put(_shard_row(after), ShardRow.version == before.version, always(StaleRow()))
         tx.commit()
 
+    def to_release(self, lane: int, limit: int, cursor: str | None) -> Page[tuple[str, int]]:
+        found = self._tables.query(ShardRow, keys.to_release(lane), limit=limit, cursor=cursor, index="by_list")
+        return Page(tuple(_key_of(item) for item in found.items), found.cursor)
+
+    def some_shards(self, wanted: Sequence[tuple[str, int]]) -> list[Shard]:
+        rows = [(keys.shard(template_id, number), keys.SHARD) for template_id, number in wanted]
+        return [to_shard(item) for item in self._tables.batch_get(ShardRow, rows)]
+
+    def post_release(self, shards: Sequence[Shard], account: Account, posting: Posting) -> None:
+        tx = Transaction(self._tables)
+        post_to_account(tx, account, posting)
+        for shard in shards:
+            actions = [
+                ShardRow.version.add(1),
+                ShardRow.to_release_fen.add(-shard.to_release_fen),
+                ShardRow.list_key.remove(),
+                ShardRow.list_order.remove(),
+            ]
+            # Not the version: claims change that at any moment, and leave alone what is posted here. That the same
+            # amount came twice does no harm either: it is there to be posted then, and the account's version knows.
+            same = ShardRow.to_release_fen == shard.to_release_fen
+            tx.update(
+                ShardRow(keys.shard(shard.template_id, shard.number), keys.SHARD), actions, same, always(StaleRow())
+            )
+        tx.commit()
+
     def _read(self, template_id: str) -> Template | None:
         item = self._tables.get(ListedRow, keys.template(template_id), keys.HEAD)
         return from_body(Template, text(item, "body")) if item else None
@@ -242,16 +268,18 @@ def _shard_row(shard: Shard) -> ShardRow:
         ever_redeemed=shard.ever_redeemed,
         reserved_fen=shard.reserved_fen,
         to_release_fen=shard.to_release_fen,
+        list_key=keys.to_release(keys.release_lane(shard.template_id)) if shard.to_release_fen else None,
+        list_order=keys.release_order(shard.template_id, shard.number) if shard.to_release_fen else None,
         **counts,
     )
 
 
 def to_shard(item: Item) -> Shard:
     """A shard from its raw row; its template and number stand in its key alone."""
-    _, template_id, _, shard_number = text(item, "subject").split("#")
+    template_id, shard_number = _key_of(item)
     return Shard(
         template_id=template_id,
-        number=int(shard_number),
+        number=shard_number,
         open=bool(item["open"]["BOOL"]),
         gate=number(item, "gate"),
         terms_version=number(item, "terms"),
@@ -268,8 +296,14 @@ def to_shard(item: Item) -> Shard:
     )
 
 
-def move(moved: Movement) -> list[Action]:
-    """The additions that bring a movement to a shard row."""
+def _key_of(item: Item) -> tuple[str, int]:
+    """The template and number of a shard's row."""
+    _, template_id, _, shard_number = text(item, "subject").split("#")
+    return template_id, int(shard_number)
+
+
+def move(moved: Movement, template_id: str, number: int) -> list[Action]:
+    """The additions that bring a movement to a shard's row; where it leaves money to release, the row is listed."""
     differences = [
         (ShardRow.remaining, moved.remaining),
         (ShardRow.made, moved.made),
@@ -279,4 +313,9 @@ def move(moved: Movement) -> list[Action]:
         (ShardRow.to_release_fen, moved.to_release_fen),
         *((getattr(ShardRow, state.value), difference) for state, difference in moved.counts.items()),
     ]
-    return [ShardRow.version.add(1), *(attribute.add(d) for attribute, d in differences if d)]
+    listed = [
+        ShardRow.list_key.set(keys.to_release(keys.release_lane(template_id))),
+        ShardRow.list_order.set(keys.release_order(template_id, number)),
+    ]
+    added = [attribute.add(d) for attribute, d in differences if d]
+    return [ShardRow.version.add(1), *added, *(listed if moved.to_release_fen else ())]

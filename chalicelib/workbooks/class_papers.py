@@ -4,13 +4,14 @@ The same class makes the same bytes. The workbook is for going on with, the PDF 
 """
 
 from collections.abc import Iterable
+from decimal import Decimal
 from io import BytesIO
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.class_papers import ClassPaper
 from chalicelib.workbooks.paper_pages import MILLIMETRE, pdf_of
-from chalicelib.workbooks.paper_tables import FOOT, MARGIN, Paper, Table, attendance_paper, roster_paper
+from chalicelib.workbooks.paper_tables import MARGIN, Paper, Table, attendance_paper, roster_paper, told
 from chalicelib.workbooks.paper_type import printable, wrapped
 from chalicelib.workbooks.writing import CREATED, EVERYWHERE, TEXT, harmless, new_workbook
 
@@ -33,11 +34,14 @@ _BOXED = _PLAIN | {"border": 1}
 _CENTRED = _BOXED | {"align": "center"}
 _HEAD = _CENTRED | {"bold": True, "bg_color": "#E8EDF7"}
 _SESSION = _HEAD | {"font_size": _FINE}
+# 4 is the built-in #,##0.00.
+_MONEY = _BOXED | {"align": "right", "num_format": 4}
+_MONEY_TOTAL = _HEAD | {"align": "right", "num_format": 4}
 
 
 def attendance_workbook(paper: ClassPaper) -> bytes:
     """The attendance sheet as XLSX: a sheet for as many sessions as stand side by side on A4 across."""
-    return _workbook_of(attendance_paper(paper))
+    return workbook_of(attendance_paper(paper))
 
 
 def attendance_pdf(paper: ClassPaper) -> bytes:
@@ -47,7 +51,7 @@ def attendance_pdf(paper: ClassPaper) -> bytes:
 
 def roster_workbook(paper: ClassPaper) -> bytes:
     """The roster as XLSX, for A4 upright."""
-    return _workbook_of(roster_paper(paper))
+    return workbook_of(roster_paper(paper))
 
 
 def roster_pdf(paper: ClassPaper) -> bytes:
@@ -55,7 +59,8 @@ def roster_pdf(paper: ClassPaper) -> bytes:
     return pdf_of(roster_paper(paper))
 
 
-def _workbook_of(paper: Paper) -> bytes:
+def workbook_of(paper: Paper) -> bytes:
+    """Any paper as XLSX."""
     file = BytesIO()
     with TemporaryDirectory() as room:
         workbook = new_workbook(file, tmpdir=room)
@@ -67,8 +72,9 @@ def _workbook_of(paper: Paper) -> bytes:
 
 
 def _write(workbook: "Workbook", sheet: "Worksheet", paper: Paper, table: Table) -> None:
-    plain, fine, title, boxed, centred, head, session = map(
-        workbook.add_format, (_PLAIN, _FINELY, _TITLE, _BOXED, _CENTRED, _HEAD, _SESSION)
+    plain, fine, title, boxed, centred, head, session, money, money_total = map(
+        workbook.add_format,
+        (_PLAIN, _FINELY, _TITLE, _BOXED, _CENTRED, _HEAD, _SESSION, _MONEY, _MONEY_TOTAL),
     )
     last = len(table.columns) - 1
     width = sum(column.width for column in table.columns)
@@ -89,22 +95,26 @@ def _write(workbook: "Workbook", sheet: "Worksheet", paper: Paper, table: Table)
         total = table.total and number == header + len(table.rows)
         for i, (column, cell) in enumerate(zip(table.columns, cells, strict=True)):
             format_ = head if total else boxed if column.left else centred
-            if isinstance(cell, int):
+            if isinstance(cell, Decimal):
+                sheet.write_number(number, i, float(cell), money_total if total else money)
+            elif isinstance(cell, int):
                 sheet.write_number(number, i, cell, format_)
             else:
                 sheet.write_string(number, i, harmless(cell), format_)
-        heights = [_height(column.width, [str(cell)], _BODY) for column, cell in zip(table.columns, cells, strict=True)]
+        heights = [
+            _height(column.width, [told(cell)], _BODY) for column, cell in zip(table.columns, cells, strict=True)
+        ]
         sheet.set_row(number, max(20, *heights))
     if paper.legend:
         number += 1
         _across(sheet, number, last, paper.legend, fine, _height(width, [paper.legend], _FINE))
-    _across(sheet, number + 2, last, "　　　　　　　　　　　".join(FOOT), plain, 26)
+    _across(sheet, number + 2, last, "　　　　　　　　　　　".join(paper.foot), plain, 26)
     _for_the_printer(sheet, header, landscape=paper.landscape)
 
 
 def _lines_of_facts(paper: Paper) -> list[str]:
-    told = [f"{label}：{value}" for label, value in paper.facts]
-    return ["　　".join(told[i : i + 2]) for i in range(0, len(told), 2)]
+    facts = [f"{label}：{value}" for label, value in paper.facts]
+    return ["　　".join(facts[i : i + 2]) for i in range(0, len(facts), 2)]
 
 
 def _across(sheet: "Worksheet", row: int, last: int, text: str, format_: "Format", height: float) -> None:

@@ -8,6 +8,7 @@ from typing import BinaryIO
 from chalicelib.domain.class_papers import ClassPaper, PaperFormat, PaperKind
 from chalicelib.domain.roster import Outcome
 from chalicelib.domain.sheets import RawRow, Schema, Sheet
+from chalicelib.domain.statement import Statement, StatementFormat
 from chalicelib.workbooks import reading, writing
 
 
@@ -25,6 +26,16 @@ class WorkbookFiles:
             (PaperKind.ROSTER, PaperFormat.XLSX): papers.roster_workbook,
         }
         return BytesIO(make[kind, form](content))
+
+    def statement(self, content: Statement, region: str, form: StatementFormat) -> BinaryIO:
+        from chalicelib.workbooks import statement_papers as papers
+
+        make = {
+            StatementFormat.XLSX: papers.statement_workbook,
+            StatementFormat.CSV: papers.statement_csv,
+            StatementFormat.PDF: papers.statement_pdf,
+        }
+        return BytesIO(make[form](content, region))
 
     def template(self, schema: Schema) -> BinaryIO:
         return BytesIO(writing.template_workbook(schema))

@@ -10,7 +10,7 @@ from io import BytesIO
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from chalicelib.workbooks.paper_tables import FOOT, LONG_SIDE, MARGIN, SHORT_SIDE, Paper, Table
+from chalicelib.workbooks.paper_tables import LONG_SIDE, MARGIN, SHORT_SIDE, Cell, Paper, Table, told
 from chalicelib.workbooks.paper_type import EM, GETA, CutFont, cut_font, printable, width_of, wrapped
 
 if TYPE_CHECKING:
@@ -63,6 +63,9 @@ class _Page:
     def centred(self, text: str, x: float, y: float, size: float, *, bold: bool = False) -> None:
         self.left(text, x - width_of(text) * size / EM / 2, y, size, bold=bold)
 
+    def right(self, text: str, x: float, y: float, size: float, *, bold: bool = False) -> None:
+        self.left(text, x - width_of(text) * size / EM, y, size, bold=bold)
+
 
 @dataclass(frozen=True, slots=True)
 class _Laid:
@@ -72,6 +75,7 @@ class _Laid:
     sizes: Sequence[float]
     height: float
     lacking: Sequence[str]
+    is_head: bool = False
 
 
 # --- where everything stands ------------------------------------------------------------------------------------------
@@ -99,7 +103,7 @@ def _pages_of(paper: Paper) -> Iterator[_Page]:
                 total = table.total and n == len(rows) - 1
                 y = _draw_row(page, table, rows[n], y, shaded=total, bold=total)
             places = [("表头", heading), *((f"序号{n + 1}", rows[n].lacking) for n in part)]
-            _draw_foot(page, paper.legend, _note_of(places), y)
+            _draw_foot(page, paper, _note_of(places), y)
             yield page
 
 
@@ -132,14 +136,14 @@ def _laid_head(table: Table) -> _Laid:
             lacking += unprinted
             lines += _cut(wrapped(text, column.width * MILLIMETRE - 2, size), MOST_HEAD_LINES)
         cells.append(lines)
-    return _Laid(cells, sizes, _height_of(cells, sizes), lacking)
+    return _Laid(cells, sizes, _height_of(cells, sizes), lacking, is_head=True)
 
 
-def _laid_row(table: Table, row: Sequence[str | int]) -> _Laid:
+def _laid_row(table: Table, row: Sequence[Cell]) -> _Laid:
     cells, lacking, sizes = [], list[str](), []
     for column, cell in zip(table.columns, row, strict=True):
         size = _BODY if column.left else _SMALL
-        text, unprinted = printable(str(cell))
+        text, unprinted = printable(told(cell))
         lacking += unprinted
         cells.append(_cut(wrapped(text, column.width * MILLIMETRE - 2 * _PAD, size), MOST_LINES))
         sizes.append(size)
@@ -194,6 +198,8 @@ def _draw_row(page: _Page, table: Table, row: _Laid, y: float, *, shaded: bool, 
         for line in lines:
             if column.left and not shaded:
                 page.left(line, x + _PAD, baseline, size, bold=thick)
+            elif column.right and not row.is_head:
+                page.right(line, x + width - _PAD, baseline, size, bold=thick)
             else:
                 page.centred(line, x + width / 2, baseline, size, bold=thick)
             baseline -= size * _LEADING
@@ -201,15 +207,15 @@ def _draw_row(page: _Page, table: Table, row: _Laid, y: float, *, shaded: bool, 
     return y - row.height
 
 
-def _draw_foot(page: _Page, legend: str, note: str, y: float) -> None:
+def _draw_foot(page: _Page, paper: Paper, note: str, y: float) -> None:
     width = page.width - 2 * page.edge
-    small = [*(wrapped(legend, width, _SMALL) if legend else ())]
+    small = [*(wrapped(paper.legend, width, _SMALL) if paper.legend else ())]
     small += _cut(wrapped(note, width, _SMALL), MOST_NOTED) if note else []
     for line in small:
         y -= _SMALL * _LEADING
         page.left(line, page.edge, y, _SMALL)
     base = page.edge + _NUMBERING
-    *places, day = FOOT
+    *places, day = paper.foot
     for n, place in enumerate(places):
         page.left(place, page.edge + n * width * 0.38, base + 4, _FACT)
     page.left(day, page.width - page.edge - width_of(day) * _FACT / EM - 6, base + 4, _FACT)

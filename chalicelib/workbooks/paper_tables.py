@@ -5,10 +5,12 @@ What is decided here holds for the workbook and for the PDF alike. Widths are mi
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from chalicelib.domain.class_papers import SEX_ZH, SIGNS, ClassPaper, Mark, PaperSession, PaperTrainee, Tally
 
-Cell = str | int
+Cell = str | int | Decimal
+"""Yuan are decimals with two places."""
 LONG_SIDE, SHORT_SIDE, MARGIN = 297.0, 210.0, 10.0
 NARROWEST_SESSION, WIDEST_SESSION = 14.0, 24.0
 """A session's column; the narrowest still holds 09:00–12:00 on one line."""
@@ -22,11 +24,13 @@ LEGEND = (
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """``head``: its lines, each wrapped by itself; ``left``: text that begins at the left, as names do."""
+    """``head``: its lines, each wrapped by itself; ``left``: text that begins at the left, as names do; ``right``:
+    amounts that end at the right."""
 
     head: Sequence[str]
     width: float
     left: bool = False
+    right: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +48,20 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """A document of A4 pages; ``facts`` with their labels stand at the head of each, ``legend`` at the foot."""
+    """A document of A4 pages; ``facts`` with their labels stand at the head of each, ``legend`` at the foot, and where
+    it is signed: places from the left on, the last one is the date's."""
 
     title: str
     facts: Sequence[tuple[str, str]]
     tables: Sequence[Table]
     landscape: bool
     legend: str = ""
+    foot: Sequence[str] = FOOT
+
+
+def told(cell: Cell) -> str:
+    """A cell in writing."""
+    return f"{cell:,.2f}" if isinstance(cell, Decimal) else str(cell)
 
 
 def roster_paper(paper: ClassPaper) -> Paper:

@@ -242,6 +242,7 @@ def desk() -> Iterator[Desk]:
             people=nothing,
             disclosures=nothing,
             merges=nothing,
+            budget_transfers=nothing,
             enrolments=nothing,
             evaluations=nothing,
             checkpoints=nothing,

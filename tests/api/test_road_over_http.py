@@ -562,6 +562,39 @@ def test_the_road(callers: Callers) -> None:
     assert refused["facts"] == {"needed_fen": 9_000_001, "free_fen": 9_000_000}
     assert refused["help_line"] == "0755-12333" or refused["help_line"] == "12333"
 
+    other_city = bureau.post("/v1/accounts", {"region": "440100", "year": 2022, "budget_fen": 500_000}, status=201)
+    move = {"giver": other_city["account_id"], "receiver": account_id, "amount_fen": 1_000, "reason": "年中调剂"}
+    too_much = bureau.post("/v1/budget-transfers", move | {"amount_fen": 500_001}, status=409)
+    assert too_much["code"] == "budget_exceeded"
+    transfer = bureau.post("/v1/budget-transfers", move, status=201)
+    assert (transfer["state"], transfer["province"]) == ("proposed", "440000")
+    confirmation = f"/v1/budget-transfers/{transfer['transfer_id']}/confirm"
+    assert bureau.post(confirmation, status=403)["code"] == "same_operator"
+    pays = OperatorKey(b"f" * 32)
+    officer = {"name": "王五", "public_key": pays.public_key, "region": "440000", "duties": ["finance"]}
+    finance = replace(bureau, operator_id=bureau.post("/v1/operators", officer, status=201)["operator_id"], key=pays)
+    moved = finance.post(confirmation)
+    assert moved["state"] == "confirmed"
+    assert bureau.get(f"/v1/budget-transfers/{transfer['transfer_id']}") == moved
+    assert finance.post(confirmation, status=409)["code"] == "budget_transfer_state"
+    assert bureau.get(f"/v1/accounts/{account_id}")["free_fen"] == 9_001_000
+    back = move | {"giver": account_id, "receiver": other_city["account_id"], "reason": "退回调剂"}
+    returned = finance.post("/v1/budget-transfers", back, status=201)["transfer_id"]
+    assert bureau.post(f"/v1/budget-transfers/{returned}/decline", {"reason": "留用"})["state"] == "refused"
+    assert len(bureau.get("/v1/budget-transfers?region=440000")["items"]) == 2
+    bureau.post(f"/v1/accounts/{account_id}/budget", {"amount_fen": -1_000, "note": "收回"})
+    assert bureau.post(f"/v1/accounts/{account_id}/carry-over", status=409)["code"] == "year_not_over"
+    past = bureau.post("/v1/accounts", {"region": CITY, "year": 2019, "budget_fen": 7_000}, status=201)["account_id"]
+    carried = bureau.post(f"/v1/accounts/{past}/carry-over")
+    assert (carried["carried_fen"], carried["next_account"]["account_id"]) == (7_000, f"{CITY}-2020")
+    month = f"/v1/accounts/{account_id}/statements/2021-05"
+    statement = bureau.get(month)
+    assert (statement["file"], statement["complete"], statement["closing"]["free_fen"]) == (None, False, 9_000_000)
+    assert [one["kind"] for one in statement["movements"]] == ["budget", "transfer"]
+    for form in ("csv", "pdf", "xlsx"):
+        assert f"-2021-05.{form}" in bureau.get(f"{month}?format={form}")["file"]["url"]
+    assert bureau.get(f"/v1/accounts/{account_id}/statements/2021-04", status=404)["code"] == "statement_not_found"
+
     # --- template ---
     template_id = a_template(bureau, programme_id, account_id)["template_id"]
     channel.get(f"/v1/templates/{template_id}", status=404)
@@ -588,7 +621,7 @@ def test_the_road(callers: Callers) -> None:
     assert not {"account_id", "quantity", "stock"} & offer.keys()
     assert sum(one["remaining"] for one in bureau.get(f"/v1/templates/{template_id}/shards")["items"]) == 60
     kinds = [one["kind"] for one in bureau.get(f"/v1/accounts/{account_id}/postings")["items"]]
-    assert kinds == ["budget", "budget", "reserve", "reserve"]
+    assert kinds == ["budget", "budget", "transfer", "budget", "reserve", "reserve"]
     assert bureau.get(f"/v1/accounts/{account_id}")["reserved_fen"] == 60 * 80_000
     assert account_id in [one["account_id"] for one in bureau.get(f"/v1/accounts?region={CITY}")["items"]]
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -167,6 +168,20 @@ class Cast:
         self.desk.do(f"/v1/classes/{class_id}/enrolments", {"voucher_ids": [voucher_id]})
         return class_id, voucher_id, session
 
+    @cached_property
+    def past_account_id(self) -> str:
+        """Of a year that is over. Whatever was carried over may be carried over again."""
+        return str(self.bureau.do("/v1/accounts", {"region": "445100", "year": 2020, "budget_fen": 7})["account_id"])
+
+    @cached_property
+    def receiver(self) -> str:
+        """The account of another city in the year of the cast's own."""
+        year = int(self.account_id.partition("-")[2])
+        return str(self.bureau.do("/v1/accounts", {"region": "445200", "year": year, "budget_fen": 7})["account_id"])
+
+    def a_budget_transfer(self) -> str:
+        return self.made("/v1/budget-transfers", "transfer_id")
+
     def a_merge(self, *steps: str) -> str:
         merge_id = self.made("/v1/merges", "merge_id")
         for step in steps:
@@ -219,7 +234,7 @@ class Cast:
 
     def _another_operator(self, client: ApiClient) -> ApiClient:
         seed, public_key = new_operator_key()
-        person = {"name": "复核员", "public_key": public_key, "region": "000000", "duties": ["reviewer"]}
+        person = {"name": "复核员", "public_key": public_key, "region": "000000", "duties": ["reviewer", "finance"]}
         return replace(client, operator=Operator(self.bureau.do("/v1/operators", person)["operator_id"], seed))
 
 
@@ -401,6 +416,11 @@ def _assertion_key(cast: Cast) -> Good:
 def _account(cast: Cast) -> Good:
     years, number = 101, cast.number
     body = {"region": CITIES[number // years % len(CITIES)], "year": 2000 + number % years, "budget_fen": BUDGET}
+    return Good(cast.bureau, body=body)
+
+
+def _budget_transfer(cast: Cast) -> Good:
+    body = {"giver": cast.account_id, "receiver": cast.receiver, "amount_fen": 1, "reason": "年中调剂"}
     return Good(cast.bureau, body=body)
 
 
@@ -754,6 +774,19 @@ GOOD: Mapping[str, Callable[[Cast], Good]] = {
     "POST /v1/accounts": _account,
     "GET /v1/accounts/{account_id}": _ask("account_id", lambda cast: cast.account_id),
     "GET /v1/accounts/{account_id}/postings": _ask("account_id", lambda cast: cast.account_id),
+    "GET /v1/accounts/{account_id}/statements/{month}": lambda cast: Good(
+        cast.bureau,
+        {"account_id": cast.account_id, "month": f"{calendar.local_date(cast.bureau.now()):%Y-%m}"},
+        query={"format": "csv"},
+    ),
+    "POST /v1/accounts/{account_id}/carry-over": lambda cast: Good(cast.bureau, {"account_id": cast.past_account_id}),
+    "POST /v1/budget-transfers": _budget_transfer,
+    "GET /v1/budget-transfers": _list(region="440000"),
+    "GET /v1/budget-transfers/{transfer_id}": _ask("transfer_id", Cast.a_budget_transfer),
+    "POST /v1/budget-transfers/{transfer_id}/confirm": lambda cast: Good(
+        cast.checker, {"transfer_id": cast.a_budget_transfer()}
+    ),
+    "POST /v1/budget-transfers/{transfer_id}/decline": _ask("transfer_id", Cast.a_budget_transfer, reason="预算不足"),
     "POST /v1/accounts/{account_id}/budget": _ask("account_id", Cast.an_account, amount_fen=-1_000, note="调剂"),
     "GET /v1/templates": _list(region=CITY),
     "POST /v1/templates": _template,

@@ -19,7 +19,7 @@ from chalicelib.domain.template import DistributionMode
 from chalicelib.integrations.keyring import load_keyrings
 from chalicelib.jobs import importing
 from chalicelib.jobs.sweeping import RESERVE_MILLISECONDS
-from chalicelib.services import sweeping
+from chalicelib.services import publishing, sweeping
 from chalicelib.storage import keys
 from tests.faults.crash_matrix import FAILED, LONG, Heard, Name, Trial, alike
 from tests.faults.operations import REFUSALS, SCENES, Prepare, Scene, claimed, forget, get
@@ -61,6 +61,8 @@ def by_event(name: str, milliseconds: int = 300_000) -> Subject:
         scene.world.clock.set(START)
         if kind == "count_offers":  # what is over is dropped once: each act has one of its own
             scene.world.publish(5)
+        elif kind == "release":  # what is free again is posted once
+            scene.world.act(publishing.close_template, scene.world.publish(5))
         else:
             claimed(scene)
         scene.world.clock.set(NIGHT)
@@ -195,6 +197,8 @@ OF_FUNCTIONS: dict[Name, Subject] = {
     ("expire.schedule.json", ""): by_event("expire.schedule.json"),
     ("expire.schedule.json", "its time is up"): by_event("expire.schedule.json", RESERVE_MILLISECONDS),
     ("count_offers.schedule.json", ""): by_event("count_offers.schedule.json"),
+    ("release.schedule.json", ""): by_event("release.schedule.json"),
+    ("release.schedule.json", "its time is up"): by_event("release.schedule.json", RESERVE_MILLISECONDS),
     ("continue_expiry.sweeps.json", ""): by_event("continue_expiry.sweeps.json"),
     ("amend_vouchers.errand.json", ""): by_event("amend_vouchers.errand.json"),
     ("amend_vouchers.errand.json", "the first look"): by_errand(0),
@@ -216,7 +220,8 @@ SUBJECTS: dict[Name, Subject] = LOOKS | CHANGES | WITH_PEOPLE | REFUSED | OF_FUN
 def _said(answer: Any) -> Any:
     """What a function tells Lambda, without what depends on the moment and on how much was left for this run."""
     of_this_run = (
-        "examined", "expired", "forfeited", "written_off", "deferred", "reminded", "listings", "changed", "body",
+        "examined", "expired", "forfeited", "written_off", "deferred", "reminded", "listings", "changed",
+        "fen", "shards", "postings", "body",
     )  # fmt: skip
     return {name: one for name, one in answer.items() if name not in of_this_run}
 

@@ -76,7 +76,7 @@ class Scene:
         """The bureau with another of its operators."""
         key = OperatorKey(b"who confirms".ljust(32, b"-"))
         operator = Operator(
-            "OP-CHECKER3", "审*", key.public_key, "000000", None, self.world.now, duties=(Duty.REVIEWER,)
+            "OP-CHECKER3", "审*", key.public_key, "000000", None, self.world.now, duties=(Duty.REVIEWER, Duty.FINANCE)
         )
         self.world.platform.catalogue.operators.add(operator, None)
         return replace(self.bureau, operator_id=operator.operator_id, key=key)
@@ -194,6 +194,48 @@ _simple("GET /v1/accounts", lambda s: get(s.bureau, f"/v1/accounts?region={CITY}
 _simple("GET /v1/accounts/{account_id}", lambda s: get(s.bureau, f"/v1/accounts/{s.world.account_id}"))
 _simple(
     "GET /v1/accounts/{account_id}/postings", lambda s: get(s.bureau, f"/v1/accounts/{s.world.account_id}/postings")
+)
+_simple(
+    "GET /v1/accounts/{account_id}/statements/{month}",
+    lambda s: get(s.bureau, f"/v1/accounts/{s.world.account_id}/statements/2021-05?format=csv"),
+)
+# Years that are over, each with a next one that nothing else opens.
+_past = itertools.cycle(itertools.product(("440100", "440000", "000000", CITY), range(2000, 2020, 2)))
+
+
+@scene("POST /v1/accounts/{account_id}/carry-over")
+def carry_over(s: Scene) -> Request:
+    region, year = next(_past)
+    opened = s.bureau.post("/v1/accounts", {"region": region, "year": year, "budget_fen": 7}, status=201)
+    return post(s.bureau, f"/v1/accounts/{opened['account_id']}/carry-over")
+
+
+def a_transfer(s: Scene) -> dict[str, object]:
+    """What is asked for: budget goes from the world's account to that of the other city."""
+    receiver = f"440100-{s.world.account_id.partition('-')[2]}"
+    if s.world.platform.accounts.read(receiver) is None:
+        region, _, year = receiver.partition("-")
+        s.bureau.post("/v1/accounts", {"region": region, "year": int(year), "budget_fen": 7}, status=201)
+    return {"giver": s.world.account_id, "receiver": receiver, "amount_fen": 7, "reason": "年中调剂"}
+
+
+def proposed_transfer(s: Scene) -> str:
+    return str(s.bureau.post("/v1/budget-transfers", a_transfer(s), status=201)["transfer_id"])
+
+
+_simple("POST /v1/budget-transfers", lambda s: post(s.bureau, "/v1/budget-transfers", a_transfer(s)))
+_simple(
+    "POST /v1/budget-transfers/{transfer_id}/confirm",
+    lambda s: post(s.checker, f"/v1/budget-transfers/{proposed_transfer(s)}/confirm"),
+)
+_simple(
+    "POST /v1/budget-transfers/{transfer_id}/decline",
+    lambda s: post(s.checker, f"/v1/budget-transfers/{proposed_transfer(s)}/decline", {"reason": "预算不足"}),
+)
+_simple("GET /v1/budget-transfers", lambda s: get(s.bureau, "/v1/budget-transfers?region=440000"))
+_simple(
+    "GET /v1/budget-transfers/{transfer_id}",
+    lambda s: get(s.bureau, f"/v1/budget-transfers/{proposed_transfer(s)}"),
 )
 
 # --- access ----------------------------------------------------------------------------------------------------------

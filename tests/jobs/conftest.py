@@ -54,7 +54,7 @@ def wired(strict_world: World, queue: RememberedQueue) -> Iterator[World]:
 @pytest.fixture
 def reports(monkeypatch: pytest.MonkeyPatch) -> Reports:
     caught = Reports()
-    for job in ("counting", "sweeping", "watching", "amending", "settling", "reminding"):
+    for job in ("counting", "sweeping", "watching", "amending", "settling", "reminding", "releasing"):
         monkeypatch.setattr(f"chalicelib.jobs.{job}.log_outcome", caught.log)
         monkeypatch.setattr(f"chalicelib.jobs.{job}.count_outcome", caught.count)
     return caught

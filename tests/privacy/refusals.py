@@ -168,6 +168,7 @@ class Refusals:
         self.bureau.post("/v1/accounts", {"region": "449900", "year": YEAR, "budget_fen": 1}, status=404)
         self.bureau.post("/v1/accounts", {"region": CITY, "year": YEAR + 1, "budget_fen": 1}, status=201, key="once")
         self.bureau.post("/v1/accounts", {"region": CITY, "year": YEAR + 1, "budget_fen": 2}, status=422, key="once")
+        self._budget_transfers()
         for path in ("regions/999999", "programmes/X", "courses/X", "institutions/X", "clients/X", "operators/X"):
             self.bureau.get(f"/v1/{path}", 404)
         self.bureau.get("/v1/accounts/X", 404)
@@ -358,6 +359,32 @@ class Refusals:
         self._rules(proxy_limit=0)
         self._claim_for(self.other, self.canary, 409)  # proxy_limit_reached
         self._rules()
+
+    def _budget_transfers(self) -> None:
+        """Between two cities, by two operators; and a year that is over, and one that is not."""
+        receiver = self.bureau.post("/v1/accounts", {"region": "440100", "year": YEAR, "budget_fen": 5}, status=201)
+        asked = {"giver": self.account_id, "receiver": receiver["account_id"], "amount_fen": 5, "reason": "调剂"}
+        self.bureau.post("/v1/budget-transfers", asked | {"receiver": self.account_id}, status=400)
+        transfer_id = self.bureau.post("/v1/budget-transfers", asked, status=201)["transfer_id"]
+        one = f"/v1/budget-transfers/{transfer_id}"
+        self.bureau.post(f"{one}/confirm", status=403)  # same_operator
+        key = OperatorKey(b"who transfers".ljust(32, b"-"))
+        person = {"name": "赵六", "public_key": key.public_key, "region": "000000", "duties": ["finance"]}
+        operator_id = self.bureau.post("/v1/operators", person, status=201)["operator_id"]
+        checker = replace(self.bureau, operator_id=operator_id, key=key)
+        checker.post(f"{one}/confirm")
+        checker.post(f"{one}/decline", {"reason": "晚了"}, status=409)  # budget_transfer_state
+        self.bureau.get(one)
+        self.bureau.get("/v1/budget-transfers?region=440000")
+        self.bureau.get("/v1/budget-transfers/X", 404)
+        other = self.bureau.post("/v1/budget-transfers", asked, status=201)["transfer_id"]
+        self.bureau.post(f"/v1/budget-transfers/{other}/decline", {"reason": "不需要了"})
+        self.bureau.post(f"/v1/accounts/{self.account_id}/carry-over", status=409)  # year_not_over
+        old = self.bureau.post("/v1/accounts", {"region": "440100", "year": 2019, "budget_fen": 5}, status=201)
+        self.bureau.post(f"/v1/accounts/{old['account_id']}/carry-over")
+        month = f"{self.world.now:%Y-%m}"
+        self.bureau.get(f"/v1/accounts/{self.account_id}/statements/{month}?format=pdf")
+        self.bureau.get(f"/v1/accounts/{self.account_id}/statements/1999-01", 404)  # statement_not_found
 
     def _person_id(self, person: Profile) -> str:
         number = {"id_type": person.id_type, "id_number": person.id_number}

@@ -59,7 +59,7 @@ class TestWhoWentWhere:
         told = {(line["message"], line.get("outcome")) for line in day.heard.log_lines()}
 
         assert {("expire", "finished"), ("expire", "handed_on"), ("count_offers", "finished")} <= told
-        assert {("settle_money", "unknown"), ("remind", "finished")} <= told
+        assert {("settle_money", "unknown"), ("remind", "finished"), ("release", "finished")} <= told
         assert {("follow_people", outcome) for outcome in ("ok", "unreadable", "rewritten")} <= told
 
     def test_given_the_day_when_each_channel_is_looked_at_then_there_was_something_to_search(
@@ -133,6 +133,7 @@ class TestWhatIsNotSaid:
             "expire",
             "amend_vouchers",
             "count_offers",
+            "release",
             "import_rosters",
             "receive_roster",
             "settle_money",

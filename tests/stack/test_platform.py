@@ -138,7 +138,7 @@ def test_given_a_real_event_when_its_function_is_invoked_then_it_succeeds(deploy
     assert succeeded, (answer, log)
     if event.name.startswith("api."):
         assert answer["statusCode"] == 200
-    elif event.name.startswith(("expire.", "count_offers.", "remind.")):
+    elif event.name.startswith(("expire.", "count_offers.", "remind.", "release.")):
         assert answer["finished"] is True
     else:
         assert answer == {"batchItemFailures": []}

@@ -13,6 +13,7 @@ FUNCTIONS = {
     "APIHandler": ("app.app", 20, 1024),
     "Expire": ("app.expire", 300, 512),
     "CountOffers": ("app.count_offers", 50, 512),
+    "Release": ("app.release", 300, 512),
     "ContinueExpiry": ("app.continue_expiry", 300, 512),
     "AmendVouchers": ("app.amend_vouchers", 300, 512),
     "ImportRosters": ("app.import_rosters", 300, 2048),
@@ -137,7 +138,7 @@ def test_failed_schedules_are_kept(app_template: Template) -> None:
         if any(event["Type"] == "Schedule" for event in function.get("Events", {}).values())
     }
 
-    assert set(scheduled) == {"CountOffers", "Expire", "Remind"}
+    assert set(scheduled) == {"CountOffers", "Expire", "Release", "Remind"}
     for name, function in scheduled.items():
         assert "failed-events" in json.dumps(function["DeadLetterQueue"]), name
     # 00:05 in China.
@@ -146,6 +147,9 @@ def test_failed_schedules_are_kept(app_template: Template) -> None:
     # What is left is at most a minute old: it may take no longer than that either.
     assert "rate(1 minute)" in json.dumps(scheduled["CountOffers"]["Events"])
     assert scheduled["CountOffers"]["Timeout"] < 60
+    # One run is over before the next begins.
+    assert "rate(10 minutes)" in json.dumps(scheduled["Release"]["Events"])
+    assert scheduled["Release"]["Timeout"] < 600
 
 
 @pytest.mark.parametrize("metric", ["Errors", "Throttles"])

@@ -68,7 +68,9 @@ def test_secrets_are_for_the_api_the_import_and_the_money_alone(deployed: LocalS
 
     for function in ("api", "import-rosters", "settle-money"):
         assert as_function(deployed, function, "secretsmanager", "get_secret_value", SecretId=secret) == "done"
-    for function in ("expire", "count-offers", "continue-expiry", "amend-vouchers", "follow-people", "remind"):
+    for function in (
+        "expire", "count-offers", "release", "continue-expiry", "amend-vouchers", "follow-people", "remind",
+    ):  # fmt: skip
         answer = as_function(deployed, function, "secretsmanager", "get_secret_value", SecretId=secret)
         assert answer == "AccessDeniedException", function
 

@@ -30,6 +30,7 @@ ALLOWED = {
     | EVERYBODY,
     "Expire": SWEEP,
     "CountOffers": (ROWS - {"dynamodb:UpdateItem"}) | {"sqs:SendMessage"} | EVERYBODY,
+    "Release": SWEEP,
     "ContinueExpiry": SWEEP | {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"},
     "AmendVouchers": SWEEP | {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"},
     "ImportRosters": ROWS
@@ -142,6 +143,21 @@ def test_the_count_of_offers_sees_the_catalogue_alone(app_template: Template) ->
     }
 
     assert tables == {"table/${CatalogueTable}", "table/${CatalogueTable}/index/by_list"}
+
+
+def test_releases_see_the_catalogue_and_the_accounts_alone(app_template: Template) -> None:
+    tables = {
+        resource["Fn::Sub"].rsplit(":", 1)[-1]: actions
+        for actions, resources in statements(app_template, "Release")
+        if any(action.startswith("dynamodb:") for action in actions)
+        for resource in resources
+    }
+
+    assert tables.keys() == {
+        "table/${CatalogueTable}", "table/${CatalogueTable}/index/by_list", "table/${CaseworkTable}",
+    }  # fmt: skip
+    assert "dynamodb:PutItem" not in tables["table/${CatalogueTable}"]
+    assert "dynamodb:UpdateItem" not in tables["table/${CaseworkTable}"]
 
 
 def test_secrets_are_for_the_api_the_import_and_the_money_alone(app_template: Template) -> None:
