@@ -555,6 +555,17 @@ def must_be_usable(voucher: Voucher, now: datetime) -> None:
         raise UsedTooOften(limit=MOST_ENTRIES)
 
 
+def waits_in(voucher: Voucher, application_id: str) -> bool:
+    """Whether it stands in this application and nothing is decided of it."""
+    return (voucher.state, voucher.application_id, voucher.approved_fen) == (State.APPLIED, application_id, None)
+
+
+def is_granted(voucher: Voucher, application_id: str) -> bool:
+    """Whether it stands in this application, granted and not paid."""
+    there = voucher.state is State.APPLIED and voucher.application_id == application_id
+    return there and bool(voucher.approved_fen) and not voucher.paid_fen
+
+
 def paid_by(voucher: Voucher) -> str | None:
     """The operator who paid it, or who told that it was paid elsewhere."""
     said = next((one.said for one in voucher.history if one.said["step"] == PAY), None)

@@ -12,7 +12,7 @@ from chalicelib.domain.outcomes import Done, LineStep, StaleRow, WriteConflict
 from chalicelib.domain.voucher import Receipt, receipt
 from chalicelib.services.once import TRIES
 from chalicelib.services.ports import Platform
-from chalicelib.services.reviewing import post_all
+from chalicelib.services.posting import post_on, read_accounts
 
 
 def claw_back(
@@ -25,7 +25,11 @@ def claw_back(
     key = p.keys.voucher_ids.decode(voucher_id)
     if key is None:
         raise VoucherNotFound()
+    template = p.templates.get(key[1])
+    if template is None:
+        raise VoucherNotFound()
     for _ in range(TRIES):
+        accounts = read_accounts(p, [template.account_id])
         before = p.people.voucher(*key)
         if before is None or not covers(actor, before.region):
             raise VoucherNotFound()
@@ -40,9 +44,8 @@ def claw_back(
         line = p.applications.line(before.application_id, before.voucher_id)
         assert line is not None, "what was paid stands in an application"
         noted = note_on_line(line, LineAct("claw_back", now, actor.operator_id, fen, text=reason))
-        posted = post_all(
-            p, {line.account_id: fen}, PostingKind.RECOVER, fund.recover_legs, before.application_id, actor, now
-        )
+        back, of = {template.account_id: fen}, before.application_id
+        posted = post_on(accounts, back, PostingKind.RECOVER, fund.recover_legs, of, actor, now)
         try:
             p.applications.note([LineStep(noted, (before, after))], posted)
             return Done(receipt(after))

@@ -20,9 +20,9 @@ from chalicelib.domain.enrolment import Enrolment
 from chalicelib.domain.evaluation import Evaluation, Ratings, Words
 from chalicelib.domain.fund import Account, Posting
 from chalicelib.domain.institution import Institution
+from chalicelib.domain.line_list import LineList
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.merge import Merge
-from chalicelib.domain.line_list import LineList
 from chalicelib.domain.outcomes import Enrolling, Identified, LineStep, Mark, NewVoucher, Page
 from chalicelib.domain.pace import Pace
 from chalicelib.domain.person import NameDifference, Person, Profile

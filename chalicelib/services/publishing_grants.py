@@ -22,13 +22,13 @@ from chalicelib.domain.calendar import local_date
 from chalicelib.domain.errors import Invalid, LineNotFound, LineStateRefused, SettledElsewhere
 from chalicelib.domain.fund import Account, Posting, PostingKind
 from chalicelib.domain.institution import Institution
-from chalicelib.domain.outcomes import Done, LineStep, Mark, Page
+from chalicelib.domain.outcomes import Done, LineStep, Mark, Page, StaleRow
 from chalicelib.domain.region import Rules
 from chalicelib.services.applying import find_application
 from chalicelib.services.cataloguing import find_course, find_institution, find_region, rules_in_force
 from chalicelib.services.once import once
 from chalicelib.services.ports import Platform
-from chalicelib.services.reviewing import post_all
+from chalicelib.services.posting import post_on, read_accounts
 
 BETWEEN = "~"
 """Between what a cursor of the published lines tells: before which application, which one, before which line."""
@@ -115,14 +115,16 @@ def resolve_objection(
         if upheld and line.state is not LineState.REFUSED:
             if line.state is not LineState.APPROVED:
                 raise LineStateRefused(state=line.state, state_zh=LINE_STATE_ZH[line.state])
+            accounts = read_accounts(p, [line.account_id])
             (there,) = p.people.vouchers([(line.person_id, line.template_id)])
+            if not voucher.is_granted(there, application_id):  # another was quicker than our look at the line
+                raise StaleRow
             refused = rules.withdraw_approval(line, text, operator_id=actor.operator_id, now=now)
             changed = [(line, refused)]
             steps = [LineStep(refused, (there, voucher.refuse(there, reason=text, actor=actor, now=now)))]
-            posted = post_all(
-                p, {line.account_id: line.granted_fen or 0}, PostingKind.WITHDRAW_APPROVAL,
-                fund.withdraw_approval_legs, application_id, actor, now,
-            )  # fmt: skip
+            free = {line.account_id: line.granted_fen or 0}
+            kind, legs = PostingKind.WITHDRAW_APPROVAL, fund.withdraw_approval_legs
+            posted = post_on(accounts, free, kind, legs, application_id, actor, now)
         after = settle(count(before, changed, objections=told), now)
         p.applications.record(after, steps, posted, Mark(attempt, after, now))
         return after

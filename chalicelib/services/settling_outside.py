@@ -42,7 +42,7 @@ from chalicelib.domain.errors import (
     sentences,
 )
 from chalicelib.domain.fund import Account, Posting, PostingKind
-from chalicelib.domain.outcomes import Done, LineStep, Mark
+from chalicelib.domain.outcomes import Done, LineStep, Mark, StaleRow
 from chalicelib.domain.region import within
 from chalicelib.domain.roster import Verdict
 from chalicelib.domain.voucher import Voucher
@@ -50,7 +50,8 @@ from chalicelib.services.applying import find_application
 from chalicelib.services.cataloguing import rules_in_force
 from chalicelib.services.once import once
 from chalicelib.services.ports import Platform
-from chalicelib.services.reviewing import REFILING, post_all
+from chalicelib.services.posting import post_on, read_accounts
+from chalicelib.services.reviewing import REFILING
 
 MOST_AT_ONCE = 20
 ROOM = 96
@@ -230,29 +231,26 @@ def _judge(line: Line, result: OutsideResult, actor: Actor, now: datetime) -> Li
 def _carry_out(
     p: Platform, before: Application, changed: Sequence[tuple[Line, Line]], actor: Actor, now: datetime
 ) -> tuple[Application, _Moved]:
-    there = {
-        one.voucher_id: one for one in p.people.vouchers([(line.person_id, line.template_id) for line, _ in changed])
-    } if changed else {}  # fmt: skip
-    steps = [LineStep(line, _voucher_step(there[line.voucher_id], line, actor, now)) for _, line in changed]
     paid: dict[str, int] = {}
     for _, line in changed:
         if line.paid_fen:
             paid[line.account_id] = paid.get(line.account_id, 0) + line.paid_fen
-    reference = before.application_id
-    posted = post_all(p, paid, PostingKind.APPROVE, fund.approve_legs, reference, actor, now)
-    posted += [
-        fund.post(
-            account, PostingKind.PAY, fund.pay_legs(paid[account.account_id]), reference=reference,
-            app_key=actor.app_key, operator_id=actor.operator_id, now=now,
-        )
-        for account, _ in posted
-    ]  # fmt: skip
+    accounts = read_accounts(p, paid)
+    keys = [(line.person_id, line.template_id) for _, line in changed]
+    there = {one.voucher_id: one for one in p.people.vouchers(keys)} if keys else {}
+    steps = [LineStep(line, _voucher_step(there[line.voucher_id], line, actor, now)) for _, line in changed]
+    of = before.application_id
+    posted = post_on(accounts, paid, PostingKind.APPROVE, fund.approve_legs, of, actor, now)
+    payable = {account.account_id: account for account, _ in posted}
+    posted += post_on(payable, paid, PostingKind.PAY, fund.pay_legs, of, actor, now)
     return settle(count(before, changed), now), (steps, posted)
 
 
 def _voucher_step(before: Voucher, line: Line, actor: Actor, now: datetime) -> tuple[Voucher, Voucher]:
     result = line.outside
     assert result is not None
+    if not voucher.waits_in(before, line.application_id):  # another was quicker than our look at the lines
+        raise StaleRow
     reason = result.reason or ""
     match result.outcome:
         case OutsideOutcome.PAID:

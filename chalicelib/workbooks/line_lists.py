@@ -5,11 +5,12 @@ from datetime import datetime
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, BinaryIO
 
-from chalicelib.domain.application import LINE_STATE_ZH, OUTSIDE_ZH, Application, Line, OutsideOutcome
+from chalicelib.domain.application import LINE_STATE_ZH, OUTSIDE_ZH, Application, Line, OutsideOutcome, OutsideResult
 from chalicelib.domain.calendar import CHINA
 from chalicelib.domain.line_list import LineList
 from chalicelib.domain.money import yuan
 from chalicelib.domain.schemas import SETTLEMENTS
+from chalicelib.domain.voucher import Completion
 from chalicelib.workbooks.writing import (
     CREATED,
     EVERYWHERE,
@@ -83,14 +84,14 @@ def _minute(at: datetime | None) -> str:
     return f"{at.astimezone(CHINA):%Y-%m-%d %H:%M}" if at else ""
 
 
-def _there(say: Callable[[Line], object]) -> Cells:
+def _there(say: Callable[[Completion], object]) -> Cells:
     """A cell of whoever completed the class."""
-    return lambda _, line: str(say(line)) if line.completion else ""
+    return lambda _, line: str(say(line.completion)) if line.completion else ""
 
 
-def _told(say: Callable[[Line], object]) -> Cells:
+def _told(say: Callable[[OutsideResult], str | None]) -> Cells:
     """A cell of a line with a result."""
-    return lambda _, line: str(say(line) or "") if line.outside else ""
+    return lambda _, line: say(line.outside) or "" if line.outside else ""
 
 
 _COLUMNS: tuple[tuple[str, int, Cells], ...] = (
@@ -100,22 +101,22 @@ _COLUMNS: tuple[tuple[str, int, Cells], ...] = (
     ("券模板编号", 22, lambda _, line: line.template_id),
     ("使用时间", 18, lambda _, line: _minute(line.redeemed_at)),
     ("使用方式", 12, lambda _, line: _PROOF_ZH.get(line.proof or "", line.proof or "")),
-    ("结业时间", 18, _there(lambda line: _minute(line.completion and line.completion.completed_at))),
-    ("课次", 8, _there(lambda line: line.completion and line.completion.held)),
-    ("出勤课次", 10, _there(lambda line: line.completion and line.completion.attended)),
-    ("出勤率(%)", 10, _there(lambda line: line.completion and line.completion.percent)),
-    ("要求出勤率(%)", 14, _there(lambda line: line.completion and line.completion.needed)),
-    ("人工补签课次", 14, _there(lambda line: line.completion and line.completion.by_hand)),
-    ("在课分钟", 10, _there(lambda line: line.completion and line.completion.minutes)),
-    ("考勤记录数", 12, _there(lambda line: line.completion and line.completion.enrolment_version)),
-    ("考勤证据摘要(SHA-256)", 68, _there(lambda line: line.completion and line.completion.evidence)),
+    ("结业时间", 18, _there(lambda there: _minute(there.completed_at))),
+    ("课次", 8, _there(lambda there: there.held)),
+    ("出勤课次", 10, _there(lambda there: there.attended)),
+    ("出勤率(%)", 10, _there(lambda there: there.percent)),
+    ("要求出勤率(%)", 14, _there(lambda there: there.needed)),
+    ("人工补签课次", 14, _there(lambda there: there.by_hand)),
+    ("在课分钟", 10, _there(lambda there: there.minutes)),
+    ("考勤记录数", 12, _there(lambda there: there.enrolment_version)),
+    ("考勤证据摘要(SHA-256)", 68, _there(lambda there: there.evidence)),
     ("券面上限(元)", 14, lambda _, line: yuan(line.ceiling_fen)),
     ("申请金额(元)", 14, lambda _, line: yuan(line.claimed_fen)),
     ("明细状态", 12, lambda _, line: LINE_STATE_ZH[line.state]),
-    (_TITLES["outcome"], 12, _told(lambda line: line.outside and _WORDS[line.outside.outcome])),
-    (_TITLES["fen"], 14, _told(lambda line: line.outside and line.outside.fen and yuan(line.outside.fen))),
-    (_TITLES["reference"], 20, _told(lambda line: line.outside and line.outside.reference)),
-    (_TITLES["settled_on"], 14, _told(lambda line: line.outside and line.outside.settled_on.isoformat())),
-    (_TITLES["reason"], 32, _told(lambda line: line.outside and line.outside.reason)),
+    (_TITLES["outcome"], 12, _told(lambda told: _WORDS[told.outcome])),
+    (_TITLES["fen"], 14, _told(lambda told: yuan(told.fen) if told.fen else None)),
+    (_TITLES["reference"], 20, _told(lambda told: told.reference)),
+    (_TITLES["settled_on"], 14, _told(lambda told: told.settled_on.isoformat())),
+    (_TITLES["reason"], 32, _told(lambda told: told.reason)),
 )
 _FILLED_IN = frozenset(_TITLES[name] for name in ("outcome", "fen", "reference", "settled_on", "reason"))
