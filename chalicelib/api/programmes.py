@@ -10,6 +10,7 @@ from chalicelib.api.shapes import NO_NUMBER, AmountFen, Asked, Line, Nothing, Re
 from chalicelib.domain.access import Act
 from chalicelib.domain.errors import OutOfScope, ProgrammeNotFound, RegionNotFound
 from chalicelib.domain.outcomes import Done, Page
+from chalicelib.domain.programme import Payee
 from chalicelib.services import cataloguing
 from chalicelib.services.cataloguing import ProgrammeDraft
 
@@ -21,7 +22,8 @@ Occupation = Annotated[str, Field(pattern=r"^[0-9A-Z-]{1,20}$", examples=["4-02-
 
 
 class ProgrammeRequest(Asked):
-    """``standard_fen``: the most that one trainee's training is paid. ``level``: 5 lowest to 1 highest."""
+    """``standard_fen``: the most that one trainee's training is paid. ``level``: 5 lowest to 1 highest.
+    ``payee``: to whom the subsidy goes; a person's to the bank account of their social security card."""
 
     region: RegionCode
     name_zh: Line
@@ -30,6 +32,7 @@ class ProgrammeRequest(Asked):
     standard_fen: AmountFen
     occupation: Occupation | None = None
     level: Level | None = None
+    payee: Payee = Field(default=Payee.INSTITUTION, strict=False)
 
 
 class ProgrammeAnswer(Shown):
@@ -41,6 +44,7 @@ class ProgrammeAnswer(Shown):
     standard_fen: int
     occupation: str | None
     level: int | None
+    payee: Payee
     version: int
 
 

@@ -7,7 +7,7 @@ from chalice.app import Blueprint
 from pydantic import Field
 
 from chalicelib.api.answers import Call, Plain, answers
-from chalicelib.api.shapes import NO_NUMBER, Asked, Day, Instant, Line, Listing, Nothing, RegionCode, Shown
+from chalicelib.api.shapes import NO_NUMBER, Asked, Day, Instant, Line, Listing, Nothing, Reason, RegionCode, Shown
 from chalicelib.domain.access import Act
 from chalicelib.domain.errors import (
     ConcurrentChange,
@@ -96,6 +96,12 @@ class RulesRequest(Asked):
     evaluation_dimensions: Annotated[tuple[Dimension, ...], Field(min_length=1, max_length=20)] | None = None
     evaluation_days: Annotated[int, Field(ge=1, le=366)] | None = None
     held_words: Annotated[tuple[Words, ...], Field(max_length=200)] | None = None
+    completion_days: Annotated[int, Field(ge=1, le=1100)] | None = None
+    review_days: Annotated[int, Field(ge=1, le=366)] | None = None
+    review_reasons: Annotated[tuple[Reason, ...], Field(min_length=1, max_length=50)] | None = None
+    second_review: bool | None = None
+    publicity_days: Annotated[int, Field(ge=0, le=60)] | None = None
+    attachments_needed: Annotated[tuple[Annotated[Line, Field(max_length=30)], ...], Field(max_length=20)] | None = None
     filing_deadline: Annotated[int, Field(ge=1, le=3660)] | None = None
     reversal_window: Annotated[int, Field(ge=0, le=31 * 24 * 3600)] | None = None
     separate_duties: bool | None = None
@@ -155,6 +161,12 @@ class RulesAnswer(Shown):
     evaluation_dimensions: tuple[str, ...]
     evaluation_days: int
     held_words: tuple[str, ...]
+    completion_days: int
+    review_days: int
+    review_reasons: tuple[str, ...]
+    second_review: bool
+    publicity_days: int
+    attachments_needed: tuple[str, ...]
     filing_deadline: int
     reversal_window: int
     separate_duties: bool
@@ -193,6 +205,12 @@ class DecidedAnswer(Shown):
     evaluation_dimensions: tuple[str, ...] | None
     evaluation_days: int | None
     held_words: tuple[str, ...] | None
+    completion_days: int | None
+    review_days: int | None
+    review_reasons: tuple[str, ...] | None
+    second_review: bool | None
+    publicity_days: int | None
+    attachments_needed: tuple[str, ...] | None
     filing_deadline: int | None
     reversal_window: int | None
     separate_duties: bool | None

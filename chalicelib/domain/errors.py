@@ -260,6 +260,12 @@ class ApplicationNotFound(NotFound):
     en = "No such application."
 
 
+class AttachmentNotFound(NotFound):
+    code = "attachment_not_found"
+    zh = "没有该附件。"
+    en = "No such attachment."
+
+
 class LineNotFound(NotFound):
     code = "line_not_found"
     zh = "该资金申请中没有此券。"
@@ -820,6 +826,12 @@ class AttachmentsMissing(Refused):
     code = "attachments_missing"
     zh = "缺少附件：{kinds_zh}。"
     en = "Attachments are missing: {kinds}."
+
+
+class AttachmentNotStored(Refused):
+    code = "attachment_not_stored"
+    zh = "附件尚未上传。"
+    en = "The attachment's file has not been put yet."
 
 
 class SettledElsewhere(Refused):

@@ -151,6 +151,18 @@ def own_application(p: Platform, application_id: str, actor: Actor) -> Applicati
     return application
 
 
+def list_applications(
+    p: Platform, of: str, limit: int, cursor: str | None, *, overdue: bool, actor: Actor, now: datetime
+) -> Page[Application]:
+    """Those of a payer region, or of an institution. ``overdue``: of the region, those not reviewed in time, the
+    longest overdue first. Raises ApplicationNotFound (not the asker's)."""
+    if of not in actor.institutions and (actor.institutions or not reaches(actor, of)):
+        raise ApplicationNotFound()
+    if overdue:
+        return p.applications.overdue(of, local_date(now), limit, cursor)
+    return p.applications.page(of, limit, cursor)
+
+
 def list_lines(
     p: Platform, application_id: str, limit: int, cursor: str | None, *, actor: Actor
 ) -> tuple[Application, Page[Line]]:

@@ -19,7 +19,7 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.identifiers import InvalidIdentifier, parse_uscc
 from chalicelib.domain.institution import Admission, AdmissionStep, Institution, Kind, must_teach, take_step
 from chalicelib.domain.outcomes import Done, Mark
-from chalicelib.domain.programme import Course, Programme
+from chalicelib.domain.programme import Course, Payee, Programme
 from chalicelib.domain.region import Region, Rules
 from chalicelib.services.once import once
 from chalicelib.services.ports import Catalogue, Chance, Marks
@@ -36,6 +36,7 @@ class ProgrammeDraft:
     standard_fen: int
     occupation: str | None = None
     level: int | None = None
+    payee: Payee = Payee.INSTITUTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,7 @@ def add_programme(
             standard_fen=draft.standard_fen,
             occupation=draft.occupation,
             level=draft.level,
+            payee=draft.payee,
         )
         catalogue.programmes.add(programme, Mark(attempt, programme, now))
         return programme

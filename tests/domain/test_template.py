@@ -375,8 +375,6 @@ class TestMovements:
             (State.REDEEMED, State.CLAIMED, Movement(counts={State.REDEEMED: -1, State.CLAIMED: 1}, ever_redeemed=-1)),
             (State.REDEEMED, State.APPLIED, Movement(counts={State.REDEEMED: -1, State.APPLIED: 1})),
             (State.APPLIED, State.REDEEMED, Movement(counts={State.APPLIED: -1, State.REDEEMED: 1})),
-            (State.APPLIED, State.WRITTEN_OFF, Movement(counts={State.APPLIED: -1, State.WRITTEN_OFF: 1})),
-            (State.REDEEMED, State.WRITTEN_OFF, Movement(counts={State.REDEEMED: -1, State.WRITTEN_OFF: 1})),
             *(
                 (before, after, Movement(counts={before: -1, after: 1}, reserved_fen=-CEILING, to_release_fen=CEILING))
                 for before, after in (
@@ -389,6 +387,8 @@ class TestMovements:
                     (State.REDEEMED, State.FORFEITED),
                     (State.REDEEMED, State.REVOKED),
                     (State.APPLIED, State.FORFEITED),
+                    (State.APPLIED, State.WRITTEN_OFF),  # nothing was granted, so nothing is kept for it
+                    (State.REDEEMED, State.WRITTEN_OFF),
                 )
             ),
         ],
