@@ -497,7 +497,7 @@ def find_objection(application: Application, number: int) -> Objection:
     if found is None:
         raise ObjectionNotFound()
     if found.upheld is not None:
-        raise ObjectionResolved(upheld=int(found.upheld))
+        raise ObjectionResolved()
     return found
 
 
