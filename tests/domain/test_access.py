@@ -113,13 +113,6 @@ CHANGES_NOTHING = {
 }
 # There were duties already when these came: nobody who is a clerk or an administrator alone does them.
 CAME_WITH_DUTIES = {Act.REVIEW, Act.PAY, Act.CLAW_BACK}
-    Act.READ_APPLICATIONS,
-    Act.READ_CLASSES,
-    Act.READ_ROSTERS,
-    Act.READ_PEOPLE,
-    Act.SEE_IDENTITY,
-    Act.READ_DISCLOSURES,
-}
 
 
 class TestRolesAndActs:
