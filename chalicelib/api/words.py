@@ -54,6 +54,7 @@ PHRASES: Mapping[str, str] = {
     "this kind of roster is one of a region, not of a template": "此类名单须指定地区，且不填券模板",
     "only an authority submits this kind of roster": "此类名单只能由人社部门上传",
     "only a roster of vouchers is issued all or nothing": "“全部或不发”只适用于发券名单",
+    "a voucher stands there twice": "同一张券出现两次",
     "what was paid has a sum and a reference": "已拨付的须填写金额和凭证号",
     "what was not paid has a reason, and neither sum nor reference": "未拨付的须填写原因，不填金额和凭证号",
     "a result is of today or before": "结算日期不能晚于今天",
