@@ -1,16 +1,25 @@
 """Money for tests: a class that was completed, applied for, reviewed, paid; with the jobs in between."""
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from chalicelib.domain.access import Actor, Duty, Role
-from chalicelib.domain.application import Application, Decision, Line, MoneyErrand, Verdict
+from chalicelib.domain.application import (
+    Application,
+    Decision,
+    Line,
+    MoneyErrand,
+    OutsideOutcome,
+    OutsideResult,
+    Verdict,
+)
 from chalicelib.domain.outcomes import Done
 from chalicelib.domain.training_class import TrainingClass
 from chalicelib.domain.voucher import Voucher
-from chalicelib.services import applying, reviewing, working_off_money
+from chalicelib.services import applying, reviewing, settling_outside, working_off_money
 from tests.classroom import HOUR, at, check_in, enrol, finish, open_class, plan, used
-from tests.world import CITY, World, an_actor
+from tests.world import CITY, FACE_VALUE, World, an_actor
 
 
 def an_operator(name: str, *duties: Duty, region: str = CITY) -> Actor:
@@ -105,3 +114,39 @@ def decide(
     return reviewing.decide_lines(
         world.platform, application.application_id, voucher_ids, decision, **world.by(actor, key)
     )
+
+
+FINANCE = an_operator("FINANCE", Duty.FINANCE)
+CLERK = an_operator("CLERK", Duty.CLERK)
+CHINA_DAY = date(2021, 5, 1)
+
+
+def paid_outside(fen: int, reference: str = "2021-PZ-0001", **changes: Any) -> OutsideResult:
+    return replace(OutsideResult(OutsideOutcome.PAID, CHINA_DAY, fen, reference), **changes)
+
+
+def not_paid_outside(outcome: OutsideOutcome, reason: str = "材料不全") -> OutsideResult:
+    return OutsideResult(outcome, CHINA_DAY, reason=reason)
+
+
+def settle_outside(
+    world: World,
+    application: Application,
+    *results: tuple[str, OutsideResult],
+    actor: Actor = CLERK,
+    key: str | None = None,
+) -> Done[settling_outside.SettledOutside]:
+    return settling_outside.settle_outside(world.platform, application.application_id, results, **world.by(actor, key))
+
+
+def a_paid_class(
+    world: World, people: int = 1, fen: int = FACE_VALUE, **template: Any
+) -> tuple[Application, list[str]]:
+    """A class that the region's own system has paid: its application and vouchers."""
+    world.rules(external_settlement=True)
+    training, ids = a_completed_class(world, people, **template)
+    there = collected(world, training)
+    for i in range(0, len(ids), settling_outside.MOST_AT_ONCE):
+        some = ids[i : i + settling_outside.MOST_AT_ONCE]
+        settle_outside(world, there, *((one, paid_outside(fen)) for one in some))
+    return read(world, there), ids

@@ -396,7 +396,6 @@ ADVICE: Mapping[str, tuple[str, str]] = {
     "over_ceiling": ("The claim is above what the voucher can cost, or nothing.", "Claim at most the ceiling."),
     "already_applied": ("The voucher stands in a live application.", "Wait for that one, or take it back."),
     "filing_over": ("The class's deadline for applying is over.", "Nothing; the voucher is forfeited."),
-    "nothing_to_recover": ("More was to be claimed back than was paid and is left.", "Claim at most what is left."),
     "not_checked_in": ("A check-out needs a check-in of the same session.", "Check in first, if the session goes on."),
     "already_checked_out": (
         "One check-out counts per person and session; what was entered by hand counts whole.",
@@ -427,6 +426,26 @@ ADVICE: Mapping[str, tuple[str, str]] = {
         "More of the person's check-ins would be by hand than the region allows.",
         "Nothing; the authority decides.",
     ),
+    # settlement outside, claw-back, publicity
+    "objection_not_found": ("The application has no objection of this number.", FIND),
+    "settled_here": (
+        "A result came for an application that is reviewed and paid on the platform.",
+        "Review and pay it here.",
+    ),
+    "settled_otherwise": (
+        "The line has another result already; each counts once.",
+        "Compare; what was paid by mistake is clawed back.",
+    ),
+    "no_publicity": ("The region's `publicity_days` are 0.", "Nothing; it is payable as it is."),
+    "already_published": ("It was published before.", "Nothing."),
+    "not_published": ("An objection came for an application that was never published.", "Publish it first."),
+    "too_many_objections": ("So many objections are kept of one application.", "Look into it as a whole."),
+    "objection_resolved": ("It was upheld or dismissed before.", "Nothing; a new one may be entered."),
+    "publicity_not_over": (
+        "It is not published, the last day is not over, or an objection is open.",
+        "Publish it, wait, resolve what is open; then pay.",
+    ),
+    "nothing_to_recover": ("More is claimed back than was paid and is still there.", "Claim `left_fen` at most."),
     # later, please
     "contended": ("Too many wrote the same rows; an act on a template may stand, its shards not yet follow.", WAIT),
 }
@@ -489,6 +508,13 @@ FACTS: Mapping[str, str] = {
     "too_many_requests.limit": "requests in a window",
     "used_too_often.limit": "entries of its history",
     "until": "instant",
+    "already_published.until": "last day, China",
+    "publicity_not_over.until": "last day, China, or `not published yet`",
+    "objections": "objections that are open",
+    "too_many_objections.limit": "objections",
+    "outcome": "`paid`, `refused` or `returned`",
+    "settled_on": "day, China",
+    "left_fen": "fen",
     "valid_from": "first day, China",
     "valid_until": "last day, China",
     "template_id": "the template that both have",

@@ -23,7 +23,15 @@ from chalicelib.api.shapes import (
 from chalicelib.domain import application as domain
 from chalicelib.domain import errors
 from chalicelib.domain.access import Act
-from chalicelib.domain.application import MOST_LINES, Application, ApplicationState, Decision, Filter, LineState
+from chalicelib.domain.application import (
+    MOST_LINES,
+    Application,
+    ApplicationState,
+    Decision,
+    Filter,
+    LineState,
+    OutsideOutcome,
+)
 from chalicelib.domain.application import Verdict as LineVerdict
 from chalicelib.domain.outcomes import Done, Page
 from chalicelib.domain.programme import Payee
@@ -128,6 +136,28 @@ class LineCountAnswer(Shown):
     lines: int
 
 
+class PublicityAnswer(Shown):
+    """Published, masked, until the end of the local date ``until``."""
+
+    published_at: Instant
+    until: Day
+    operator_id: str | None
+
+
+class ObjectionAnswer(Shown):
+    """``upheld``: null while it is open; ``answer``: what was found."""
+
+    number: int
+    voucher_id: str
+    text: str
+    entered_at: Instant
+    entered_by: str | None
+    upheld: bool | None
+    answer: str | None
+    resolved_at: Instant | None
+    resolved_by: str | None
+
+
 class ApplicationAnswer(Shown):
     """``counts``: lines by state. Money in fen: claimed of what was accepted, approved of what was granted, paid.
     ``external``: reviewed and paid in the region's own system."""
@@ -151,6 +181,8 @@ class ApplicationAnswer(Shown):
     reason: str | None
     bulk: BulkAnswer | None
     attachments: tuple[AttachmentAnswer, ...]
+    publicity: PublicityAnswer | None
+    objections: tuple[ObjectionAnswer, ...]
     version: int
 
     @classmethod
@@ -160,6 +192,8 @@ class ApplicationAnswer(Shown):
         told |= {
             "counts": tuple(LineCountAnswer(state=state, lines=n) for state, n in sorted(noun.counts.items()) if n),
             "attachments": tuple(AttachmentAnswer.of(one) for one in noun.attachments),
+            "publicity": noun.publicity and PublicityAnswer.of(noun.publicity),
+            "objections": tuple(ObjectionAnswer.of(one) for one in noun.objections),
             "bulk": bulk
             and BulkAnswer(
                 verdict=bulk.decision.verdict,
@@ -197,8 +231,19 @@ class LineActAnswer(Shown):
     text: str | None
 
 
+class OutsideResultAnswer(Shown):
+    """What the region's own system made of it."""
+
+    outcome: OutsideOutcome
+    settled_on: Day
+    fen: int | None
+    reference: str | None
+    reason: str | None
+
+
 class LineAnswer(Shown):
-    """``code``: why it was not accepted. ``acts``: who did what to it, the oldest first."""
+    """``code``: why it was not accepted. ``acts``: who did what to it, the oldest first. ``outside``: what the region's
+    own system made of it."""
 
     voucher_id: str
     template_id: str
@@ -220,6 +265,7 @@ class LineAnswer(Shown):
     approved_by: str | None
     batch_id: str | None
     failures: int
+    outside: OutsideResultAnswer | None
     acts: tuple[LineActAnswer, ...]
 
 

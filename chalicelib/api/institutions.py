@@ -6,8 +6,9 @@ from chalice.app import Blueprint
 from pydantic import Field
 
 from chalicelib.api.answers import Call, Plain, answers
-from chalicelib.api.shapes import Asked, Instant, Line, Nothing, Reason, RegionCode, RegionListing, Shown
+from chalicelib.api.shapes import Asked, Instant, Line, Listing, Nothing, Reason, RegionCode, RegionListing, Shown
 from chalicelib.domain.access import Act
+from chalicelib.domain.application import ApplicationState
 from chalicelib.domain.coordinates import Datum
 from chalicelib.domain.errors import (
     AdmissionStepRefused,
@@ -20,7 +21,8 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.institution import Admission, AdmissionStep, Institution, Kind
 from chalicelib.domain.outcomes import Done, Page
-from chalicelib.services import cataloguing
+from chalicelib.domain.training_class import ClassState, state_at
+from chalicelib.services import cataloguing, looking_at_affected
 from chalicelib.services.cataloguing import InstitutionDraft
 
 routes = Blueprint(__name__)
@@ -210,6 +212,67 @@ def withdraw_institution(call: Call[AdmissionRequest, Nothing], institution_id: 
 )
 def reapply_institution(call: Call[BriefAdmissionRequest, Nothing], institution_id: str) -> Done[InstitutionAnswer]:
     return _step(call, institution_id, AdmissionStep.REAPPLY, call.body.reason)
+
+
+class AffectedQuery(Listing):
+    """Its open ``classes``, or its ``applications`` that are neither settled nor cancelled."""
+
+    kind: Literal["classes", "applications"] = "applications"
+
+
+class AffectedClassAnswer(Shown):
+    class_id: str
+    region: str
+    name: str
+    state: ClassState
+    enrolled: int
+
+
+class AffectedApplicationAnswer(Shown):
+    """Money in fen."""
+
+    application_id: str
+    class_id: str
+    region: str
+    state: ApplicationState
+    claimed_fen: int
+    approved_fen: int
+    paid_fen: int
+
+
+class AffectedAnswer(Shown):
+    """Of the kind that was asked for; a page may be short, or empty, and go on."""
+
+    classes: tuple[AffectedClassAnswer, ...]
+    applications: tuple[AffectedApplicationAnswer, ...]
+    next_cursor: str | None
+
+
+@answers(
+    routes,
+    "GET",
+    "/v1/institutions/{institution_id}/affected",
+    act=Act.READ_APPLICATIONS,
+    tag="institutions",
+    zh="机构退出所影响的班级与申请",
+    en="What the withdrawal of an institution leaves open",
+    errors=(InstitutionNotFound,),
+)
+def get_affected(call: Call[Nothing, AffectedQuery], institution_id: str) -> AffectedAnswer:
+    p, asked = call.platform, call.query
+    if asked.kind == "classes":
+        there = looking_at_affected.affected_classes(p, institution_id, asked.limit, asked.cursor, actor=call.actor)
+        told = tuple(
+            AffectedClassAnswer(
+                class_id=one.class_id, region=one.region, name=one.name, state=state_at(one, call.now),
+                enrolled=one.enrolled,
+            )
+            for one in there.items
+        )  # fmt: skip
+        return AffectedAnswer(classes=told, applications=(), next_cursor=there.cursor)
+    page = looking_at_affected.affected_applications(p, institution_id, asked.limit, asked.cursor, actor=call.actor)
+    applications = tuple(AffectedApplicationAnswer.of(one) for one in page.items)
+    return AffectedAnswer(classes=(), applications=applications, next_cursor=page.cursor)
 
 
 def _step(

@@ -61,7 +61,8 @@ class RedemptionAnswer(Shown):
 
 
 class WalletCard(Shown):
-    """A voucher as it is shown: ``state`` is the effective one, ``holder`` is masked."""
+    """A voucher as it is shown: ``state`` is the effective one, ``holder`` is masked. ``paid_fen`` of the subsidy, of
+    which ``recovered_fen`` were claimed back."""
 
     voucher_id: str
     template_id: str
@@ -79,6 +80,8 @@ class WalletCard(Shown):
     claimed_at: Instant
     changed_at: Instant
     redemption: RedemptionAnswer | None
+    paid_fen: int
+    recovered_fen: int
     look: LookAnswer
 
     @classmethod
@@ -340,6 +343,8 @@ def _card_parts(card: Card) -> dict[str, Any]:
         "claimed_at": voucher.made_at,
         "changed_at": voucher.changed_at,
         "redemption": RedemptionAnswer.of(voucher.redemption) if voucher.redemption else None,
+        "paid_fen": voucher.paid_fen,
+        "recovered_fen": voucher.recovered_fen,
         "look": LookAnswer.of(card.template.look),
     }
 

@@ -63,6 +63,10 @@ class Act(StrEnum):
     READ_APPLICATIONS = "read_applications"
     REVIEW = "review"
     PAY = "pay"
+    SETTLE_OUTSIDE = "settle_outside"
+    CLAW_BACK = "claw_back"
+    ENTER_OBJECTIONS = "enter_objections"
+    READ_PUBLICITY = "read_publicity"
 
 
 class Duty(StrEnum):
@@ -98,6 +102,7 @@ _READING = {
     Act.READ_ROSTERS,
     Act.READ_CLASSES,
     Act.READ_APPLICATIONS,
+    Act.READ_PUBLICITY,
 }
 _AUTHORITY = _READING | {
     Act.MANAGE_CATALOGUE,
@@ -112,9 +117,12 @@ _AUTHORITY = _READING | {
     Act.RELEASE_WORDS,
     Act.REVIEW,
     Act.PAY,
+    Act.SETTLE_OUTSIDE,
+    Act.CLAW_BACK,
+    Act.ENTER_OBJECTIONS,
 }
 _ACTS: dict[Role, set[Act]] = {
-    Role.CHANNEL: {Act.READ_CATALOGUE, Act.SERVE_HOLDER, Act.CLAIM},
+    Role.CHANNEL: {Act.READ_CATALOGUE, Act.SERVE_HOLDER, Act.CLAIM, Act.READ_PUBLICITY},
     # An institution claims for whoever puts their card on its terminal, and for nobody else.
     Role.INSTITUTION: {
         Act.READ_CATALOGUE,
@@ -163,6 +171,9 @@ DUTIES: Mapping[Act, tuple[Duty, ...]] = {
     Act.READ_APPLICATIONS: (Duty.CLERK, Duty.REVIEWER, Duty.PAYER, Duty.FINANCE, Duty.AUDITOR),
     Act.REVIEW: (Duty.REVIEWER,),
     Act.PAY: (Duty.PAYER,),
+    Act.SETTLE_OUTSIDE: (Duty.CLERK, Duty.PAYER, Duty.FINANCE),
+    Act.CLAW_BACK: (Duty.REVIEWER, Duty.FINANCE),
+    Act.ENTER_OBJECTIONS: (Duty.CLERK,),
     Act.MANAGE_STAFF: (Duty.CLERK, Duty.ADMINISTRATOR),
     # Whoever holds a terminal's key vouches for people: an institution does not hand such keys to itself.
     Act.MANAGE_TERMINALS: (Duty.CLERK, Duty.ADMINISTRATOR),

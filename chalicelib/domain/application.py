@@ -7,22 +7,33 @@ moves with it in one transaction; the head counts them. Requester, reviewer and 
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from chalicelib.domain.access import Actor
+from chalicelib.domain.calendar import local_date
 from chalicelib.domain.errors import (
+    AlreadyPublished,
     ApplicationBusy,
     ApplicationStateRefused,
     Invalid,
+    NoPublicity,
+    NotPublished,
+    ObjectionNotFound,
+    ObjectionResolved,
     OverClaim,
+    PublicityNotOver,
     SameOperator,
+    TooManyObjections,
 )
 from chalicelib.domain.programme import Payee
+from chalicelib.domain.region import Rules
 from chalicelib.domain.voucher import Completion
 
 MOST_LINES = 5_000
 MOST_ATTACHMENTS = 50
+MOST_OBJECTIONS = 50
+"""Of an application: they stand on its head, which is read with every step."""
 
 
 class ApplicationState(StrEnum):
@@ -115,13 +126,45 @@ class LineAct:
     text: str | None = None
 
 
+class OutsideOutcome(StrEnum):
+    """What a region's own system made of a line."""
+
+    PAID = "paid"
+    REFUSED = "refused"
+    RETURNED = "returned"
+
+
+OUTSIDE_ZH: Mapping[OutsideOutcome, str] = {
+    OutsideOutcome.PAID: "已拨付",
+    OutsideOutcome.REFUSED: "不予通过",
+    OutsideOutcome.RETURNED: "退回",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideResult:
+    """What a region's own system tells of a line. ``fen`` and ``reference`` (of the payment) where it was paid,
+    ``reason`` where it was not; ``settled_on`` is a local date."""
+
+    outcome: OutsideOutcome
+    settled_on: date
+    fen: int | None = None
+    reference: str | None = None
+    reason: str | None = None
+
+    def says_what(self, other: "OutsideResult") -> bool:
+        """Whether both tell the same; a reason may be worded anew."""
+        return replace(self, reason=None) == replace(other, reason=None)
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One voucher of an application, with the evidence that it was used and its holder attended.
 
     ``code``, ``zh``, ``en``: why it was not accepted. ``granted_fen`` is what a reviewer granted; ``reviewed_by`` who
     (of two, the first), ``approved_by`` whose word made it payable. ``batch_id``: the payment batch that it is in, or
-    was paid by. ``failures``: how often a payment did not come through.
+    was paid by. ``failures``: how often a payment did not come through. ``outside``: what the region's own system made
+    of it, where that settles.
     """
 
     application_id: str
@@ -146,6 +189,7 @@ class Line:
     batch_id: str | None = None
     paid_fen: int = 0
     failures: int = 0
+    outside: OutsideResult | None = None
     acts: tuple[LineAct, ...] = ()
     version: int = 1
 
@@ -204,6 +248,30 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
+class Publicity:
+    """That what was granted is published, masked, until the end of a local date."""
+
+    published_at: datetime
+    until: date
+    operator_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """What somebody said against a line while it was published. ``number`` from 1; ``upheld`` None: it is open."""
+
+    number: int
+    voucher_id: str
+    text: str
+    entered_at: datetime
+    entered_by: str | None
+    upheld: bool | None = None
+    answer: str | None = None
+    resolved_at: datetime | None = None
+    resolved_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Application:
     """The head. ``counts``: lines by state; money in fen over its lines: ``claimed`` of those accepted, ``approved`` of
     those granted and not refused after all, ``paid``. ``cursor``: how far its lines are built. ``asked``: voucher by
@@ -233,6 +301,8 @@ class Application:
     external: bool = False
     bulk: BulkReview | None = None
     attachments: tuple[Attachment, ...] = ()
+    publicity: Publicity | None = None
+    objections: tuple[Objection, ...] = ()
     version: int = 1
 
     @property
@@ -357,6 +427,112 @@ def decide(line: Line, decision: Decision, *, second: bool, operator_id: str | N
         line, LineState.APPROVED, act, granted_fen=fen, reviewed_by=line.reviewed_by or operator_id,
         approved_by=operator_id,
     )  # fmt: skip
+
+
+def settle_outside(line: Line, result: OutsideResult, *, operator_id: str | None, now: datetime) -> Line:
+    """What a region's own system says becomes of a line that waits; ``check_result`` has passed it.
+
+    Raises OverClaim (more was paid than was claimed).
+    """
+    act = LineAct(f"{result.outcome}_outside", now, operator_id, result.fen, result.reason, result.reference)
+    match result.outcome:
+        case OutsideOutcome.REFUSED:
+            return step_line(line, LineState.REFUSED, act, outside=result)
+        case OutsideOutcome.RETURNED:
+            return step_line(line, LineState.RETURNED, act, outside=result)
+    fen = result.fen or 0
+    if not 0 < fen <= line.claimed_fen:
+        raise OverClaim(claimed_fen=line.claimed_fen)
+    return step_line(
+        line, LineState.PAID, act, outside=result, granted_fen=fen, approved_by=operator_id, paid_fen=fen
+    )  # fmt: skip
+
+
+def check_result(result: OutsideResult, today: date) -> None:
+    """Raises Invalid: paid without a sum or a reference, not paid with them or without a reason, a day to come."""
+    paid = result.outcome is OutsideOutcome.PAID
+    if paid and not (result.fen and result.reference):
+        raise Invalid(pointer="/fen", reason="what was paid has a sum and a reference")
+    if not paid and (result.fen or result.reference or not result.reason):
+        raise Invalid(pointer="/reason", reason="what was not paid has a reason, and neither sum nor reference")
+    if result.settled_on > today:
+        raise Invalid(pointer="/settled_on", reason="a result is of today or before")
+
+
+def note_on_line(line: Line, act: LineAct) -> Line:
+    """The line with something more said of it, in the state that it has."""
+    return replace(line, acts=(*line.acts, act), version=line.version + 1)
+
+
+def publish(application: Application, rules: Rules, *, operator_id: str | None, now: datetime) -> Application:
+    """Publish what was granted for as many days as the region's rules say, this one not counted.
+
+    Raises NoPublicity (the rules want none), ApplicationStateRefused, ApplicationBusy, AlreadyPublished.
+    """
+    if application.publicity is not None:
+        raise AlreadyPublished(until=application.publicity.until.isoformat())
+    if not rules.publicity_days:
+        raise NoPublicity()
+    must_be(application, {ApplicationState.DECIDED})
+    until = local_date(now) + timedelta(days=rules.publicity_days)
+    return replace(application, publicity=Publicity(now, until, operator_id), version=application.version + 1)
+
+
+def object_to(
+    application: Application, voucher_id: str, text: str, *, operator_id: str | None, now: datetime
+) -> Application:
+    """Enter what somebody said against a published line. What came in on the last day may be entered later: until it
+    is resolved, nothing of the application is paid. Raises NotPublished, TooManyObjections."""
+    if application.publicity is None:
+        raise NotPublished()
+    if len(application.objections) >= MOST_OBJECTIONS:
+        raise TooManyObjections(limit=MOST_OBJECTIONS)
+    one = Objection(len(application.objections) + 1, voucher_id, text, now, operator_id)
+    return replace(application, objections=(*application.objections, one), version=application.version + 1)
+
+
+def find_objection(application: Application, number: int) -> Objection:
+    """One that is open. Raises ObjectionNotFound, ObjectionResolved."""
+    found = next((one for one in application.objections if one.number == number), None)
+    if found is None:
+        raise ObjectionNotFound()
+    if found.upheld is not None:
+        raise ObjectionResolved()
+    return found
+
+
+def resolve(
+    application: Application, number: int, *, upheld: bool, text: str, operator_id: str | None, now: datetime
+) -> tuple[Objection, ...]:
+    """The application's objections with this one resolved. Raises ObjectionNotFound, ObjectionResolved."""
+    find_objection(application, number)
+    return tuple(
+        replace(one, upheld=upheld, answer=text, resolved_at=now, resolved_by=operator_id)
+        if one.number == number
+        else one
+        for one in application.objections
+    )
+
+
+def withdraw_approval(line: Line, reason: str, *, operator_id: str | None, now: datetime) -> Line:
+    """What was granted is refused after all: an objection was upheld."""
+    act = LineAct("withdraw_approval", now, operator_id, line.granted_fen, text=reason)
+    return step_line(line, LineState.REFUSED, act, granted_fen=None)
+
+
+def must_be_payable(application: Application, rules: Rules, now: datetime) -> None:
+    """Where the region publishes what it grants, that is over, and nobody's objection is open.
+
+    Whoever pays writes the head in the same transaction: an objection that comes in between is not overtaken. Raises
+    PublicityNotOver.
+    """
+    there = application.publicity
+    waits = sum(one.upheld is None for one in application.objections)
+    if there is None:
+        if rules.publicity_days:
+            raise PublicityNotOver(until="not published yet", until_zh="未公示", objections=waits)
+    elif waits or local_date(now) <= there.until:
+        raise PublicityNotOver(until=there.until.isoformat(), objections=waits)
 
 
 def matches(line: Line, wanted: Filter) -> bool:

@@ -272,6 +272,12 @@ class LineNotFound(NotFound):
     en = "This voucher does not stand in the application."
 
 
+class ObjectionNotFound(NotFound):
+    code = "objection_not_found"
+    zh = "没有这件异议。"
+    en = "There is no such objection."
+
+
 class NotEnrolled(NotFound):
     code = "not_enrolled"
     zh = "该人员不在此班级中。"
@@ -858,6 +864,54 @@ class SettledElsewhere(Refused):
     code = "settled_elsewhere"
     zh = "该地区在自有系统审核、拨付，请报送结算结果。"
     en = "This region reviews and pays in its own system: report its results instead."
+
+
+class SettledHere(Refused):
+    code = "settled_here"
+    zh = "该申请在本平台审核、拨付，不接收外部结算结果。"
+    en = "This application is reviewed and paid here; no results are taken from outside."
+
+
+class SettledOtherwise(Refused):
+    code = "settled_otherwise"
+    zh = "该券已有不同的结算结果（{outcome_zh}，{settled_on}）；更正请走追回等流程。"
+    en = "This line has another result already ({outcome}, {settled_on})."
+
+
+class NoPublicity(Refused):
+    code = "no_publicity"
+    zh = "该地区规则未要求公示。"
+    en = "The region's rules want no publicity."
+
+
+class AlreadyPublished(Refused):
+    code = "already_published"
+    zh = "该申请已公示，公示期至 {until}。"
+    en = "This application is published already, until {until}."
+
+
+class NotPublished(Refused):
+    code = "not_published"
+    zh = "该申请未公示，不能登记异议。"
+    en = "This application is not published; there is nothing to object to."
+
+
+class TooManyObjections(Refused):
+    code = "too_many_objections"
+    zh = "该申请的异议已达 {limit} 件，请先线下核查。"
+    en = "There are {limit} objections to this application; look into it first."
+
+
+class ObjectionResolved(Refused):
+    code = "objection_resolved"
+    zh = "该异议已处理。"
+    en = "This objection is resolved."
+
+
+class PublicityNotOver(Refused):
+    code = "publicity_not_over"
+    zh = "公示截止日：{until}；待处理异议 {objections} 件。公示结束且异议处理完毕后方可拨付。"
+    en = "Published until: {until}; open objections: {objections}. It is paid when both are over."
 
 
 class ApplicationBusy(Refused):

@@ -30,6 +30,7 @@ class RosterKind(StrEnum):
     INSTITUTIONS = "institutions"
     COURSES = "courses"
     STAFF = "staff"
+    SETTLEMENTS = "settlements"
 
 
 class RosterState(StrEnum):

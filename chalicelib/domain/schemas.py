@@ -189,7 +189,34 @@ STAFF = Schema(
     "2026.1",
     (_NAME, _ID_TYPE, _ID_NUMBER, _MOBILE, replace(_INSTITUTION, required=True, explanation="任职的机构，18 位。")),
 )
-SCHEMAS: Mapping[str, Schema] = {one.kind: one for one in (VOUCHERS, ELIGIBLE, INSTITUTIONS, COURSES, STAFF)}
+# Not 结果 and 原因: so are called the two columns in which a result workbook tells what became of a row.
+SETTLEMENTS = Schema(
+    "settlements",
+    "外部结算结果",
+    "2026.1",
+    (
+        Column("application", "申请编号", "Application", ("资金申请编号",), True, "text", "平台上的资金申请编号。", ""),
+        Column("voucher", "券编号", "Voucher", ("培训券编号",), True, "text", "资金申请明细中的券编号。", ""),
+        Column(
+            "outcome",
+            "结算结果",
+            "Outcome",
+            ("办理结果",),
+            True,
+            "choice",
+            "退回的可再次申请，不予通过的不能。",
+            "已拨付",
+            (("已拨付", "paid"), ("不予通过", "refused"), ("退回", "returned")),
+        ),
+        Column("fen", "金额(元)", "Amount (yuan)", ("金额", "拨付金额"), False, "yuan", "已拨付的必填。", "2000.00"),
+        Column("reference", "凭证号", "Reference", ("拨付凭证号",), False, "text", "已拨付的必填。", ""),
+        Column("settled_on", "日期", "Date", ("结算日期", "拨付日期"), True, "date", "办理的日期。", "2026-01-31"),
+        Column("reason", "结算原因", "Reason", ("办理原因",), False, "text", "未拨付的必填。", "材料不全"),
+    ),
+)
+SCHEMAS: Mapping[str, Schema] = {
+    one.kind: one for one in (VOUCHERS, ELIGIBLE, INSTITUTIONS, COURSES, STAFF, SETTLEMENTS)
+}
 
 
 def regional(kind: str, columns: Sequence[RosterColumn]) -> Schema:

@@ -23,7 +23,7 @@ from chalicelib.domain.identifiers import (
 )
 
 Cell = str | int | float | bool | date | datetime | time | timedelta | None
-ColumnKind = Literal["name", "id_number", "id_type", "mobile", "uscc", "date", "integer", "choice", "text"]
+ColumnKind = Literal["name", "id_number", "id_type", "mobile", "uscc", "date", "integer", "yuan", "choice", "text"]
 LONGEST_NAME, LONGEST_TEXT = 100, 200
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2100, 12, 31)
 IGNORED = ("序号", "结果", "原因")
@@ -386,6 +386,8 @@ def _reader(column: Column, today: date) -> Reader:
             return _date
         case "integer":
             return _integer
+        case "yuan":
+            return _yuan
         case "choice" | "id_type":
             return _choice(column)
     # Groups and courses come again and again. Kept for this sheet only: remarks may tell of people.
@@ -512,6 +514,26 @@ def _integer(cell: Cell) -> int | None:
     if not re.fullmatch(r"[0-9]{1,9}", text):
         raise InvalidIdentifier("integer", "应为整数。", "It is a whole number.")
     return int(text)
+
+
+def _yuan(cell: Cell) -> int | None:
+    """Yuan as fen: 2000, 2,000.00, 2000.5, ¥2000, 2000元."""
+    if isinstance(cell, float):
+        cell = f"{cell:.15g}"  # as one sees it: sums of yuan have a tail that nobody wrote
+    text = _YUAN_NOISE.sub("", unicodedata.normalize("NFKC", _text(cell)))
+    if not text:
+        return None
+    found = re.fullmatch(r"([0-9]{1,13})(?:\.([0-9]{1,2})0*)?", text)
+    if found is None:
+        raise InvalidIdentifier(
+            "amount",
+            "金额应为数字，单位为元，至多两位小数。",
+            "An amount is a number of yuan, with two decimals at most.",
+        )
+    return int(found[1]) * 100 + int((found[2] or "").ljust(2, "0"))
+
+
+_YUAN_NOISE = re.compile(r"[\s,¥元\u200b-\u200f\ufeff]+")
 
 
 def _date(cell: Cell) -> date | None:

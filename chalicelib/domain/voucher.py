@@ -405,8 +405,9 @@ def refuse(voucher: Voucher, *, reason: str, actor: Actor, now: datetime) -> Vou
     return _step(refused, "refuse", State.APPLIED, State.FORFEITED, actor, None, now, facts)
 
 
-def pay(voucher: Voucher, *, batch_id: str, reference: str, actor: Actor, now: datetime) -> Voucher:
-    """All that was approved is paid, once. It is written off by the next sweep."""
+def pay(voucher: Voucher, *, batch_id: str | None, reference: str, actor: Actor, now: datetime) -> Voucher:
+    """All that was approved is paid, once; without a batch where the region's own system paid. It is written off by the
+    next sweep."""
     if not voucher.approved_fen or voucher.paid_fen:
         raise AssertionError(f"{voucher.approved_fen} fen are approved and {voucher.paid_fen} are paid")
     facts: dict[str, str | int | None] = {
@@ -552,6 +553,23 @@ def must_be_usable(voucher: Voucher, now: datetime) -> None:
         raise NotYetValid(valid_from=voucher.valid_from.isoformat())
     if len(voucher.history) >= MOST_ENTRIES and _steps_taken(voucher) >= MOST_ENTRIES:
         raise UsedTooOften(limit=MOST_ENTRIES)
+
+
+def waits_in(voucher: Voucher, application_id: str) -> bool:
+    """Whether it stands in this application and nothing is decided of it."""
+    return (voucher.state, voucher.application_id, voucher.approved_fen) == (State.APPLIED, application_id, None)
+
+
+def is_granted(voucher: Voucher, application_id: str) -> bool:
+    """Whether it stands in this application, granted and not paid."""
+    there = voucher.state is State.APPLIED and voucher.application_id == application_id
+    return there and bool(voucher.approved_fen) and not voucher.paid_fen
+
+
+def paid_by(voucher: Voucher) -> str | None:
+    """The operator who paid it, or who told that it was paid elsewhere."""
+    said = next((one.said for one in voucher.history if one.said["step"] == PAY), None)
+    return said["operator"] if said else None
 
 
 def earlier_answer(voucher: Voucher, attempt: Attempt, now: datetime) -> Entry | None:

@@ -21,6 +21,7 @@ from chalicelib.domain.enrolment import Enrolment
 from chalicelib.domain.evaluation import Evaluation, Ratings, Words
 from chalicelib.domain.fund import Account, Posting
 from chalicelib.domain.institution import Institution
+from chalicelib.domain.line_list import LineList
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.merge import Merge
 from chalicelib.domain.outcomes import Enrolling, Identified, LineStep, Mark, NewVoucher, Page
@@ -709,6 +710,10 @@ class Workbooks(Protocol):
         """An account's month; ``region``: its name."""
         ...
 
+    def evidence(self, lines: LineList) -> BinaryIO:
+        """The lines of an application, with usage and attendance."""
+        ...
+
     def template(self, schema: Schema) -> BinaryIO:
         """An empty workbook to be filled in."""
         ...
@@ -781,6 +786,10 @@ class Applications(Protocol):
         """Those that still wait for a review on their last day."""
         ...
 
+    def published(self, region: str, since: date, limit: int, cursor: str | None) -> Page[Application]:
+        """Those of the region that are published on this day, or will still be; whose last day comes first, first."""
+        ...
+
     def line(self, application_id: str, voucher_id: str) -> Line | None: ...
 
     def lines_of(self, application_id: str, voucher_ids: Sequence[str]) -> list[Line]: ...
@@ -807,8 +816,18 @@ class Applications(Protocol):
         mark: Mark | None = None,
         waits: bool | None = None,
     ) -> None:
-        """One transaction: the head, lines with their vouchers and shards, postings. ``waits``: whether it begins, or
-        ends, to wait for a review. Raises RequestSeen, StaleRow, WriteConflict."""
+        """One transaction: the head, lines with their vouchers and shards, postings (several of one account follow each
+        other). ``waits``: whether it begins, or ends, to wait for a review. Raises RequestSeen, StaleRow,
+        WriteConflict."""
+        ...
+
+    def publish(self, after: Application, mark: Mark) -> None:
+        """Raises RequestSeen, StaleRow, WriteConflict."""
+        ...
+
+    def note(self, steps: Sequence[LineStep], posted: Sequence[tuple[Account, Posting]]) -> None:
+        """One transaction: lines with their vouchers, and postings, where their heads stay as they are. The vouchers'
+        versions make it once. Raises StaleRow, WriteConflict."""
         ...
 
 

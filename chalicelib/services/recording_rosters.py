@@ -1,4 +1,4 @@
-"""Rosters of what is no voucher: the eligible population, institutions, courses, staff. Each row is recorded by itself.
+"""Lists of what is no voucher: eligible people, institutions, courses, staff, results. Each row is recorded by itself.
 
 A row's own mark tells that it was recorded; the chunk's mark follows. So a run that is cut off in between finds its
 rows recorded and says of them what it would have said. What is there with other content is left as it is, but for the
@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from chalicelib.domain.access import Actor
+from chalicelib.domain.application import OutsideOutcome, OutsideResult
 from chalicelib.domain.attempt import Attempt, attempt_of
 from chalicelib.domain.eligibility import Enlisted, Span
 from chalicelib.domain.errors import AlreadyExists, DomainError, Invalid, Unavailable
@@ -21,11 +22,12 @@ from chalicelib.domain.programme import Course
 from chalicelib.domain.roster import Roster, RosterKind, RowVerdict, Verdict
 from chalicelib.domain.sheets import Entry
 from chalicelib.domain.staff import StaffMember
-from chalicelib.services import cataloguing, enlisting, staffing
+from chalicelib.services import cataloguing, enlisting, settling_outside, staffing
 from chalicelib.services.cataloguing import CourseDraft, InstitutionDraft
 from chalicelib.services.identifying import Said, identity_keys
 from chalicelib.services.judging_rosters import Judged, faulty, refusal
 from chalicelib.services.ports import Chance, Platform
+from chalicelib.services.settling_outside import SettledOutside
 
 T = TypeVar("T")
 GROUP = re.compile(r"[a-z0-9_]{1,40}")
@@ -43,6 +45,7 @@ class RecordedRows:
             RosterKind.INSTITUTIONS: self._add_institution,
             RosterKind.COURSES: self._add_course,
             RosterKind.STAFF: self._register,
+            RosterKind.SETTLEMENTS: self._settle,
         }[roster.kind]
 
     def judge(self, entries: Sequence[Entry], now: datetime) -> Judged:
@@ -168,6 +171,29 @@ class RecordedRows:
             )  # fmt: skip
 
         return self._once(StaffMember, attempt, now, look, add)
+
+    def _settle(self, entry: Entry, attempt: Attempt, now: datetime) -> Verdict:
+        p, values = self._p, entry.values
+        application_id, voucher_id = str(values["application"]), str(values["voucher"])
+        result = OutsideResult(
+            OutsideOutcome(values["outcome"]),
+            values["settled_on"],
+            values.get("fen") or None,
+            values.get("reference"),
+            values.get("reason"),
+        )
+
+        def look() -> Verdict | None:
+            return settling_outside.look_at(
+                p, application_id, voucher_id, result, self._roster.region, actor=self._actor, now=now
+            )
+
+        def add() -> object:
+            return settling_outside.settle_one(
+                p, application_id, voucher_id, result, actor=self._actor, attempt=attempt, now=now
+            )
+
+        return self._once(SettledOutside, attempt, now, look, add)
 
 
 class _Told:

@@ -46,6 +46,7 @@ from chalicelib.services.applying import SURELY_WRITTEN, find_application, rerea
 from chalicelib.services.cataloguing import find_institution, rules_in_force
 from chalicelib.services.once import TRIES, once
 from chalicelib.services.ports import Platform
+from chalicelib.services.posting import post_on, read_accounts
 
 MOST_AT_ONCE = 20
 WIDE, NARROW = 44, 24
@@ -173,13 +174,14 @@ def _decide(
     """
     after = [_decided(line, decision, decided, actor, now) for line in lines]
     moving = [line for line in after if line.state is not LineState.REVIEWED]
-    there = {one.voucher_id: one for one in p.people.vouchers([(one.person_id, one.template_id) for one in moving])}
-    steps = [LineStep(line, _voucher_step(there.get(line.voucher_id), line, decision, actor, now)) for line in after]
     granted: dict[str, int] = {}
     for line in after:
         if line.state is LineState.APPROVED:
             granted[line.account_id] = granted.get(line.account_id, 0) + (line.granted_fen or 0)
-    return steps, post_all(p, granted, PostingKind.APPROVE, fund.approve_legs, _reference(lines), actor, now)
+    accounts = read_accounts(p, granted)
+    there = {one.voucher_id: one for one in p.people.vouchers([(one.person_id, one.template_id) for one in moving])}
+    steps = [LineStep(line, _voucher_step(there.get(line.voucher_id), line, decision, actor, now)) for line in after]
+    return steps, post_on(accounts, granted, PostingKind.APPROVE, fund.approve_legs, _reference(lines), actor, now)
 
 
 def post_all(
@@ -192,22 +194,7 @@ def post_all(
     now: datetime,
 ) -> list[tuple[Account, Posting]]:
     """One posting on each of these accounts, of so many fen."""
-    posted = list[tuple[Account, Posting]]()
-    for account_id, fen in sorted(amounts.items()):
-        account = p.accounts.read(account_id)
-        assert account is not None, "an account is never deleted"
-        posted.append(
-            fund.post(
-                account,
-                kind,
-                legs(fen),
-                reference=reference,
-                app_key=actor.app_key if actor else None,
-                operator_id=actor.operator_id if actor else None,
-                now=now,
-            )
-        )
-    return posted
+    return post_on(read_accounts(p, amounts), amounts, kind, legs, reference, actor, now)
 
 
 def _decided(line: Line, decision: Decision, decided: Rules, actor: Actor, now: datetime) -> Line:
@@ -229,6 +216,8 @@ def _voucher_step(
 ) -> tuple[Voucher, Voucher] | None:
     if before is None:  # a first reviewer's word moves nothing yet
         return None
+    if not voucher.waits_in(before, line.application_id):  # another reviewer was quicker than our look at the lines
+        raise StaleRow
     reason = ": ".join(said for said in (decision.reason, decision.text) if said)
     match line.state:
         case LineState.APPROVED:

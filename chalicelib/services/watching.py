@@ -9,7 +9,7 @@ from typing import Any
 
 from chalicelib.domain import history
 from chalicelib.domain.history import BrokenChain
-from chalicelib.domain.voucher import AMEND, State, Voucher, may_follow
+from chalicelib.domain.voucher import AMEND, APPROVE, PAY, State, Voucher, may_follow
 
 
 def find_fault(before: Voucher | None, after: Voucher) -> str | None:
@@ -22,8 +22,12 @@ def find_fault(before: Voucher | None, after: Voucher) -> str | None:
     except BrokenChain:
         return "broken_chain"
     said = [entry.said for entry in new]
-    # A step of a voucher that was behind brings it to its template's terms first, in the same write.
-    if any(one["step"] != AMEND for one in said[:-1]):
+    # A step of a voucher that was behind brings it to its template's terms first, in the same write; and what was paid
+    # by a region's own system is granted by that.
+    before_last = [one["step"] for one in said[:-1]]
+    if said[-1]["step"] == PAY and before_last[-1:] == [APPROVE]:
+        before_last.pop()
+    if any(step != AMEND for step in before_last):
         return "rewritten"
     if _led_to(said, before.state if before else None) is not after.state:
         return "impossible_step"

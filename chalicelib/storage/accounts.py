@@ -1,5 +1,6 @@
 """Special accounts and their postings, in the casework table: the balance and its posting are one transaction."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from chalicelib.domain.errors import AlreadyExists
@@ -57,6 +58,19 @@ def post_to_account(tx: Transaction, account: Account, posting: Posting) -> None
     before = CaseworkRow.subject.does_not_exist() if new else CaseworkRow.version == account.version - 1
     tx.put(_account_row(account), before, always(StaleRow()))
     _put_posting(tx, posting)
+
+
+def post_in_turn(tx: Transaction, posted: Sequence[tuple[Account, Posting]]) -> None:
+    """Add several postings to a transaction; of one account each follows the one before it, and the account is written
+    once, as it is after the last."""
+    last, made = dict[str, Account](), Counter[str]()
+    for account, posting in posted:
+        last[account.account_id] = account
+        made[account.account_id] += 1
+        _put_posting(tx, posting)
+    for account in last.values():
+        read = account.version - made[account.account_id]
+        tx.put(_account_row(account), CaseworkRow.version == read, always(StaleRow()))
 
 
 def _put_posting(tx: Transaction, posting: Posting) -> None:

@@ -9,7 +9,7 @@ from chalicelib.domain.calendar import to_text
 from chalicelib.domain.fund import Account, Posting
 from chalicelib.domain.outcomes import LineStep, Mark, Page, StaleRow
 from chalicelib.storage import keys
-from chalicelib.storage.accounts import post_to_account
+from chalicelib.storage.accounts import post_in_turn
 from chalicelib.storage.marks import put_mark
 from chalicelib.storage.people import check_person, move_shards, put_step
 from chalicelib.storage.rows import CaseworkRow, from_body, text, to_body
@@ -81,6 +81,32 @@ class ApplicationStore:
             tx.put(row, absent, always(StaleRow()))
         tx.commit()
 
+    def published(self, region: str, since: date, limit: int, cursor: str | None) -> Page[Application]:
+        condition = CaseworkRow.list_order >= since.isoformat()
+        found = self._tables.listed(CaseworkRow, keys.publicity(region), limit, cursor, condition, item=keys.HEAD)
+        return Page(tuple(from_body(Application, text(item, "body")) for item in found.items), found.cursor)
+
+    def publish(self, after: Application, mark: Mark) -> None:
+        assert after.publicity is not None
+        tx = Transaction(self._tables)
+        put_application(tx, after)
+        put_mark(tx, mark)
+        row = CaseworkRow(
+            keys.application(after.application_id),
+            keys.PUBLISHED,
+            version=1,
+            list_key=keys.publicity(after.region),
+            list_order=f"{after.publicity.until.isoformat()}#{after.application_id}",
+        )
+        tx.put(row, CaseworkRow.subject.does_not_exist(), always(StaleRow()))
+        tx.commit()
+
+    def note(self, steps: Sequence[LineStep], posted: Sequence[tuple[Account, Posting]]) -> None:
+        tx = Transaction(self._tables)
+        put_line_steps(tx, steps)
+        post_in_turn(tx, posted)
+        tx.commit()
+
     def change(self, after: Application, mark: Mark | None = None) -> None:
         self.record(after, (), (), mark)
 
@@ -98,8 +124,7 @@ class ApplicationStore:
         if mark is not None:
             put_mark(tx, mark)
         put_line_steps(tx, steps)
-        for account, posting in posted:
-            post_to_account(tx, account, posting)
+        post_in_turn(tx, posted)
         tx.commit()
 
 

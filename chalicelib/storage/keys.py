@@ -26,6 +26,7 @@ WITHDRAWN = "2#WITHDRAWN#"
 LINES = "1#LINE#"
 WAITING_HERE, WAITING_TODAY = "8#WAITING_HERE", "8#WAITING_TODAY"
 OF_INSTITUTION = "9#OF_INSTITUTION"
+PUBLISHED = "9#PUBLISHED"
 
 
 def voucher_item(template_id: str) -> str:
@@ -150,6 +151,11 @@ def application(of: str) -> str:
 def waiting(of: str) -> str:
     """The listing of applications that wait for a review: of a region, or of those whose last day it is."""
     return f"WAITING#{of}"
+
+
+def publicity(region: str) -> str:
+    """The listing of a region's published applications, by their last day."""
+    return f"PUBLICITY#{region}"
 
 
 def line_item(voucher_id: str) -> str:

@@ -6,6 +6,7 @@ from io import BytesIO
 from typing import BinaryIO
 
 from chalicelib.domain.class_papers import ClassPaper, PaperFormat, PaperKind
+from chalicelib.domain.line_list import LineList
 from chalicelib.domain.roster import Outcome
 from chalicelib.domain.sheets import RawRow, Schema, Sheet
 from chalicelib.domain.statement import Statement, StatementFormat
@@ -36,6 +37,14 @@ class WorkbookFiles:
             StatementFormat.PDF: papers.statement_pdf,
         }
         return BytesIO(make[form](content, region))
+
+    def evidence(self, lines: LineList) -> BinaryIO:
+        from chalicelib.workbooks import line_lists
+
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - whoever reads it closes it
+        line_lists.evidence_workbook(lines, to=file)
+        file.seek(0)
+        return file
 
     def template(self, schema: Schema) -> BinaryIO:
         return BytesIO(writing.template_workbook(schema))

@@ -45,8 +45,8 @@ _TINTED = TEXT | {"bg_color": "#FCE4D6"}
 _WRAPPED = TEXT | {"text_wrap": True, "valign": "top"}
 
 _WIDTHS = {
-    "name": 22, "id_number": 24, "id_type": 18, "mobile": 16, "uscc": 26, "date": 14, "integer": 10, "choice": 16,
-    "text": 20,
+    "name": 22, "id_number": 24, "id_type": 18, "mobile": 16, "uscc": 26, "date": 14, "integer": 10, "yuan": 14,
+    "choice": 16, "text": 20,
 }  # fmt: skip
 # What stands in the sample's cells that must hold no number, real or invented: a number makes the row somebody's.
 _PLAINLY_NO_NUMBER = {
