@@ -63,6 +63,8 @@ class Act(StrEnum):
     READ_APPLICATIONS = "read_applications"
     REVIEW = "review"
     PAY = "pay"
+    PROPOSE_ACCOUNT = "propose_account"
+    CONFIRM_ACCOUNT = "confirm_account"
 
 
 class Duty(StrEnum):
@@ -112,6 +114,8 @@ _AUTHORITY = _READING | {
     Act.RELEASE_WORDS,
     Act.REVIEW,
     Act.PAY,
+    Act.PROPOSE_ACCOUNT,
+    Act.CONFIRM_ACCOUNT,
 }
 _ACTS: dict[Role, set[Act]] = {
     Role.CHANNEL: {Act.READ_CATALOGUE, Act.SERVE_HOLDER, Act.CLAIM},
@@ -131,6 +135,7 @@ _ACTS: dict[Role, set[Act]] = {
         Act.TAKE_ATTENDANCE,
         Act.APPLY,
         Act.READ_APPLICATIONS,
+        Act.PROPOSE_ACCOUNT,
     },
     Role.COUNTY: _AUTHORITY,
     Role.CITY: _AUTHORITY | {Act.MANAGE_MONEY, Act.MANAGE_ACCESS},
@@ -147,9 +152,10 @@ DUTIES: Mapping[Act, tuple[Duty, ...]] = {
     Act.REDEEM: (Duty.CLERK,),
     Act.REVOKE: (Duty.CLERK, Duty.REVIEWER),
     Act.ISSUE: (Duty.CLERK,),
-    Act.SUBMIT_ROSTERS: (Duty.CLERK,),
+    # A payer those of what a bank answered, and no others.
+    Act.SUBMIT_ROSTERS: (Duty.CLERK, Duty.PAYER),
     # A result has people's names and numbers in it, so somebody answers for having looked.
-    Act.READ_ROSTERS: (Duty.CLERK, Duty.REVIEWER, Duty.AUDITOR),
+    Act.READ_ROSTERS: (Duty.CLERK, Duty.REVIEWER, Duty.PAYER, Duty.AUDITOR),
     Act.READ_PEOPLE: (Duty.CLERK, Duty.REVIEWER, Duty.AUDITOR, Duty.ADMINISTRATOR),
     Act.SEE_IDENTITY: (Duty.CLERK, Duty.REVIEWER, Duty.AUDITOR),
     Act.READ_DISCLOSURES: (Duty.AUDITOR, Duty.ADMINISTRATOR),
@@ -163,6 +169,8 @@ DUTIES: Mapping[Act, tuple[Duty, ...]] = {
     Act.READ_APPLICATIONS: (Duty.CLERK, Duty.REVIEWER, Duty.PAYER, Duty.FINANCE, Duty.AUDITOR),
     Act.REVIEW: (Duty.REVIEWER,),
     Act.PAY: (Duty.PAYER,),
+    Act.PROPOSE_ACCOUNT: (Duty.CLERK, Duty.PAYER, Duty.FINANCE),
+    Act.CONFIRM_ACCOUNT: (Duty.PAYER, Duty.FINANCE),
     Act.MANAGE_STAFF: (Duty.CLERK, Duty.ADMINISTRATOR),
     # Whoever holds a terminal's key vouches for people: an institution does not hand such keys to itself.
     Act.MANAGE_TERMINALS: (Duty.CLERK, Duty.ADMINISTRATOR),
@@ -262,9 +270,13 @@ def may(actor: Actor, act: Act) -> None:
         raise Forbidden()
     if act not in DUTIES:
         return
+    must_have_duty(actor, *DUTIES[act])
+
+
+def must_have_duty(actor: Actor, *needed: Duty) -> None:
+    """Check that the operator has one of these duties. Raises OperatorRequired, DutyRequired."""
     if actor.operator is None:
         raise OperatorRequired()
-    needed = DUTIES[act]
     if set(needed).isdisjoint(actor.operator.duties):
         raise DutyRequired(duties=", ".join(needed), duties_zh="、".join(DUTY_ZH[duty] for duty in needed))
 

@@ -30,6 +30,7 @@ class RosterKind(StrEnum):
     INSTITUTIONS = "institutions"
     COURSES = "courses"
     STAFF = "staff"
+    PAYMENT_RESULTS = "payment_results"
 
 
 class RosterState(StrEnum):

@@ -6,6 +6,7 @@ from io import BytesIO
 from typing import BinaryIO
 
 from chalicelib.domain.class_papers import ClassPaper, PaperFormat, PaperKind
+from chalicelib.domain.payment import FileRow, PaymentBatch
 from chalicelib.domain.roster import Outcome
 from chalicelib.domain.sheets import RawRow, Schema, Sheet
 from chalicelib.workbooks import reading, writing
@@ -25,6 +26,11 @@ class WorkbookFiles:
             (PaperKind.ROSTER, PaperFormat.XLSX): papers.roster_workbook,
         }
         return BytesIO(make[kind, form](content))
+
+    def bank_file(self, batch: PaymentBatch, payees: Sequence[FileRow]) -> BinaryIO:
+        from chalicelib.workbooks.bank_file import bank_file
+
+        return BytesIO(bank_file(batch, payees))
 
     def template(self, schema: Schema) -> BinaryIO:
         return BytesIO(writing.template_workbook(schema))

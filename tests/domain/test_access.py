@@ -62,6 +62,8 @@ MAY = {
     Act.READ_CLASSES: ". x x x x x x",
     Act.TAKE_ATTENDANCE: ". x . . . . .",
     Act.RELEASE_WORDS: ". . x x x x .",
+    Act.PROPOSE_ACCOUNT: ". x x x x x .",
+    Act.CONFIRM_ACCOUNT: ". . x x x x .",
 }
 # What an operator with one duty alone may do, in the order: clerk, reviewer, payer, finance, auditor, administrator.
 # Source: domain.md §2 (every act names its operator; auditors read everything and change nothing).
@@ -73,8 +75,8 @@ CHARGED = {
     Act.REDEEM: "x . . . . .",
     Act.REVOKE: "x x . . . .",
     Act.ISSUE: "x . . . . .",
-    Act.SUBMIT_ROSTERS: "x . . . . .",
-    Act.READ_ROSTERS: "x x . . x .",
+    Act.SUBMIT_ROSTERS: "x . x . . .",
+    Act.READ_ROSTERS: "x x x . x .",
     Act.READ_PEOPLE: "x x . . x x",
     Act.SEE_IDENTITY: "x x . . x .",
     Act.READ_DISCLOSURES: ". . . . x x",
@@ -86,6 +88,8 @@ CHARGED = {
     Act.READ_CLASSES: "x x . . x .",
     Act.TAKE_ATTENDANCE: "x . . . . .",
     Act.RELEASE_WORDS: "x x . . . .",
+    Act.PROPOSE_ACCOUNT: "x . x x . .",
+    Act.CONFIRM_ACCOUNT: ". . x x . .",
 }
 SIGNED = CHARGED.keys()
 CHANGES_NOTHING = {Act.READ_CLASSES, Act.READ_ROSTERS, Act.READ_PEOPLE, Act.SEE_IDENTITY, Act.READ_DISCLOSURES}
