@@ -26,6 +26,7 @@ from chalicelib.api import (
     merges,
     offers,
     operators,
+    payments,
     people,
     programmes,
     redemptions,
@@ -73,6 +74,7 @@ BLUEPRINTS = (
     redemptions.routes,
     people.routes,
     merges.routes,
+    payments.routes,
 )
 
 

@@ -54,6 +54,8 @@ PHRASES: Mapping[str, str] = {
     "this kind of roster is one of a region, not of a template": "此类名单须指定地区，且不填券模板",
     "only an authority submits this kind of roster": "此类名单只能由人社部门上传",
     "only a roster of vouchers is issued all or nothing": "“全部或不发”只适用于发券名单",
+    "one to twenty applications, each of them once": "资金申请须为 1 至 20 个，且不重复",
+    "an account number has 8 to 32 digits": "账号应为 8 至 32 位数字",
     "an amendment changes something": "条款变更须至少改动一项",
     "the template has no such column, and a new one needs a title": "模板中没有此列；新增列须填写列名",
     "the template has this column, which keeps its title": "模板中已有此列，列名不能更改",

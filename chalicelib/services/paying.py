@@ -52,6 +52,7 @@ line, a payee, and what leads to them)."""
 ROOM = 96
 """Of a transaction's hundred actions, beside batch and application."""
 FILES = "payments/files/"
+NOTHING_TO_PAY = "没有可拨付的券"
 PAGE = 500
 
 
@@ -284,7 +285,7 @@ def _further(batch: PaymentBatch, cursor: str | None, passed: dict[PassedOver, i
     if at < len(batch.application_ids):
         return after
     if not after.lines:
-        return replace(after, state=BatchState.CANCELLED, reason="没有可拨付的券", closed_at=now)
+        return replace(after, state=BatchState.CANCELLED, reason=NOTHING_TO_PAY, closed_at=now)
     return replace(after, state=BatchState.READY)
 
 
