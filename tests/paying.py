@@ -24,9 +24,15 @@ ACCOUNT = "6222000011112222"
 HEADER = ("批次号", "付款序号", "金额（元）", "付款结果", "失败原因", "银行流水号")
 
 
-def propose(world: World, number: str = ACCOUNT, actor: Actor | None = None, **by: Any) -> Done[InstitutionAccount]:
+def propose(
+    world: World,
+    number: str = ACCOUNT,
+    actor: Actor | None = None,
+    institution_id: str = INSTITUTION_ID,
+    **by: Any,
+) -> Done[InstitutionAccount]:
     return keeping_bank_accounts.propose_account(
-        world.platform, INSTITUTION_ID, "深圳测试培训学校", "测试银行深圳分行", number,
+        world.platform, institution_id, "深圳测试培训学校", "测试银行深圳分行", number,
         **world.by(actor or world.desk, **by),
     )  # fmt: skip
 

@@ -6,6 +6,7 @@ from chalice.app import Blueprint
 from pydantic import Field
 
 from chalicelib.api.answers import Call, Plain, answers
+from chalicelib.api.rosters import FileAnswer
 from chalicelib.api.shapes import (
     Asked,
     Identifier,
@@ -130,11 +131,10 @@ class BatchPayeeAnswer(Shown):
 
 
 class BankFileAnswer(Shown):
-    """Where the bank file may be fetched until ``ends_at``."""
+    """The batch that was sent, and where its file may be fetched."""
 
     batch: BatchAnswer
-    url: str
-    ends_at: Instant
+    download: FileAnswer
 
 
 class AccountDetailsAnswer(Shown):
@@ -262,9 +262,7 @@ def post_bank_file(call: Plain, batch_id: str) -> Done[BankFileAnswer]:
     p = call.platform
     done = paying.make_bank_file(p, batch_id, **call.acting)
     file = paying.download_of(p, done.answer, call.now)
-    answer = BankFileAnswer(
-        batch=BatchAnswer.of(file.batch), url=file.download.url, ends_at=file.download.ends_at
-    )  # fmt: skip
+    answer = BankFileAnswer(batch=BatchAnswer.of(file.batch), download=FileAnswer.of(file.download))
     return Done(answer, hit=done.hit)
 
 
