@@ -151,8 +151,8 @@ def make_bank_file(p: Platform, batch_id: str, *, actor: Actor, attempt: Attempt
         file = p.workbooks.bank_file(before, rows)
         digest = hashlib.sha256(file.read()).hexdigest()
         file.seek(0)
-        # By its content: who is a moment late writes over nothing that was fetched.
-        key = f"{FILES}{batch_id}-{digest[:16]}.csv"
+        # Nothing of its payees changes any more: who is a moment late writes the same bytes over it.
+        key = f"{FILES}{batch_id}.csv"
         p.files.write(key, file, "text/csv; charset=gb18030")
         after = replace(
             before, state=BatchState.SENT, file_key=key, file_sha256=digest, sent_at=now, version=before.version + 1
