@@ -24,6 +24,7 @@ from chalicelib.storage.listings import ListingStore
 from chalicelib.storage.marks import MarkStore
 from chalicelib.storage.merges import MergeStore
 from chalicelib.storage.pace import PaceStore
+from chalicelib.storage.payments import PaymentStore
 from chalicelib.storage.people import PeopleStore
 from chalicelib.storage.rosters import RosterStore
 from chalicelib.storage.staff import StaffShelf
@@ -75,6 +76,7 @@ def build(
         assertion_keys=catalogue.assertion_keys(tables),
         eligibility_services=catalogue.eligibility_services(tables),
         classes=ClassShelf(tables),
+        bank_accounts=catalogue.bank_accounts(tables),
     )
     return Platform(
         clock=clock or (MovedClock(tables) if settings.movable_clock else SystemClock()),
@@ -101,6 +103,7 @@ def build(
         applications=ApplicationStore(tables),
         money_errands=ErrandQueue(settings.money_queue_url, settings.region),
         budget_transfers=BudgetTransferStore(tables),
+        payments=PaymentStore(tables),
     )
 
 

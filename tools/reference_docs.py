@@ -118,6 +118,25 @@ ADVICE: Mapping[str, tuple[str, str]] = {
         "A fault of ours. The outcome is unknown.",
         f"{WAIT} If it stays, tell support the `request_id`.",
     ),
+    # payment
+    "batch_not_found": ("No payment batch has this id, or it is another region's.", FIND),
+    "payee_not_found": ("No payee of the batch has this number.", "Take batch and number from the bank file."),
+    "bank_account_not_found": (
+        "Nobody has proposed a bank account for the institution.",
+        "Propose one: `POST /v1/institutions/{institution_id}/bank-account`.",
+    ),
+    "batch_state": (
+        "The batch is in a state that does not allow this: a batch is cancelled before it is sent, and answered after.",
+        "Look at it: `GET /v1/payment-batches/{batch_id}`.",
+    ),
+    "amount_differs": (
+        "The bank's list has another amount than the bank file: a payee is paid whole or not at all.",
+        "Compare with the bank file, and ask the bank.",
+    ),
+    "proposal_changed": (
+        "No bank account of this number waits to be confirmed: it is confirmed already, or another one was proposed.",
+        "Look at it: `GET /v1/institutions/{institution_id}/bank-account`; then confirm what is proposed now.",
+    ),
     # bases
     "invalid_request": ("A field is right by itself, but not together with others or with what is there.", MEND),
     "unauthenticated": ("`X-App-Key`, `X-Timestamp`, `X-Nonce` or `X-Signature` is missing or has another form.", MEND),
@@ -456,7 +475,6 @@ FACTS: Mapping[str, str] = {
     "ceiling_fen": "fen",
     "claimed_fen": "fen",
     "kinds": "kinds of attachments",
-    "left_fen": "fen",
     "filing_over.until": "local date",
     "at": "instant",
     "capacity": "seats",
@@ -491,6 +509,8 @@ FACTS: Mapping[str, str] = {
     "year": "the account's",
     "flag": "`deceased` or `ineligible`",
     "free_fen": "fen",
+    "amount_differs.fen": "fen",
+    "expected_fen": "fen",
     "institution_id": "where",
     "institution_name": "where, in Chinese",
     "invalid_request.reason": "a sentence in English",

@@ -27,6 +27,7 @@ from chalicelib.api import (
     merges,
     offers,
     operators,
+    payments,
     people,
     programmes,
     publicity,
@@ -79,6 +80,7 @@ BLUEPRINTS = (
     redemptions.routes,
     people.routes,
     merges.routes,
+    payments.routes,
 )
 
 

@@ -39,6 +39,7 @@ TAGS = {
     "people": "人员：查找、查看、更正、合并、标记 / People: find, disclose, correct, merge, flag",
     "accounts": "专账 / Special accounts",
     "applications": "资金申请、审核 / Applications for money, review",
+    "payments": "拨付批次、银行文件、机构收款账户 / Payment batches, bank files, institutions' bank accounts",
     "templates": "券模板 / Voucher templates",
     "rosters": "名单：申报、上传、进度、结果、撤回 / Rosters: declare, upload, follow, results, withdraw",
     "vouchers": "领、验、用、退、撤销、作废 / Claim, verify, redeem, give back, reverse, revoke",

@@ -58,6 +58,8 @@ PHRASES: Mapping[str, str] = {
     "what was paid has a sum and a reference": "已拨付的须填写金额和凭证号",
     "what was not paid has a reason, and neither sum nor reference": "未拨付的须填写原因，不填金额和凭证号",
     "a result is of today or before": "结算日期不能晚于今天",
+    "one to twenty applications, each of them once": "资金申请须为 1 至 20 个，且不重复",
+    "an account number has 8 to 32 digits": "账号应为 8 至 32 位数字",
     "an amendment changes something": "条款变更须至少改动一项",
     "the template has no such column, and a new one needs a title": "模板中没有此列；新增列须填写列名",
     "the template has this column, which keeps its title": "模板中已有此列，列名不能更改",

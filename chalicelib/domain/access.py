@@ -67,6 +67,8 @@ class Act(StrEnum):
     CLAW_BACK = "claw_back"
     ENTER_OBJECTIONS = "enter_objections"
     READ_PUBLICITY = "read_publicity"
+    PROPOSE_ACCOUNT = "propose_account"
+    CONFIRM_ACCOUNT = "confirm_account"
 
 
 class Duty(StrEnum):
@@ -120,6 +122,8 @@ _AUTHORITY = _READING | {
     Act.SETTLE_OUTSIDE,
     Act.CLAW_BACK,
     Act.ENTER_OBJECTIONS,
+    Act.PROPOSE_ACCOUNT,
+    Act.CONFIRM_ACCOUNT,
 }
 _ACTS: dict[Role, set[Act]] = {
     Role.CHANNEL: {Act.READ_CATALOGUE, Act.SERVE_HOLDER, Act.CLAIM, Act.READ_PUBLICITY},
@@ -139,6 +143,7 @@ _ACTS: dict[Role, set[Act]] = {
         Act.TAKE_ATTENDANCE,
         Act.APPLY,
         Act.READ_APPLICATIONS,
+        Act.PROPOSE_ACCOUNT,
     },
     Role.COUNTY: _AUTHORITY,
     Role.CITY: _AUTHORITY | {Act.MANAGE_MONEY, Act.MANAGE_ACCESS},
@@ -155,9 +160,10 @@ DUTIES: Mapping[Act, tuple[Duty, ...]] = {
     Act.REDEEM: (Duty.CLERK,),
     Act.REVOKE: (Duty.CLERK, Duty.REVIEWER),
     Act.ISSUE: (Duty.CLERK,),
-    Act.SUBMIT_ROSTERS: (Duty.CLERK,),
+    # A payer those of what a bank answered, and no others.
+    Act.SUBMIT_ROSTERS: (Duty.CLERK, Duty.PAYER),
     # A result has people's names and numbers in it, so somebody answers for having looked.
-    Act.READ_ROSTERS: (Duty.CLERK, Duty.REVIEWER, Duty.AUDITOR),
+    Act.READ_ROSTERS: (Duty.CLERK, Duty.REVIEWER, Duty.PAYER, Duty.AUDITOR),
     Act.READ_PEOPLE: (Duty.CLERK, Duty.REVIEWER, Duty.AUDITOR, Duty.ADMINISTRATOR),
     Act.SEE_IDENTITY: (Duty.CLERK, Duty.REVIEWER, Duty.AUDITOR),
     Act.READ_DISCLOSURES: (Duty.AUDITOR, Duty.ADMINISTRATOR),
@@ -174,6 +180,8 @@ DUTIES: Mapping[Act, tuple[Duty, ...]] = {
     Act.SETTLE_OUTSIDE: (Duty.CLERK, Duty.PAYER, Duty.FINANCE),
     Act.CLAW_BACK: (Duty.REVIEWER, Duty.FINANCE),
     Act.ENTER_OBJECTIONS: (Duty.CLERK,),
+    Act.PROPOSE_ACCOUNT: (Duty.CLERK, Duty.PAYER, Duty.FINANCE),
+    Act.CONFIRM_ACCOUNT: (Duty.PAYER, Duty.FINANCE),
     Act.MANAGE_STAFF: (Duty.CLERK, Duty.ADMINISTRATOR),
     # Whoever holds a terminal's key vouches for people: an institution does not hand such keys to itself.
     Act.MANAGE_TERMINALS: (Duty.CLERK, Duty.ADMINISTRATOR),
@@ -273,9 +281,13 @@ def may(actor: Actor, act: Act) -> None:
         raise Forbidden()
     if act not in DUTIES:
         return
+    must_have_duty(actor, *DUTIES[act])
+
+
+def must_have_duty(actor: Actor, *needed: Duty) -> None:
+    """Check that the operator has one of these duties. Raises OperatorRequired, DutyRequired."""
     if actor.operator is None:
         raise OperatorRequired()
-    needed = DUTIES[act]
     if set(needed).isdisjoint(actor.operator.duties):
         raise DutyRequired(duties=", ".join(needed), duties_zh="、".join(DUTY_ZH[duty] for duty in needed))
 

@@ -278,6 +278,24 @@ class ObjectionNotFound(NotFound):
     en = "There is no such objection."
 
 
+class BatchNotFound(NotFound):
+    code = "batch_not_found"
+    zh = "没有该拨付批次。"
+    en = "No such payment batch."
+
+
+class PayeeNotFound(NotFound):
+    code = "payee_not_found"
+    zh = "该拨付批次中没有此付款序号。"
+    en = "The payment batch has no payee of this number."
+
+
+class BankAccountNotFound(NotFound):
+    code = "bank_account_not_found"
+    zh = "该机构没有登记收款账户。"
+    en = "The institution has no bank account on record."
+
+
 class NotEnrolled(NotFound):
     code = "not_enrolled"
     zh = "该人员不在此班级中。"
@@ -912,6 +930,24 @@ class PublicityNotOver(Refused):
     code = "publicity_not_over"
     zh = "公示截止日：{until}；待处理异议 {objections} 件。公示结束且异议处理完毕后方可拨付。"
     en = "Published until: {until}; open objections: {objections}. It is paid when both are over."
+
+
+class BatchStateRefused(Refused):
+    code = "batch_state"
+    zh = "该拨付批次{state_zh}，不能进行此操作。"
+    en = "The payment batch is {state}, which does not allow this."
+
+
+class AmountDiffers(Refused):
+    code = "amount_differs"
+    zh = "金额 {fen} 分与批次中的 {expected_fen} 分不一致。"
+    en = "{fen} fen are not the {expected_fen} fen of the batch."
+
+
+class ProposalChanged(Refused):
+    code = "proposal_changed"
+    zh = "没有待确认的收款账户，或已另有申请，请重新核对。"
+    en = "No bank account of this number waits to be confirmed; look again."
 
 
 class ApplicationBusy(Refused):

@@ -1,5 +1,6 @@
 """Money is whole fen (1 yuan = 100 fen), as plain integers."""
 
+import re
 from typing import TypeAlias
 
 Fen: TypeAlias = int
@@ -36,6 +37,23 @@ def parse_fen(value: object) -> Fen:
     if value > MOST_FEN:
         raise InvalidAmount("too_large", "金额过大。", "The amount is too large.")
     return int(value)
+
+
+def parse_yuan(text: str) -> Fen:
+    """Read yuan as people and banks write them, with at most two decimals: ``1,234.5`` is 123450 fen.
+
+    Raises ``InvalidAmount`` (form).
+    """
+    plain = text.replace(",", "").removeprefix("¥").strip()
+    if not _YUAN.fullmatch(plain):
+        raise InvalidAmount(
+            "form", "金额应为以元为单位的数字，最多两位小数。", "An amount is yuan with two decimals at most."
+        )
+    whole, _, rest = plain.partition(".")
+    return int(whole) * 100 + int(rest.ljust(2, "0"))
+
+
+_YUAN = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?")
 
 
 def yuan(fen: Fen) -> str:

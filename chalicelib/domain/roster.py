@@ -31,6 +31,7 @@ class RosterKind(StrEnum):
     COURSES = "courses"
     STAFF = "staff"
     SETTLEMENTS = "settlements"
+    PAYMENT_RESULTS = "payment_results"
 
 
 class RosterState(StrEnum):

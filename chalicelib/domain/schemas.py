@@ -214,8 +214,31 @@ SETTLEMENTS = Schema(
         Column("reason", "结算原因", "Reason", ("办理原因",), False, "text", "未拨付的必填。", "材料不全"),
     ),
 )
+PAYMENT_RESULTS = Schema(
+    "payment_results",
+    "拨付结果名单",
+    "2026.1",
+    (
+        Column("batch", "批次号", "Batch", ("拨付批次", "批次"), True, "text", "与银行文件一致。", "（批次号）"),
+        Column("sequence", "付款序号", "Sequence", (), True, "integer", "与银行文件一致。", "1"),
+        Column("amount", "金额（元）", "Amount", ("付款金额",), True, "text", "以元为单位，两位小数。", "2000.00"),
+        Column(
+            "result",
+            "付款结果",
+            "Payment result",
+            ("交易结果",),
+            True,
+            "choice",
+            "",
+            "成功",
+            (("成功", "paid"), ("失败", "failed")),
+        ),
+        Column("reason", "失败原因", "Reason", (), False, "text", "付款失败时填写。", ""),
+        Column("reference", "银行流水号", "Bank reference", ("流水号", "交易流水号"), False, "text", "", ""),
+    ),
+)
 SCHEMAS: Mapping[str, Schema] = {
-    one.kind: one for one in (VOUCHERS, ELIGIBLE, INSTITUTIONS, COURSES, STAFF, SETTLEMENTS)
+    one.kind: one for one in (VOUCHERS, ELIGIBLE, INSTITUTIONS, COURSES, STAFF, SETTLEMENTS, PAYMENT_RESULTS)
 }
 
 

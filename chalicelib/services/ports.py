@@ -11,6 +11,7 @@ from chalicelib.domain.amendment import Amendment, Errand
 from chalicelib.domain.application import Application, Line, MoneyErrand
 from chalicelib.domain.assertion import Assertion, HolderSession
 from chalicelib.domain.attempt import Attempt
+from chalicelib.domain.bank_account import InstitutionAccount
 from chalicelib.domain.budget_transfer import BudgetTransfer
 from chalicelib.domain.check_in import KeptPosition
 from chalicelib.domain.class_papers import ClassPaper, PaperFormat, PaperKind
@@ -26,6 +27,7 @@ from chalicelib.domain.listing import Listing
 from chalicelib.domain.merge import Merge
 from chalicelib.domain.outcomes import Enrolling, Identified, LineStep, Mark, NewVoucher, Page
 from chalicelib.domain.pace import Pace
+from chalicelib.domain.payment import BatchPayee, FileRow, PaymentBatch
 from chalicelib.domain.person import NameDifference, Person, Profile
 from chalicelib.domain.programme import Course, Programme
 from chalicelib.domain.proxy import ByProxy, Relation
@@ -714,6 +716,10 @@ class Workbooks(Protocol):
         """The lines of an application, with usage and attendance."""
         ...
 
+    def bank_file(self, batch: PaymentBatch, payees: Sequence[FileRow]) -> BinaryIO:
+        """What a bank is told to pay. docs/bank-file.md"""
+        ...
+
     def template(self, schema: Schema) -> BinaryIO:
         """An empty workbook to be filled in."""
         ...
@@ -831,6 +837,45 @@ class Applications(Protocol):
         ...
 
 
+class Payments(Protocol):
+    """Payment batches with their payees."""
+
+    def read(self, batch_id: str) -> PaymentBatch | None: ...
+
+    def page(self, region: str, limit: int, cursor: str | None) -> Page[PaymentBatch]:
+        """Those of a region; the oldest first."""
+        ...
+
+    def payee(self, batch_id: str, sequence: int) -> BatchPayee | None: ...
+
+    def payees(self, batch_id: str, limit: int, cursor: str | None, *, after: int = 0) -> Page[BatchPayee]:
+        """In the order of their numbers."""
+        ...
+
+    def payees_of(self, batch_id: str, holders: Sequence[str]) -> dict[str, BatchPayee]:
+        """Those of these institutions and people who are in it, by holder."""
+        ...
+
+    def open(self, batch: PaymentBatch, mark: Mark) -> None:
+        """Raises RequestSeen, StaleRow."""
+        ...
+
+    def record(
+        self,
+        after: PaymentBatch,
+        payees: Sequence[BatchPayee] = (),
+        applications: Sequence[Application] = (),
+        steps: Sequence[LineStep] = (),
+        posted: Sequence[tuple[Account, Posting]] = (),
+        mark: Mark | None = None,
+    ) -> None:
+        """One transaction: the head, payees (of version 1: new), applications, their lines with vouchers, postings.
+
+        Raises RequestSeen, StaleRow, WriteConflict.
+        """
+        ...
+
+
 class MoneyErrands(Protocol):
     """How the money function is asked to go on with an application or a payment batch."""
 
@@ -912,6 +957,7 @@ class Catalogue:
     assertion_keys: Shelf[AssertionKey]
     eligibility_services: Shelf[EligibilityService]
     classes: Shelf[TrainingClass]
+    bank_accounts: Shelf[InstitutionAccount]
 
 
 @dataclass(frozen=True, slots=True)
@@ -960,6 +1006,7 @@ class Platform:
     applications: Applications
     money_errands: MoneyErrands
     budget_transfers: BudgetTransfers
+    payments: Payments
 
     @cached_property
     def keys(self) -> Keys:

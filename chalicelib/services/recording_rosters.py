@@ -7,22 +7,33 @@ dates of the eligible population: lists come anew each month.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from chalicelib.domain.access import Actor
-from chalicelib.domain.application import OutsideOutcome, OutsideResult
+from chalicelib.domain.application import MoneyErrand, OutsideOutcome, OutsideResult
 from chalicelib.domain.attempt import Attempt, attempt_of
 from chalicelib.domain.eligibility import Enlisted, Span
 from chalicelib.domain.errors import AlreadyExists, DomainError, Invalid, Unavailable
 from chalicelib.domain.identifiers import CitizenId, carries_personal_number
 from chalicelib.domain.institution import Institution
 from chalicelib.domain.institution import Kind as InstitutionKind
+from chalicelib.domain.money import InvalidAmount, parse_yuan
+from chalicelib.domain.payment import (
+    Answered,
+    BankAnswer,
+    BatchState,
+    PayeeState,
+    must_be,
+    must_be_whole,
+    says_the_same,
+)
 from chalicelib.domain.programme import Course
 from chalicelib.domain.roster import Roster, RosterKind, RowVerdict, Verdict
 from chalicelib.domain.sheets import Entry
 from chalicelib.domain.staff import StaffMember
-from chalicelib.services import cataloguing, enlisting, settling_outside, staffing
+from chalicelib.services import cataloguing, enlisting, settling_outside, settling_payments, staffing
+from chalicelib.services.applying import SURELY_WRITTEN
 from chalicelib.services.cataloguing import CourseDraft, InstitutionDraft
 from chalicelib.services.identifying import Said, identity_keys
 from chalicelib.services.judging_rosters import Judged, faulty, refusal
@@ -46,11 +57,18 @@ class RecordedRows:
             RosterKind.COURSES: self._add_course,
             RosterKind.STAFF: self._register,
             RosterKind.SETTLEMENTS: self._settle,
+            RosterKind.PAYMENT_RESULTS: self._answer,
         }[roster.kind]
+        self._batches = set[str]()
 
     def judge(self, entries: Sequence[Entry], now: datetime) -> Judged:
         """Raises Unavailable: whatever was recorded by then is found recorded next time."""
-        return Judged(tuple(self._judge(entry, now) for entry in entries[:MOST_AT_ONCE]))
+        judged = Judged(tuple(self._judge(entry, now) for entry in entries[:MOST_AT_ONCE]))
+        # Before the chunk is marked: a run that is cut off here finds its rows again, and asks again.
+        for batch_id in sorted(self._batches):
+            self._p.money_errands.ask(MoneyErrand("batch", batch_id), timedelta())
+        self._batches.clear()
+        return judged
 
     def note(self, judged: Judged) -> None:
         """Nothing is made of a stock."""
@@ -194,6 +212,38 @@ class RecordedRows:
             )
 
         return self._once(SettledOutside, attempt, now, look, add)
+
+    def _answer(self, entry: Entry, attempt: Attempt, now: datetime) -> Verdict:
+        p, values, batch_id = self._p, entry.values, str(entry.values["batch"])
+        sequence = int(values["sequence"])
+        try:
+            fen = parse_yuan(str(values["amount"]))
+        except InvalidAmount as refused:
+            raise Invalid(reason=refused.hint_en, reason_zh=refused.hint_zh) from None
+        said = BankAnswer(values["result"] == "paid", fen, values.get("reason"), values.get("reference"))
+        batch, payee = settling_payments.find_payee(p, batch_id, sequence, self._roster.region)
+        must_be_whole(payee, said)
+
+        def look() -> Verdict | None:
+            there = p.payments.payee(batch_id, sequence)
+            if there is None or there.state is PayeeState.PENDING:
+                must_be(batch, {BatchState.SENT})
+                return None
+            if there.state is PayeeState.CANCELLED:
+                return Verdict.ENDED
+            return Verdict.SAME if says_the_same(there, said) else Verdict.CONFLICT
+
+        def add() -> None:
+            # However this run ends, somebody goes on with what is written now.
+            if batch_id not in self._batches:
+                p.money_errands.ask(batch.errand(), SURELY_WRITTEN)
+            settling_payments.record_answer(p, batch_id, sequence, said, attempt=attempt, now=now)
+            self._batches.add(batch_id)
+
+        done = self._once(Answered, attempt, now, look, add)
+        if done is Verdict.ISSUED and not self._roster.dry_run:
+            self._batches.add(batch_id)
+        return done
 
 
 class _Told:

@@ -9,7 +9,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from chalicelib.domain.access import AUTHORITIES, Actor, Role, covers, must_act_for, must_cover
+from chalicelib.domain.access import (
+    AUTHORITIES,
+    DUTIES,
+    Act,
+    Actor,
+    Duty,
+    Role,
+    covers,
+    must_act_for,
+    must_cover,
+    must_have_duty,
+)
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.errors import (
     Invalid,
@@ -57,10 +68,12 @@ def declare_roster(
 ) -> Done[Roster]:
     """Say what file will come; ``upload_of`` tells where to put it.
 
-    Raises TemplateNotFound, NotDirected, OutOfScope, RegionNotFound, Invalid.
+    Raises TemplateNotFound, NotDirected, OutOfScope, RegionNotFound, Invalid, DutyRequired (what the bank answered
+    comes from whoever pays).
     """
 
     def act() -> Roster:
+        _must_handle(actor, declaration.kind)
         region = _region_of(p, declaration, actor)
         institution_id = _submitter(actor)
         if institution_id is None:
@@ -124,7 +137,7 @@ def cancel_roster(
 ) -> Done[Roster]:
     """Stop it after the chunk that is being written; what was issued stays, and its rows say so.
 
-    Raises RosterNotFound, OutOfScope, RosterStateRefused.
+    Raises RosterNotFound, OutOfScope, DutyRequired, RosterStateRefused.
     """
 
     def change(before: Roster) -> Roster:
@@ -188,6 +201,11 @@ def _region_of(p: Platform, declaration: Declaration, actor: Actor) -> str:
     return template.region
 
 
+def _must_handle(actor: Actor, kind: RosterKind) -> None:
+    """What a bank answered is a payer's, all else a clerk's. Raises DutyRequired."""
+    must_have_duty(actor, *DUTIES[Act.PAY] if kind is RosterKind.PAYMENT_RESULTS else (Duty.CLERK,))
+
+
 def _submitter(actor: Actor) -> str | None:
     """The institution that submits; its operator belongs to one."""
     if actor.client.role is not Role.INSTITUTION:
@@ -215,6 +233,8 @@ def act_on_roster(
 
     def act() -> Roster:
         before = find_roster(p, roster_id, actor=actor)
+        if by_submitter:
+            _must_handle(actor, before.kind)
         if actor.client.role is Role.INSTITUTION:
             if not by_submitter:
                 raise RosterNotFound()

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chalicelib.domain.application import Application, ApplicationState, MoneyErrand
-from chalicelib.services import applying, reviewing
+from chalicelib.domain.payment import BatchState
+from chalicelib.services import applying, paying, reviewing, settling_payments
 from chalicelib.services.ports import Platform
 
 
@@ -22,6 +23,8 @@ def carry_out(
     p: Platform, errand: MoneyErrand, *, moment: Callable[[], datetime], may_go_on: Callable[[], bool]
 ) -> Run:
     """``may_go_on`` is asked before each chunk. Raises Contended, Unavailable."""
+    if errand.noun == "batch":
+        return _carry_out_batch(p, errand, moment, may_go_on)
     application = p.applications.read(errand.id) if errand.noun == "application" else None
     if application is None:
         return Run("unknown")
@@ -29,6 +32,19 @@ def carry_out(
     if _has_more(after):
         return Run("handed_on", replace(errand, tried=0 if after.version > application.version else errand.tried + 1))
     return Run(after.state if after.version > application.version else "nothing_to_do")
+
+
+def _carry_out_batch(
+    p: Platform, errand: MoneyErrand, moment: Callable[[], datetime], may_go_on: Callable[[], bool]
+) -> Run:
+    batch = p.payments.read(errand.id)
+    if batch is None:
+        return Run("unknown")
+    after = paying.gather(p, batch, moment=moment, may_go_on=may_go_on)
+    after = settling_payments.settle_payees(p, after, moment=moment, may_go_on=may_go_on)
+    if after.state is BatchState.BUILDING or settling_payments.has_to_settle(after):
+        return Run("handed_on", replace(errand, tried=0 if after.version > batch.version else errand.tried + 1))
+    return Run(after.state if after.version > batch.version else "nothing_to_do")
 
 
 def _go_on(

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Generic, TypeVar
 
 from chalicelib.domain.access import MOST_REGIONS, AssertionKey, Client, Operator
+from chalicelib.domain.bank_account import InstitutionAccount
 from chalicelib.domain.eligibility_service import EligibilityService
 from chalicelib.domain.errors import AlreadyExists, ConcurrentChange
 from chalicelib.domain.identifiers import region_ancestors
@@ -232,3 +233,9 @@ def eligibility_services(tables: Tables) -> NounShelf[EligibilityService]:
         tables, EligibilityService, "ELIGIBILITY_SERVICE", lambda s: s.region, lambda _: "all", lambda s: s.version,
         sparse=True,
     )  # fmt: skip
+
+
+def bank_accounts(tables: Tables) -> NounShelf[InstitutionAccount]:
+    return NounShelf(
+        tables, InstitutionAccount, "BANK_ACCOUNT", lambda a: a.institution_id, lambda a: a.region, lambda a: a.version
+    )

@@ -24,6 +24,7 @@ POSITIONS = "9#POSITION#"
 CHUNKS = "1#CHUNK#"
 WITHDRAWN = "2#WITHDRAWN#"
 LINES = "1#LINE#"
+PAYEES = "1#PAYEE#"
 WAITING_HERE, WAITING_TODAY = "8#WAITING_HERE", "8#WAITING_TODAY"
 OF_INSTITUTION = "9#OF_INSTITUTION"
 PUBLISHED = "9#PUBLISHED"
@@ -160,6 +161,20 @@ def publicity(region: str) -> str:
 
 def line_item(voucher_id: str) -> str:
     return f"{LINES}{voucher_id}"
+
+
+def batch(of: str) -> str:
+    """Of a payment batch's rows; and the listing of those of a region."""
+    return f"BATCH#{of}"
+
+
+def payee_item(sequence: int) -> str:
+    return f"{PAYEES}{sequence:06d}"
+
+
+def paid_to_item(holder: str) -> str:
+    """Which payee of the batch an institution, or a person, is."""
+    return f"2#PAID_TO#{holder}"
 
 
 def asked_item(number: int) -> str:

@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 from chalicelib.domain.class_papers import ClassPaper, PaperFormat, PaperKind
 from chalicelib.domain.line_list import LineList
+from chalicelib.domain.payment import FileRow, PaymentBatch
 from chalicelib.domain.roster import Outcome
 from chalicelib.domain.sheets import RawRow, Schema, Sheet
 from chalicelib.domain.statement import Statement, StatementFormat
@@ -45,6 +46,11 @@ class WorkbookFiles:
         line_lists.evidence_workbook(lines, to=file)
         file.seek(0)
         return file
+
+    def bank_file(self, batch: PaymentBatch, payees: Sequence[FileRow]) -> BinaryIO:
+        from chalicelib.workbooks.bank_file import bank_file
+
+        return BytesIO(bank_file(batch, payees))
 
     def template(self, schema: Schema) -> BinaryIO:
         return BytesIO(writing.template_workbook(schema))

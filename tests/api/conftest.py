@@ -227,6 +227,7 @@ def desk() -> Iterator[Desk]:
         terminals=a_shelf("terminal_id"),
         eligibility_services=a_shelf("region"),
         classes=a_shelf("class_id"),
+        bank_accounts=a_shelf("institution_id"),
     )
     nothing = cast(Any, None)
     wiring.use(
@@ -255,6 +256,7 @@ def desk() -> Iterator[Desk]:
             workbooks=nothing,
             applications=nothing,
             money_errands=nothing,
+            payments=nothing,
         )
     )
     yield Desk(clock, keys, catalogue)

@@ -82,6 +82,10 @@ OTHERWISE: dict[str, dict[str, Any]] = {
     "POST /v1/people/{person_id}/flags": {"reason": "另有原因"},
     "POST /v1/people/{person_id}/numbers": {"reason": "另有原因"},
     "POST /v1/programmes": {"standard_fen": 1},
+    "POST /v1/payment-batches": {"region": "440100"},
+    "POST /v1/payment-batches/{batch_id}/cancellation": {"reason": "另有原因"},
+    "POST /v1/institutions/{institution_id}/bank-account": {"bank": "另一家银行"},
+    "POST /v1/institutions/{institution_id}/bank-account/confirmation": {"number": 99},
     "POST /v1/rosters": {"size": 11},
     "POST /v1/rosters/{roster_id}/return": {"reason": "另有原因"},
     "POST /v1/rosters/{roster_id}/cancellation": {"reason": "另有原因"},
@@ -133,6 +137,8 @@ ANEW = {
     "POST /v1/institutions/{institution_id}/readmit": "admission_step",
     "POST /v1/institutions/{institution_id}/withdraw": "admission_step",
     "POST /v1/institutions/{institution_id}/reapply": "admission_step",
+    "POST /v1/payment-batches/{batch_id}/cancellation": "batch_state",
+    "POST /v1/institutions/{institution_id}/bank-account/confirmation": "proposal_changed",
     "POST /v1/regions/{code}/rules/withdrawal": "rules_not_found",
     "POST /v1/regions/{code}/eligible-people/removal": "not_enlisted",
     "POST /v1/redemptions": "already_redeemed",
@@ -340,8 +346,9 @@ def test_given_an_answer_when_thirty_days_pass_then_it_is_kept_a_second_before_a
     scene.world.clock.set(START + KEPT + SECOND)
     after = session_renewed(scene, request).send()
 
-    # The address for a roster's file is made anew each time.
-    assert (kept(before) | {"upload": 0}, is_hit(before)) == (kept(first) | {"upload": 0}, True)
+    # The address for a roster's file, or of a bank file, is made anew each time.
+    anew = {"upload": 0, "download": 0}
+    assert (kept(before) | anew, is_hit(before)) == (kept(first) | anew, True)
     assert otherwise == refused_otherwise(label)
     must_be_new(after, IN_A_MONTH.get(f"{label} {variant}", IN_A_MONTH.get(label)))
     if after.status_code < 300:  # and is kept in turn

@@ -70,6 +70,8 @@ MAY = {
     Act.CLAW_BACK: ". . x x x x .",
     Act.ENTER_OBJECTIONS: ". . x x x x .",
     Act.READ_PUBLICITY: "x . x x x x x",
+    Act.PROPOSE_ACCOUNT: ". x x x x x .",
+    Act.CONFIRM_ACCOUNT: ". . x x x x .",
 }
 # What an operator with one duty alone may do, in the order: clerk, reviewer, payer, finance, auditor, administrator.
 # Source: domain.md §2 (every act names its operator; auditors read everything and change nothing).
@@ -81,8 +83,8 @@ CHARGED = {
     Act.REDEEM: "x . . . . .",
     Act.REVOKE: "x x . . . .",
     Act.ISSUE: "x . . . . .",
-    Act.SUBMIT_ROSTERS: "x . . . . .",
-    Act.READ_ROSTERS: "x x . . x .",
+    Act.SUBMIT_ROSTERS: "x . x . . .",
+    Act.READ_ROSTERS: "x x x . x .",
     Act.READ_PEOPLE: "x x . . x x",
     Act.SEE_IDENTITY: "x x . . x .",
     Act.READ_DISCLOSURES: ". . . . x x",
@@ -101,6 +103,8 @@ CHARGED = {
     Act.SETTLE_OUTSIDE: "x . x x . .",
     Act.CLAW_BACK: ". x . x . .",
     Act.ENTER_OBJECTIONS: "x . . . . .",
+    Act.PROPOSE_ACCOUNT: "x . x x . .",
+    Act.CONFIRM_ACCOUNT: ". . x x . .",
 }
 SIGNED = CHARGED.keys()
 CHANGES_NOTHING = {

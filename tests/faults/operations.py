@@ -12,7 +12,7 @@ from typing import Any
 from chalice.test import HTTPResponse
 
 from chalicelib.domain.access import Duty, Operator, Role
-from chalicelib.domain.application import MoneyErrand
+from chalicelib.domain.application import Application, MoneyErrand
 from chalicelib.domain.calendar import to_text
 from chalicelib.domain.eligibility import Asked
 from chalicelib.domain.outcomes import Mark
@@ -26,8 +26,10 @@ from chalicelib.services.identifying import Presented
 from chalicelib.storage.fresh import Fresh
 from tests import eligibility
 from tests.api.test_road_over_http import Caller, RecordedWorld, a_caller
+from tests.paying import approved, open_batch, propose, with_account, work_on
 from tests.rostering import carry_on, import_roster, put_roster, receive, row_of
-from tests.world import CITY, INSTITUTION_ID, World, a_person, a_uscc
+from tests.settling import a_completed_class, with_clerks
+from tests.world import CITY, INSTITUTION_ID, World, a_person, a_uscc, an_institution
 
 _numbers = itertools.count(1)
 
@@ -78,6 +80,14 @@ class Scene:
         operator = Operator(
             "OP-CHECKER3", "审*", key.public_key, "000000", None, self.world.now, duties=(Duty.REVIEWER, Duty.FINANCE)
         )
+        self.world.platform.catalogue.operators.add(operator, None)
+        return replace(self.bureau, operator_id=operator.operator_id, key=key)
+
+    @cached_property
+    def payer(self) -> Caller:
+        """The bureau with an operator who pays."""
+        key = OperatorKey(b"who pays".ljust(32, b"-"))
+        operator = Operator("OP-PAYER3", "付*", key.public_key, "000000", None, self.world.now, duties=(Duty.PAYER,))
         self.world.platform.catalogue.operators.add(operator, None)
         return replace(self.bureau, operator_id=operator.operator_id, key=key)
 
@@ -643,6 +653,71 @@ _simple(
     "GET /v1/templates/{template_id}/amendments/{number}",
     lambda s: get(s.bureau, f"/v1/templates/{amended(s)}/amendments/1"),
 )
+
+# --- payment ---------------------------------------------------------------------------------------------------------
+
+
+def granted(s: Scene) -> Application:
+    """An application of which everything is granted, of an institution that has an account."""
+    if s.world.platform.catalogue.bank_accounts.read(INSTITUTION_ID) is None:
+        with_account(s.world)
+    now = s.world.now
+    there = approved(with_clerks(s.world), a_completed_class(s.world, 1)[0])
+    s.world.clock.set(now)
+    return there
+
+
+def ready(s: Scene) -> str:
+    batch = open_batch(s.world, granted(s))
+    work_on(s.world, batch)
+    return batch.batch_id
+
+
+@scene("POST /v1/payment-batches")
+def begin_batch(s: Scene) -> Request:
+    asked = {"region": CITY, "application_ids": [granted(s).application_id]}
+    return post(s.payer, "/v1/payment-batches", asked)
+
+
+@scene("POST /v1/payment-batches/{batch_id}/bank-file")
+def send_batch(s: Scene) -> Request:
+    return post(s.payer, f"/v1/payment-batches/{ready(s)}/bank-file")
+
+
+@scene("POST /v1/payment-batches/{batch_id}/cancellation")
+def give_batch_up(s: Scene) -> Request:
+    return post(s.payer, f"/v1/payment-batches/{ready(s)}/cancellation", {"reason": "账户有误"})
+
+
+_simple("GET /v1/payment-batches", lambda s: get(s.payer, f"/v1/payment-batches?region={CITY}&limit=1"))
+_simple("GET /v1/payment-batches/{batch_id}", lambda s: get(s.payer, f"/v1/payment-batches/{ready(s)}"))
+_simple("GET /v1/payment-batches/{batch_id}/payees", lambda s: get(s.payer, f"/v1/payment-batches/{ready(s)}/payees"))
+
+
+@scene("POST /v1/institutions/{institution_id}/bank-account")
+def propose_account(s: Scene) -> Request:
+    asked = {"account_name": "深圳测试培训学校", "bank": "测试银行", "account_number": "6222 0000 1111 2222"}
+    return post(s.bureau, f"/v1/institutions/{newcomer(s)}/bank-account", asked)
+
+
+@scene("POST /v1/institutions/{institution_id}/bank-account/confirmation")
+def confirm_account(s: Scene) -> Request:
+    institution_id = newcomer(s)
+    propose(s.world, actor=s.world.bureau, institution_id=institution_id)
+    return post(s.payer, f"/v1/institutions/{institution_id}/bank-account/confirmation", {"number": 1})
+
+
+@scene("GET /v1/institutions/{institution_id}/bank-account")
+def look_at_account(s: Scene) -> Request:
+    propose(s.world)
+    return get(s.desk, f"/v1/institutions/{INSTITUTION_ID}/bank-account")
+
+
+def newcomer(s: Scene) -> str:
+    institution = an_institution(a_uscc(), "新来的培训机构")
+    s.world.platform.catalogue.institutions.add(institution, None)
+    return institution.institution_id
+
 
 # --- rosters ---------------------------------------------------------------------------------------------------------
 
