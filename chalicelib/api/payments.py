@@ -33,6 +33,7 @@ from chalicelib.domain.errors import (
     Invalid,
     OutOfScope,
     ProposalChanged,
+    PublicityNotOver,
     RegionNotFound,
     SameOperator,
     SettledElsewhere,
@@ -186,6 +187,7 @@ class BankAccountAnswer(Shown):
     zh="建立拨付批次",
     en="Begin a payment batch",
     errors=(
+        PublicityNotOver,
         Invalid,
         OutOfScope,
         RegionNotFound,

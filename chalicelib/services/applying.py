@@ -7,6 +7,7 @@ off anywhere, repeated, or meet another run: whoever comes second finds the head
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from chalicelib.domain import person, voucher
 from chalicelib.domain.access import Actor, must_act_for, reaches
@@ -48,6 +49,7 @@ from chalicelib.services.linking import linked_with
 from chalicelib.services.once import TRIES, once
 from chalicelib.services.ports import Platform
 
+T = TypeVar("T")
 CHUNK = 22
 """Each takes a line, its voucher, its holder, and perhaps a shard of its own: 22 × 4 + 4 ≤ 100 actions."""
 ASKED_AT_ONCE = 250
@@ -210,6 +212,17 @@ def reread(p: Platform, application: Application) -> Application:
     return fresh
 
 
+def unless_moved(p: Platform, application: Application, act: Callable[[], T]) -> T:
+    """Lines, vouchers and accounts are read one after the other: where another run wrote in between, what does not fit
+    together is no fault. The head tells, since each change brings it forward. Raises StaleRow."""
+    try:
+        return act()
+    except AssertionError:
+        if reread(p, application).version != application.version:
+            raise StaleRow from None
+        raise
+
+
 def _collect_chunk(p: Platform, application: Application, now: datetime) -> Application:
     training = p.catalogue.classes.read(application.class_id)
     assert training is not None
@@ -347,11 +360,12 @@ def _take_back_chunk(p: Platform, application: Application, now: datetime) -> Ap
     there = {one.voucher_id: one for one in p.people.vouchers([(one.person_id, one.template_id) for one in lines])}
     reason = application.reason or ""
     steps = list[LineStep]()
+    requester = _requester(p, application)
     for line in lines:
         before = there[line.voucher_id]
-        free = voucher.give_back_line(
-            before, step="cancel", reason=reason, filing_until=None, actor=_requester(p, application), now=now
-        )
+        if before.application_id != application.application_id:
+            raise StaleRow  # another run has just taken it back
+        free = voucher.give_back_line(before, step="cancel", reason=reason, filing_until=None, actor=requester, now=now)
         act = LineAct("cancel", now, application.requested_by, reason=reason)
         steps.append(LineStep(step_line(line, LineState.CANCELLED, act), (before, free)))
     changed = [(line, step.line) for line, step in zip(lines, steps, strict=True)]

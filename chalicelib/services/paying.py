@@ -1,8 +1,8 @@
 """Pay what was granted (资金拨付): a batch is opened, gathered by a job, sent as a file, or cancelled. domain.md §4.
 
 Each chunk is one transaction: an application's lines, the payees to whom they go, the control totals. So a run may be
-cut off anywhere, repeated, or meet another run. Only applications of which everything is decided are paid. Where a
-region publishes what it means to pay (公示), its days are not waited for yet.
+cut off anywhere, repeated, or meet another run. Only applications of which everything is decided are paid, and where a
+region publishes what it means to pay (公示), only when that is over and no objection is open.
 """
 
 import hashlib
@@ -22,6 +22,7 @@ from chalicelib.domain.errors import (
     Contended,
     InstitutionNotAdmitted,
     Invalid,
+    PublicityNotOver,
     SettledElsewhere,
 )
 from chalicelib.domain.institution import must_be_paid
@@ -70,7 +71,8 @@ def open_batch(
     """Begin a batch of the approved lines of these applications; a job gathers them.
 
     Raises RegionNotFound, OutOfScope, Invalid (one twice, none, too many), SameOperator (nobody answers for it),
-    ApplicationNotFound, SettledElsewhere, ApplicationStateRefused, ApplicationBusy, InstitutionNotAdmitted.
+    ApplicationNotFound, SettledElsewhere, ApplicationStateRefused, ApplicationBusy, PublicityNotOver,
+    InstitutionNotAdmitted.
     """
 
     def act() -> PaymentBatch:
@@ -87,6 +89,7 @@ def open_batch(
             if application.external:
                 raise SettledElsewhere()
             lines_of.must_be(application, {ApplicationState.DECIDED})
+            lines_of.must_be_payable(application, rules_in_force(p.catalogue, region, now), now)
             must_be_paid(find_institution(p.catalogue, application.institution_id))
         batch = PaymentBatch(
             batch_id=p.chance.short_id(),
@@ -242,7 +245,7 @@ class _Taken:
 def _gather_chunk(p: Platform, batch: PaymentBatch, now: datetime) -> PaymentBatch:
     application = p.applications.read(batch.application_ids[batch.at])
     assert application is not None, "an application is never deleted"
-    if not _may_be_paid(p, application):
+    if not _may_be_paid(p, application, now):
         stopped = application.counts.get(LineState.APPROVED, 0) if application.state is ApplicationState.DECIDED else 0
         after = _further(batch, None, {PassedOver.WITHDRAWN: stopped} if stopped else {}, now)
         p.payments.record(after)
@@ -267,13 +270,14 @@ def _gather_chunk(p: Platform, batch: PaymentBatch, now: datetime) -> PaymentBat
     return after
 
 
-def _may_be_paid(p: Platform, application: Application) -> bool:
+def _may_be_paid(p: Platform, application: Application, now: datetime) -> bool:
     if application.state is not ApplicationState.DECIDED:
         return False  # settled by another batch meanwhile
     try:
+        lines_of.must_be_payable(application, rules_in_force(p.catalogue, application.region, now), now)
         must_be_paid(find_institution(p.catalogue, application.institution_id))
         return True
-    except InstitutionNotAdmitted:
+    except (InstitutionNotAdmitted, PublicityNotOver):
         return False
 
 

@@ -7,6 +7,7 @@ and its shard; the rest waits on the shard to be released. Requester, reviewer a
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from chalicelib.domain import application as rules
 from chalicelib.domain import fund, voucher
@@ -42,7 +43,7 @@ from chalicelib.domain.institution import must_be_paid
 from chalicelib.domain.outcomes import Done, LineStep, Mark, StaleRow, WriteConflict
 from chalicelib.domain.region import Rules
 from chalicelib.domain.voucher import Voucher
-from chalicelib.services.applying import SURELY_WRITTEN, find_application, reread
+from chalicelib.services.applying import SURELY_WRITTEN, find_application, reread, unless_moved
 from chalicelib.services.cataloguing import find_institution, rules_in_force
 from chalicelib.services.once import TRIES, once
 from chalicelib.services.ports import Platform
@@ -85,7 +86,7 @@ def decide_lines(
                 raise LineNotFound()
             if lines[one].state not in UNDECIDED:
                 raise LineStateRefused(state=lines[one].state, state_zh=rules.LINE_STATE_ZH[lines[one].state])
-        steps, posted = _decide(p, list(lines.values()), decision, decided, actor, now)
+        steps, posted = unless_moved(p, before, lambda: _decide(p, list(lines.values()), decision, decided, actor, now))
         after = count(before, [(lines[step.line.voucher_id], step.line) for step in steps])
         after = settle(after, now)
         p.applications.record(after, steps, posted, Mark(attempt, after, now), waits=_stops_waiting(before, after))
@@ -149,7 +150,7 @@ def _decide_chunk(p: Platform, application: Application, bulk: BulkReview, now: 
         page = p.applications.lines(application.application_id, most, bulk.cursor)
         meant = [one for one in page.items if rules.matches(one, bulk.filter)]
         possible = [one for one in meant if _is_possible(one, bulk.decision, decided, actor, now)]
-        steps, posted = _decide(p, possible, bulk.decision, decided, actor, now)
+        steps, posted = unless_moved(p, application, partial(_decide, p, possible, bulk.decision, decided, actor, now))
         if _actions(steps, posted) <= ROOM:
             break
     after_bulk = replace(
