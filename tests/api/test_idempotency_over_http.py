@@ -22,7 +22,7 @@ from chalicelib.domain.pace import FASTEST
 from chalicelib.services.granting_access import secret_context
 from tests.api.test_road_over_http import SECRET, Caller
 from tests.engines import Engine, create_tables, delete_tables
-from tests.faults.operations import SCENES, Request, Scene, a_public_key, a_scene
+from tests.faults.operations import SCENES, Request, Scene, a_public_key, a_scene, results_of
 from tests.races.crowd import at_once, give_each_thread_its_request
 from tests.storage.worlds import all_rows
 from tests.world import START, a_world
@@ -96,6 +96,10 @@ OTHERWISE: dict[str, dict[str, Any]] = {
     "POST /v1/templates/{template_id}/vouchers": {"mobile": "13900000009"},
     "POST /v1/vouchers/{voucher_id}/reversal": {"reason": "另有原因"},
     "POST /v1/vouchers/{voucher_id}/revocation": {"reason": "另有原因"},
+    "POST /v1/vouchers/{voucher_id}/claw-back": {"fen": 11},
+    "POST /v1/applications/{application_id}/settlements": results_of("A" * 26),
+    "POST /v1/applications/{application_id}/objections": {"text": "另有情况"},
+    "POST /v1/applications/{application_id}/objections/{number}/resolution": {"upheld": False},
     "POST /v1/redemptions": {"course_id": "D" * 16},
     "POST /v1/regions/{code}/rules": {"help_line": "12333"},
     "POST /v1/regions/{code}/rules/withdrawal": {"version": 2},
@@ -156,6 +160,8 @@ ANEW = {
     "POST /v1/vouchers/{voucher_id}/reversal": "not_redeemed",
     "POST /v1/vouchers/{voucher_id}/return": "not_held",
     "POST /v1/vouchers/{voucher_id}/revocation": "not_revocable",
+    "POST /v1/applications/{application_id}/publicity": "already_published",
+    "POST /v1/applications/{application_id}/objections/{number}/resolution": "objection_resolved",
 }
 # And in a month, when what they carry is too old.
 IN_A_MONTH = ANEW | {

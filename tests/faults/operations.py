@@ -12,7 +12,7 @@ from typing import Any
 from chalice.test import HTTPResponse
 
 from chalicelib.domain.access import Duty, Operator, Role
-from chalicelib.domain.application import Application, MoneyErrand
+from chalicelib.domain.application import Application, MoneyErrand, Verdict
 from chalicelib.domain.calendar import to_text
 from chalicelib.domain.eligibility import Asked
 from chalicelib.domain.outcomes import Mark
@@ -28,7 +28,7 @@ from tests import eligibility
 from tests.api.test_road_over_http import Caller, RecordedWorld, a_caller
 from tests.paying import approved, open_batch, propose, with_account, work_on
 from tests.rostering import carry_on, import_roster, put_roster, receive, row_of
-from tests.settling import a_completed_class, with_clerks
+from tests.settling import a_completed_class, collected, decide, read, with_clerks
 from tests.world import CITY, INSTITUTION_ID, World, a_person, a_uscc, an_institution
 
 _numbers = itertools.count(1)
@@ -1353,6 +1353,96 @@ def open_twice(s: Scene) -> Request:
     account = open_account(s)
     account.send()
     return replace(account, key=f"crash-{next(_numbers)}")
+
+
+# --- settled elsewhere, clawed back, published ------------------------------------------------------------------------
+
+ELSEWHERE = "440100"
+"""A payer region whose rules nobody else here looks at."""
+
+
+def an_application(s: Scene, **changes: object) -> tuple[Application, str]:
+    """An application with one voucher, and that; the clock stands where it stood."""
+    before = s.world.now
+    training, (voucher_id,) = a_completed_class(with_clerks(s.world), 1)
+    there = collected(s.world, training)
+    s.world.clock.set(before)
+    if changes:
+        there = replace(there, version=there.version + 1, **changes)  # type: ignore[arg-type]
+        s.world.platform.applications.change(there)
+    return there, voucher_id
+
+
+def results_of(voucher_id: str) -> dict[str, Any]:
+    told = {"voucher_id": voucher_id, "outcome": "paid", "settled_on": "2021-05-01", "fen": 100, "reference": "PZ-1"}
+    return {"results": [told]}
+
+
+def a_settlement(s: Scene) -> tuple[Request, str]:
+    there, voucher_id = an_application(s, external=True)
+    return post(s.bureau, f"/v1/applications/{there.application_id}/settlements", results_of(voucher_id)), voucher_id
+
+
+def a_published(s: Scene) -> tuple[Application, str]:
+    """Granted, of a region that publishes, published."""
+    request, there, voucher_id = a_publicity(s)
+    request.send()
+    return there, voucher_id
+
+
+def a_publicity(s: Scene) -> tuple[Request, Application, str]:
+    there, voucher_id = an_application(s)
+    decide(s.world, there, Verdict.APPROVE, voucher_id)
+    p = s.world.platform
+    if not p.catalogue.rule_sets.versions(ELSEWHERE, 1, None).items:
+        p.catalogue.rule_sets.add(RuleSet(ELSEWHERE, 1, date(2021, 1, 1), publicity_days=5), None)
+    decided = read(s.world, there)
+    there = replace(decided, region=ELSEWHERE, version=decided.version + 1)
+    p.applications.change(there)
+    return post(s.checker, f"/v1/applications/{there.application_id}/publicity", {}), there, voucher_id
+
+
+def an_objection(s: Scene) -> tuple[Request, Application]:
+    there, voucher_id = a_published(s)
+    said = {"voucher_id": voucher_id, "text": "本人未参加培训"}
+    return post(s.bureau, f"/v1/applications/{there.application_id}/objections", said), there
+
+
+_simple("POST /v1/applications/{application_id}/settlements", lambda s: a_settlement(s)[0])
+_simple("POST /v1/applications/{application_id}/publicity", lambda s: a_publicity(s)[0])
+_simple("POST /v1/applications/{application_id}/objections", lambda s: an_objection(s)[0])
+
+
+@scene("POST /v1/vouchers/{voucher_id}/claw-back")
+def claw_back(s: Scene) -> Request:
+    settlement, voucher_id = a_settlement(s)
+    settlement.send()
+    return post(s.checker, f"/v1/vouchers/{voucher_id}/claw-back", {"fen": 10, "reason": "虚假培训"})
+
+
+@scene("POST /v1/applications/{application_id}/objections/{number}/resolution")
+def uphold(s: Scene) -> Request:
+    objection, there = an_objection(s)
+    objection.send()
+    found = {"upheld": True, "text": "经核查属实"}
+    return post(s.checker, f"/v1/applications/{there.application_id}/objections/1/resolution", found)
+
+
+@scene("GET /v1/applications/{application_id}/lines-file")
+def fetch_lines(s: Scene) -> Request:
+    return get(s.bureau, f"/v1/applications/{an_application(s)[0].application_id}/lines-file")
+
+
+@scene("GET /v1/publicity")
+def look_at_publicity(s: Scene) -> Request:
+    a_published(s)
+    return get(s.channel, f"/v1/publicity?region={ELSEWHERE}&limit=1")
+
+
+@scene("GET /v1/institutions/{institution_id}/affected")
+def look_at_affected(s: Scene) -> Request:
+    an_application(s)
+    return get(s.bureau, f"/v1/institutions/{INSTITUTION_ID}/affected?limit=1")
 
 
 # --- where a client's budget is renewed ------------------------------------------------------------------------------
