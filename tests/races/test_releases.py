@@ -59,14 +59,13 @@ def test_given_two_runs_while_two_sweeps_expire_and_a_template_closes_when_all_i
     world.clock.set(local("2021-06-30T16:05:00Z"))
     others = [world.another_container() for _ in range(4)]
 
-    outcomes = at_once(
-        [
-            *(one.expire for one in others[:2]),
-            *(partial(run, one) for one in others * 2),
-            partial(world.act, publishing.close_template, closing),
-            *(partial(run, one) for one in others),
-        ]
-    )
+    acts: list[Callable[[], Any]] = [
+        *(one.expire for one in others[:2]),
+        *(partial(run, one) for one in others * 2),
+        partial(world.act, publishing.close_template, closing),
+        *(partial(run, one) for one in others),
+    ]
+    outcomes = at_once(acts)
 
     assert not [one for one in outcomes if isinstance(one, Exception)]
     check(world)
