@@ -111,6 +111,9 @@ def test_given_key_functions_when_called_with_the_document_s_examples_then_they_
         keys.rules_item(2),
         keys.account("440300-2022"),
         keys.posting_item(2),
+        keys.budget_transfer("B5QK7VXUNQNKZUAX"),
+        keys.to_release(4),
+        keys.release_order(template, 3),
         keys.record_item(12),
         keys.merge("3X5QK7VXUNQNKZUA"),
         keys.application("3X5QK7VXUNQNKZUB"),
@@ -139,7 +142,8 @@ def test_given_key_functions_when_called_with_the_document_s_examples_then_they_
     }
 
     assert made <= quoted()
-    assert len(made) + 1 == len(
+    assert keys.release_lane(template) == 4
+    assert len(made) + 2 == len(
         [name for name, kind in vars(keys).items() if callable(kind) and kind.__module__ == keys.__name__]
     )
 

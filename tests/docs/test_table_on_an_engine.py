@@ -12,6 +12,7 @@ import pytest
 
 from chalicelib.domain import voucher as voucher_rules
 from chalicelib.domain.attempt import attempt_of
+from chalicelib.domain.budget_transfer import BudgetTransfer
 from chalicelib.domain.disclosure import Disclosure
 from chalicelib.domain.errors import NameDiffers, SoldOut
 from chalicelib.domain.merge import Merge
@@ -75,7 +76,7 @@ _WORDS = {
     "ASSERTION_KEY", "TEMPLATE", "TERMS", "SHARD", "ACCOUNT", "POSTING", "MARK", "SWEEP", "PACE", "CLOCK", "HEAD",
     "LISTED", "DISCLOSURE", "RELATION", "RECORD", "MERGE", "LISTING", "SCOPE", "AMENDMENT",
     "ROSTER", "CHUNK", "WITHDRAWN", "OF_INSTITUTION", "NAMES", "CLASS", "ENROLMENT", "ON", "EVALUATION", "WORDS",
-    "RATINGS",
+    "RATINGS", "BUDGET_TRANSFER",
 }  # fmt: skip
 
 
@@ -93,6 +94,10 @@ def a_told_world(world: World) -> World:
     world.give_back(people[1], second)
     merge = Merge("M" * 16, "P" * 26, "Q" * 26, "440300", "同一人", (), "OPERATOR", world.now)
     p.merges.propose(merge, Mark(attempt_of("APP", "test", "merge", b"{}"), None, world.now))
+    transfer = BudgetTransfer(
+        "B" * 16, "440000", world.account_id, "440100-2021", 1, "调剂", "OPERATOR", world.now
+    )  # fmt: skip
+    p.budget_transfers.propose(transfer, Mark(attempt_of("APP", "test", "transfer", b"{}"), None, world.now))
     holder = p.people.heads([world.session(people[0]).person_id])[0]
     record = Record(holder.person_id, holder.version + 1, RecordKind.FLAG_SET, "APP", "OPERATOR", "核对", world.now)
     changed = replace(holder, version=holder.version + 1)
