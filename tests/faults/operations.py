@@ -1361,7 +1361,7 @@ ELSEWHERE = "440100"
 """A payer region whose rules nobody else here looks at."""
 
 
-def an_application(s: Scene, **changes: object) -> tuple[Application, str]:
+def filed(s: Scene, **changes: object) -> tuple[Application, str]:
     """An application with one voucher, and that; the clock stands where it stood."""
     before = s.world.now
     training, (voucher_id,) = a_completed_class(with_clerks(s.world), 1)
@@ -1379,7 +1379,7 @@ def results_of(voucher_id: str) -> dict[str, Any]:
 
 
 def a_settlement(s: Scene) -> tuple[Request, str]:
-    there, voucher_id = an_application(s, external=True)
+    there, voucher_id = filed(s, external=True)
     return post(s.bureau, f"/v1/applications/{there.application_id}/settlements", results_of(voucher_id)), voucher_id
 
 
@@ -1391,7 +1391,7 @@ def a_published(s: Scene) -> tuple[Application, str]:
 
 
 def a_publicity(s: Scene) -> tuple[Request, Application, str]:
-    there, voucher_id = an_application(s)
+    there, voucher_id = filed(s)
     decide(s.world, there, Verdict.APPROVE, voucher_id)
     p = s.world.platform
     if not p.catalogue.rule_sets.versions(ELSEWHERE, 1, None).items:
@@ -1430,7 +1430,7 @@ def uphold(s: Scene) -> Request:
 
 @scene("GET /v1/applications/{application_id}/lines-file")
 def fetch_lines(s: Scene) -> Request:
-    return get(s.bureau, f"/v1/applications/{an_application(s)[0].application_id}/lines-file")
+    return get(s.bureau, f"/v1/applications/{filed(s)[0].application_id}/lines-file")
 
 
 @scene("GET /v1/publicity")
@@ -1441,7 +1441,7 @@ def look_at_publicity(s: Scene) -> Request:
 
 @scene("GET /v1/institutions/{institution_id}/affected")
 def look_at_affected(s: Scene) -> Request:
-    an_application(s)
+    filed(s)
     return get(s.bureau, f"/v1/institutions/{INSTITUTION_ID}/affected?limit=1")
 
 
