@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from io import BytesIO
 from typing import Any
 
@@ -25,19 +25,23 @@ from app import app
 from chalicelib import wiring
 from chalicelib.api import openapi, signing
 from chalicelib.api.answers import OPERATIONS
-from chalicelib.domain.access import Client, Duty, Operator, Role, Secret
+from chalicelib.domain.access import Actor, Client, Duty, Operator, Role, Secret
 from chalicelib.domain.application import MoneyErrand
 from chalicelib.domain.calendar import to_text
 from chalicelib.domain.identifiers import mask_mobile, mask_name
 from chalicelib.domain.person import Profile
+from chalicelib.domain.region import RuleSet
 from chalicelib.domain.roster import declared_key
 from chalicelib.integrations.chance import SeededChance
 from chalicelib.integrations.essc_platform import DemoTerminal, OperatorKey
 from chalicelib.services import working_off_money
 from chalicelib.services.granting_access import secret_context
+from chalicelib.storage.fresh import Fresh
 from tests import eligibility
 from tests.engines import Engine, create_tables, delete_tables
+from tests.paying import answer
 from tests.rostering import carry_on, put_file, receive
+from tests.settling import a_completed_class, collected, with_clerks
 from tests.world import CITY, INSTITUTION_ID, World, a_person, a_world
 
 SECRET = "made up for the tests, in bytes of UTF-8: 券"
@@ -168,6 +172,84 @@ def _money(world: RecordedWorld, desk: Caller, class_id: str, voucher_id: str) -
     assert reviewer.post(f"{path}/decisions", approve, status=409)["code"] == "application_busy"
     job(made["application_id"])
     assert reviewer.get(path)["state"] == "decided"
+
+
+def _paid(world: RecordedWorld, desk: Caller, bureau: Caller, channel: Caller) -> None:
+    """Two classes that are over: of one the money is published, paid through the bank and claimed back in part, of the
+    other it is settled in a region's own system."""
+    reviewer = a_caller(world, "CITY7", Role.CITY, CITY, duties=(Duty.REVIEWER,))
+    payer = a_caller(world, "CITY9", Role.CITY, CITY, duties=(Duty.PAYER,))
+    desks = replace(world.desk.client, app_key=desk.app_key)
+    world.desk = Actor(desks, world.platform.catalogue.operators.read(desk.operator_id))
+    with_clerks(world)
+    training, (one, two) = a_completed_class(world, 2)
+    there = collected(world, training)
+    path = f"/v1/applications/{there.application_id}"
+    assert "url" in reviewer.get(f"{path}/lines-file")
+    reviewer.post(f"{path}/decisions", {"verdict": "approve", "voucher_ids": [one, two]})
+    assert reviewer.post(f"{path}/publicity", status=409)["code"] == "no_publicity"
+    world.platform.catalogue.rule_sets.add(RuleSet(CITY, 3, date(2021, 1, 1), publicity_days=3), None)
+    payment = {"region": CITY, "application_ids": [there.application_id]}
+    forget_rules(world)
+    assert payer.post("/v1/payment-batches", payment, status=409)["code"] == "publicity_not_over"
+    until = reviewer.post(f"{path}/publicity")["publicity"]["until"]
+    shown = channel.get(f"/v1/publicity?region={CITY}")["items"]
+    assert [len(shown) > 0, until > "2021"] == [True, True]
+    objection = {"voucher_id": two, "text": "本人未参加培训"}
+    assert bureau.post(f"{path}/objections", objection)["objections"][0]["upheld"] is None
+    found = {"upheld": True, "text": "经核查属实"}
+    assert reviewer.post(f"{path}/objections/1/resolution", found)["approved_fen"] > 0
+    world.clock.set(world.now + timedelta(days=5))
+    account = f"/v1/institutions/{INSTITUTION_ID}/bank-account"
+    asked = {"account_name": "深圳测试培训学校", "bank": "测试银行深圳分行", "account_number": "6222000011112222"}
+    assert desk.post(account, asked, status=201)["proposed"]["masked"].endswith("2222")
+    payer.post(f"{account}/confirmation", {"number": 1})
+    assert desk.get(account)["current"]["number"] == 1
+
+    def batch(*, file: bool) -> dict[str, Any]:
+        made: dict[str, Any] = payer.post("/v1/payment-batches", payment, status=201)
+        work_on(world, made["batch_id"])
+        at = f"/v1/payment-batches/{made['batch_id']}"
+        if file:
+            assert payer.post(f"{at}/bank-file")["batch"]["state"] == "sent"
+        else:
+            assert payer.post(f"{at}/cancellation", {"reason": "漏了一个机构"})["state"] == "cancelling"
+            work_on(world, made["batch_id"])
+        ready: dict[str, Any] = payer.get(at)
+        return ready
+
+    assert batch(file=False)["state"] == "cancelled"
+    sent = batch(file=True)
+    assert len(payer.get(f"/v1/payment-batches?region={CITY}")["items"]) == 2
+    (payee,) = payer.get(f"/v1/payment-batches/{sent['batch_id']}/payees")["items"]
+    assert (payee["kind"], payee["state"], payee["lines"]) == ("institution", "pending", 1)
+    told = [sent["batch_id"], "1", f"{payee['fen'] / 100:.2f}", "成功", "", "BANK1"]
+    answer(world, [told])
+    work_on(world, sent["batch_id"])
+    assert payer.get(f"/v1/payment-batches/{sent['batch_id']}")["paid_fen"] == payee["fen"]
+    assert reviewer.get(path)["state"] == "settled"
+    back = {"fen": 10, "reason": "虚假培训"}
+    assert reviewer.post(f"/v1/vouchers/{one}/claw-back", back)["facts"]["recovered_fen"] == 10
+    world.platform.catalogue.rule_sets.add(RuleSet(CITY, 4, date(2021, 1, 1), external_settlement=True), None)
+    forget_rules(world)
+    training, (three,) = a_completed_class(world, 1)
+    elsewhere = collected(world, training)
+    result = {"voucher_id": three, "outcome": "paid", "settled_on": "2021-05-05", "fen": 100, "reference": "PZ-1"}
+    settled = bureau.post(f"/v1/applications/{elsewhere.application_id}/settlements", {"results": [result]})
+    assert [one["state"] for one in settled["results"]] == ["paid"]
+    assert bureau.get(f"/v1/institutions/{INSTITUTION_ID}/affected")["classes"]
+
+
+def forget_rules(world: World) -> None:
+    """As if a minute had gone by for what containers remember of rules."""
+    for kept in vars(world.platform.catalogue.rule_sets).values():
+        if isinstance(kept, Fresh):
+            kept.clear()
+
+
+def work_on(world: World, batch_id: str) -> None:
+    errand = MoneyErrand("batch", batch_id)
+    working_off_money.carry_out(world.platform, errand, moment=lambda: world.now, may_go_on=lambda: True)
 
 
 def app_route(target: str) -> str:
@@ -903,6 +985,8 @@ def test_the_road(callers: Callers) -> None:
     for template_id in (taught_id, listed_id):
         bureau.post(f"/v1/templates/{template_id}/publish")
     in_the_classroom(world, bureau, channel, desk, template_id=taught_id, directed_id=listed_id, course_id=course_id)
+
+    _paid(world, desk, bureau, channel)
 
     # --- what was said ---
     assert {one.label for one in OPERATIONS} - world.examples.keys() == {"GET /v1/openapi.json"}
