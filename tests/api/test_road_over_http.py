@@ -237,7 +237,7 @@ def _paid(world: RecordedWorld, desk: Caller, bureau: Caller, channel: Caller) -
     result = {"voucher_id": three, "outcome": "paid", "settled_on": "2021-05-05", "fen": 100, "reference": "PZ-1"}
     settled = bureau.post(f"/v1/applications/{elsewhere.application_id}/settlements", {"results": [result]})
     assert [one["state"] for one in settled["results"]] == ["paid"]
-    assert bureau.get(f"/v1/institutions/{INSTITUTION_ID}/affected")["classes"]
+    assert bureau.get(f"/v1/institutions/{INSTITUTION_ID}/affected?kind=classes")["classes"]
 
 
 def forget_rules(world: World) -> None:
