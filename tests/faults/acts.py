@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,19 @@ import app as application
 from chalicelib import wiring
 from chalicelib.config import read_settings
 from chalicelib.domain.amendment import Errand
+from chalicelib.domain.calendar import local_date
 from chalicelib.domain.template import DistributionMode
 from chalicelib.integrations.keyring import load_keyrings
-from chalicelib.jobs import importing
+from chalicelib.jobs import importing, settling
 from chalicelib.jobs.sweeping import RESERVE_MILLISECONDS
-from chalicelib.services import publishing, sweeping
+from chalicelib.services import publishing, reminding, sweeping
 from chalicelib.storage import keys
+from tests.classroom import enrol, open_class, plan, used
 from tests.faults.crash_matrix import FAILED, LONG, Heard, Name, Trial, alike
 from tests.faults.operations import REFUSALS, SCENES, Prepare, Scene, claimed, forget, get
 from tests.rostering import put_roster, row_of
+from tests.settling import apply_for, collected, with_clerks
+from tests.sweeping import completed, night_of, paid
 from tests.world import CITY, KEYRING, PEPPER, START, a_person, local
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -66,7 +70,7 @@ def by_event(name: str, milliseconds: int = 300_000) -> Subject:
         else:
             claimed(scene)
         scene.world.clock.set(NIGHT)
-        _sweep_stands_at(scene, LAST_DAY)
+        _stands_at(scene, sweeping.SWEEP, LAST_DAY)
 
         def act() -> Heard:
             try:
@@ -145,6 +149,95 @@ def by_roster(milliseconds: int = 300_000, *, dry_run: bool = False, all_or_noth
     return subject
 
 
+def by_night() -> Subject:
+    """The sweep of used vouchers whose time is over: one without a class, one on a class that goes on, one paid."""
+    event = json.loads((ROOT / "events" / "expire.schedule.json").read_text(encoding="utf-8"))
+
+    class Context:
+        def get_remaining_time_in_millis(self) -> int:
+            return 300_000
+
+    def subject(scene: Scene) -> Trial:
+        world = with_clerks(scene.world)
+        world.clock.set(START)
+        if not world.templates:
+            world.rules(completion_days=(LAST_DAY - local_date(START)).days)
+            forget(world)
+        used(world, scene.stock)
+        _, on_a_class = used(world, scene.stock)
+        enrol(world, open_class(world, [plan(START + timedelta(days=90))]), on_a_class)
+        world.clock.set(NIGHT - timedelta(hours=8))
+        paid(world, 1, valid_until=date(2021, 12, 31), claim_until=date(2021, 12, 31))
+        world.clock.set(NIGHT)
+        _stands_at(scene, sweeping.SWEEP, LAST_DAY)
+
+        def act() -> Heard:
+            try:
+                return Heard("done", alike(_said(application.expire(event, Context()))))
+            except Exception:  # Lambda is told that it failed, and the event comes again
+                return FAILED
+
+        return Trial(act, partial(forget, world))
+
+    return subject
+
+
+def by_reminder() -> Subject:
+    """The reminder in the night after an application's last day."""
+    event = json.loads((ROOT / "events" / "remind.schedule.json").read_text(encoding="utf-8"))
+
+    class Context:
+        def get_remaining_time_in_millis(self) -> int:
+            return 300_000
+
+    def subject(scene: Scene) -> Trial:
+        world = with_clerks(scene.world)
+        world.clock.set(START)
+        overdue = collected(world, completed(world).training).due_on
+        assert overdue is not None
+        world.clock.set(night_of(overdue + timedelta(days=1)))
+        _stands_at(scene, reminding.REMINDERS, overdue)
+
+        def act() -> Heard:
+            try:
+                return Heard("done", alike(_said(application.remind(event, Context()))))
+            except Exception:  # Lambda is told that it failed, and the event comes again
+                return FAILED
+
+        return Trial(act, partial(forget, world))
+
+    return subject
+
+
+def by_application(milliseconds: int = 300_000) -> Subject:
+    """An application that waits to be built, told by its message."""
+    event = json.loads((ROOT / "events" / "settle_money.errand.json").read_text(encoding="utf-8"))
+
+    class Context:
+        def get_remaining_time_in_millis(self) -> int:
+            return milliseconds
+
+    def subject(scene: Scene) -> Trial:
+        world = with_clerks(scene.world)
+        world.clock.set(START)
+        waiting = apply_for(world, completed(world, 2).training).answer
+        delivery = {"Records": [{**event["Records"][0], "body": waiting.errand().text()}]}
+
+        def act() -> Heard:
+            outcomes: list[str] = []
+            with patch.object(settling, "count_outcome", lambda _, outcome: outcomes.append(outcome)):
+                try:
+                    application.settle_money(delivery, Context())
+                except Exception:  # SQS is told that it failed, and the message comes again
+                    return FAILED
+            # The function has asked itself to go on in a moment.
+            return FAILED if {"unavailable", "contended"} & {*outcomes} else Heard("done")
+
+        return Trial(act, partial(forget, world))
+
+    return subject
+
+
 def with_secrets_to_fetch(scene: Scene) -> Trial:
     """A container that has not even its keys yet: each start asks Secrets Manager for them."""
     request, secrets = get(scene.bureau, f"/v1/regions/{CITY}"), _secrets(scene)
@@ -211,6 +304,11 @@ OF_FUNCTIONS: dict[Name, Subject] = {
     **({("import_rosters.file.json", "a dry run"): by_roster(dry_run=True)} if LONG else {}),
     ("import_rosters.file.json", "all or nothing"): by_roster(all_or_nothing=True),
     ("import_rosters.file.json", "its time is up"): by_roster(RESERVE_MILLISECONDS),
+    ("expire.schedule.json", "of used vouchers"): by_night(),
+    ("remind.schedule.json", ""): by_reminder(),
+    ("settle_money.errand.json", ""): by_event("settle_money.errand.json"),
+    ("settle_money.errand.json", "an application"): by_application(),
+    ("settle_money.errand.json", "its time is up"): by_application(RESERVE_MILLISECONDS),
     ("follow_people.steps.json", ""): by_event("follow_people.steps.json"),
 }
 
@@ -226,12 +324,12 @@ def _said(answer: Any) -> Any:
     return {name: one for name, one in answer.items() if name not in of_this_run}
 
 
-def _sweep_stands_at(scene: Scene, day: date) -> None:
-    """Put the sweep's checkpoint back, which by itself never goes back."""
+def _stands_at(scene: Scene, sweep: str, day: date) -> None:
+    """Put a sweep's checkpoint back, which by itself never goes back."""
     name = scene.world.environment["INSIGHTS_TABLE"]
     table = boto3.resource("dynamodb", endpoint_url=scene.world.environment["AWS_ENDPOINT_URL"]).Table(name)
-    table.put_item(Item={"subject": f"SWEEP#{sweeping.SWEEP}", "item": keys.HEAD, "body": day.isoformat()})
-    assert scene.world.platform.checkpoints.swept_until(sweeping.SWEEP) == day
+    table.put_item(Item={"subject": f"SWEEP#{sweep}", "item": keys.HEAD, "body": day.isoformat()})
+    assert scene.world.platform.checkpoints.swept_until(sweep) == day
 
 
 def _secrets(scene: Scene) -> str:

@@ -28,7 +28,12 @@ def scene(engines: dict[str, Engine], monkeypatch: pytest.MonkeyPatch) -> Iterat
     monkeypatch.setenv("ELSEWHERE", elsewhere)
     environment = create_tables(endpoint)
     queue = boto3.client("sqs").create_queue(QueueName="crash-matrix")["QueueUrl"]
-    environment |= {"SWEEPS_QUEUE_URL": queue, "AMENDMENTS_QUEUE_URL": queue, "ROSTERS_QUEUE_URL": queue}
+    environment |= {
+        "SWEEPS_QUEUE_URL": queue,
+        "AMENDMENTS_QUEUE_URL": queue,
+        "ROSTERS_QUEUE_URL": queue,
+        "MONEY_QUEUE_URL": queue,
+    }
     bucket = boto3.client("s3")
     bucket.create_bucket(Bucket="crash-matrix")
     bucket.put_bucket_versioning(Bucket="crash-matrix", VersioningConfiguration={"Status": "Enabled"})
