@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ import app as application
 from chalicelib import wiring
 from chalicelib.config import read_settings
 from chalicelib.domain.amendment import Errand
+from chalicelib.domain.application import Application, Verdict
 from chalicelib.domain.calendar import local_date
 from chalicelib.domain.template import DistributionMode
 from chalicelib.integrations.keyring import load_keyrings
@@ -26,7 +27,7 @@ from tests.classroom import enrol, open_class, plan, used
 from tests.faults.crash_matrix import FAILED, LONG, Heard, Name, Trial, alike
 from tests.faults.operations import REFUSALS, SCENES, Prepare, Scene, claimed, forget, get
 from tests.rostering import put_roster, row_of
-from tests.settling import apply_for, collected, with_clerks
+from tests.settling import apply_for, collected, decide, with_clerks
 from tests.sweeping import completed, night_of, paid
 from tests.world import CITY, KEYRING, PEPPER, START, a_person, local
 
@@ -149,8 +150,8 @@ def by_roster(milliseconds: int = 300_000, *, dry_run: bool = False, all_or_noth
     return subject
 
 
-def by_night() -> Subject:
-    """The sweep of used vouchers whose time is over: one without a class, one on a class that goes on, one paid."""
+def by_night(what: str) -> Subject:
+    """The sweep of a voucher that was used: nothing came of it, its class goes on, or it is paid."""
     event = json.loads((ROOT / "events" / "expire.schedule.json").read_text(encoding="utf-8"))
 
     class Context:
@@ -163,11 +164,13 @@ def by_night() -> Subject:
         if not world.templates:
             world.rules(completion_days=(LAST_DAY - local_date(START)).days)
             forget(world)
-        used(world, scene.stock)
-        _, on_a_class = used(world, scene.stock)
-        enrol(world, open_class(world, [plan(START + timedelta(days=90))]), on_a_class)
-        world.clock.set(NIGHT - timedelta(hours=8))
-        paid(world, 1, valid_until=date(2021, 12, 31), claim_until=date(2021, 12, 31))
+        if what == "paid":
+            world.clock.set(NIGHT - timedelta(hours=9))
+            paid(world)
+        else:
+            _, voucher_id = used(world, scene.stock)
+            if what == "its class goes on":
+                enrol(world, open_class(world, [plan(START + timedelta(days=90))]), voucher_id)
         world.clock.set(NIGHT)
         _stands_at(scene, sweeping.SWEEP, LAST_DAY)
 
@@ -185,6 +188,7 @@ def by_night() -> Subject:
 def by_reminder() -> Subject:
     """The reminder in the night after an application's last day."""
     event = json.loads((ROOT / "events" / "remind.schedule.json").read_text(encoding="utf-8"))
+    others: list[tuple[Application, Sequence[str]]] = []
 
     class Context:
         def get_remaining_time_in_millis(self) -> int:
@@ -193,7 +197,12 @@ def by_reminder() -> Subject:
     def subject(scene: Scene) -> Trial:
         world = with_clerks(scene.world)
         world.clock.set(START)
-        overdue = collected(world, completed(world).training).due_on
+        for there, ids in others:  # each act has one that waits alone
+            decide(world, there, Verdict.RETURN, *ids)
+        taught = completed(world)
+        waiting = collected(world, taught.training)
+        others[:] = [(waiting, taught.ids)]
+        overdue = waiting.due_on
         assert overdue is not None
         world.clock.set(night_of(overdue + timedelta(days=1)))
         _stands_at(scene, reminding.REMINDERS, overdue)
@@ -304,7 +313,7 @@ OF_FUNCTIONS: dict[Name, Subject] = {
     **({("import_rosters.file.json", "a dry run"): by_roster(dry_run=True)} if LONG else {}),
     ("import_rosters.file.json", "all or nothing"): by_roster(all_or_nothing=True),
     ("import_rosters.file.json", "its time is up"): by_roster(RESERVE_MILLISECONDS),
-    ("expire.schedule.json", "of used vouchers"): by_night(),
+    **{("expire.schedule.json", what): by_night(what) for what in ("used", "its class goes on", "paid")},
     ("remind.schedule.json", ""): by_reminder(),
     ("settle_money.errand.json", ""): by_event("settle_money.errand.json"),
     ("settle_money.errand.json", "an application"): by_application(),
