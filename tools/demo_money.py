@@ -408,14 +408,14 @@ def _batch(
     data = _fetched(made["download"]["url"])
     story.must_be("the file's SHA-256", hashlib.sha256(data).hexdigest(), made["batch"]["file_sha256"])
     _, *rows, trailer = list(csv.reader(io.StringIO(data.decode("gb18030"), newline="")))
-    story.must_be("the trailer", (trailer[0], trailer[1], trailer[5]), ("合计", str(len(payees)), yuan(totals[2])))
+    story.must_be("the trailer", (trailer[0], trailer[1], trailer[5]), ("合计", str(len(payees)), _plain(totals[2])))
     # Their numbers stand in the file for the bank, and nowhere in what is told here.
     trainees = {person.id_number: number for number, person in enumerate(there.room.people, 1)}
     found = {trainees[row[3]]: row for row in rows}
     story.must_be("rows of the file", len(rows), len(payees))
     amounts = {one: (row[1], row[2], row[5]) for one, row in found.items()}
     people = there.room.people
-    said = {one: ("社会保障卡账户", people[one - 1].name, yuan(fen)) for one, fen in wanted.items()}
+    said = {one: ("社会保障卡账户", people[one - 1].name, _plain(fen)) for one, fen in wanted.items()}
     story.must_be("names and sums of the file", amounts, said)
     story.say(
         f"  bank file of batch {batch['batch_id']}: GB18030, {len(data):,} bytes, "
@@ -432,7 +432,7 @@ def _results(there: Counting, file: Mapping[int, tuple[list[str], int]], failed:
     for trainee, (row, fen) in file.items():
         why = failed.get(trainee)
         number = "" if why else f"BANK-{row[7]}"
-        rows.writerow([row[6], row[0], yuan(fen), "失败" if why else "成功", why or "", number])
+        rows.writerow([row[6], row[0], _plain(fen), "失败" if why else "成功", why or "", number])
     return out.getvalue()
 
 
@@ -567,6 +567,11 @@ def _look_at_the_books(there: Counting) -> None:
         ends[card["state"], card["paid_fen"]] += 1
     for (state, fen), count in sorted(ends.items()):
         story.say(f"  {count:>2} {state:<12} {yuan(fen):>8} yuan")
+
+
+def _plain(fen: int) -> str:
+    """As a bank writes it: yuan with two decimals, nothing between the thousands."""
+    return f"{fen // 100}.{fen % 100:02d}"
 
 
 def _city() -> str:
