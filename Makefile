@@ -12,7 +12,7 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo demo-class demo-roster test test-long bench lint check package deploy bootstrap invoke format clean
+.PHONY: help run demo demo-class demo-money demo-roster test test-long bench lint check package deploy bootstrap invoke format clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do \
@@ -38,6 +38,9 @@ demo: $(READY) ## the main job, then exit
 
 demo-class: $(READY) ## of the main job the classroom alone: a class of 30 with 6 sessions
 	@$(RUN) -m tools.demo_classroom
+
+demo-money: $(READY) ## of the main job the money alone: the class's vouchers applied for, paid, written off
+	@$(RUN) -m tools.demo_money
 
 demo-roster: $(READY) ## of the main job the rosters alone: 5,000 rows with every kind of dirt
 	@$(RUN) -m tools.demo_rosters

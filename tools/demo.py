@@ -26,9 +26,9 @@ from chalicelib.domain import calendar
 from chalicelib.domain.money import yuan
 from tools import bootstrap
 from tools.api_client import Answer, ApiClient, Operator, Refused
-from tools.demo_classroom import tell_of_a_class
 from tools.demo_desk import tell_of_the_desk
 from tools.demo_eligibility import tell_who_may_claim
+from tools.demo_money import tell_of_class_and_money
 from tools.demo_rosters import tell_of_rosters
 from tools.demo_stage import KEPT, DemoStage, new_operator_key
 from tools.deploy import step
@@ -414,7 +414,7 @@ def main() -> int:
                 tell_of_the_desk(stage, story, today)
                 tell_of_rosters(stage, story, today)
                 if not asked.stay:
-                    tell_of_a_class(stage, story, today)
+                    tell_of_class_and_money(stage, stack, story, today)
                     expire_one(stage, stack, stage.client("province"), story)
             except (Difference, Refused) as wrong:
                 console.print(f"\n✗ {wrong}", markup=False, style="bold red")

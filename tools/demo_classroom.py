@@ -50,8 +50,9 @@ class Classroom:
         self.province, self.desk, self.channel = (stage.client(one) for one in ("province", "desk", "channel"))
         self.people: list[Profile] = []
         self.vouchers: list[str] = []
+        self.codes: list[str] = []
         self.planned: dict[tuple[int, int], str] = {}
-        self.class_id = ""
+        self.class_id = self.course_id = self.template_id = self.account_id = ""
 
     def tick(self, moment: datetime) -> None:
         """Move the stage's clock there."""
@@ -70,8 +71,8 @@ class Classroom:
         return said
 
 
-def tell_of_a_class(stage: DemoStage, story: Story, today: date) -> None:
-    """Raises Difference, Refused."""
+def tell_of_a_class(stage: DemoStage, story: Story, today: date) -> Classroom:
+    """The class as it ended: its money is another act. Raises Difference, Refused."""
     room = Classroom(stage, story)
     _gather(room, today)
     sessions = _open(room)
@@ -85,19 +86,38 @@ def tell_of_a_class(stage: DemoStage, story: Story, today: date) -> None:
     counted = sum(one in ("到", "迟到") for one in room.planned.values())
     line = f"class demo: {TRAINEES} trainees, {SESSIONS} sessions, {counted} check-ins as planned, 0 differences"
     story.say(f"[bold green]{line}[/]")
+    return room
 
 
 def _gather(room: Classroom, today: date) -> None:
-    from tools.demo import CITY, YEAR, template_request
+    from tools.demo import CITY, FACE_VALUE_FEN, PROVINCE, YEAR, template_request
 
     stage, story = room.stage, room.story
     story.act("30 名学员：领券、用券", "Thirty trainees claim their vouchers and use them")
-    account_id = f"{CITY}-{YEAR}"
-    room.province.do(f"/v1/accounts/{account_id}/budget", {"amount_fen": TRAINEES * 100_000, "note": "演示班级"})
-    body = template_request(CITY, "深圳", TRAINEES, account_id, stage.facts["programme_id"], today)
-    template_id = str(room.province.do("/v1/templates", body)["template_id"])
+    programme = {
+        "region": PROVINCE,
+        "name_zh": "电工技能补贴（补贴到个人）",
+        "name_en": "Electrician's subsidy, paid to persons",
+        "programme_type": "priority_groups",
+        "standard_fen": 150_000,
+        "payee": "person",
+    }
+    programme_id = room.province.do("/v1/programmes", programme)["programme_id"]
+    course = {
+        "programme_id": programme_id,
+        "institution_id": stage.facts["institution_id"],
+        "name_zh": "电工（初级）",
+        "name_en": "Electrician, junior",
+        "hours": 40,
+    }
+    room.course_id = str(room.province.do("/v1/courses", course)["course_id"])
+    # An account of its own, so that no other act moves its figures.
+    account = {"region": CITY, "year": YEAR + 1, "budget_fen": TRAINEES * FACE_VALUE_FEN}
+    room.account_id = str(room.province.do("/v1/accounts", account)["account_id"])
+    body = template_request(CITY, "深圳", TRAINEES, room.account_id, programme_id, today)
+    template_id = room.template_id = str(room.province.do("/v1/templates", body)["template_id"])
     room.province.do(f"/v1/templates/{template_id}/publish", {})
-    place = {"institution_id": stage.facts["institution_id"], "course_id": stage.facts["course_id"]}
+    place = {"institution_id": stage.facts["institution_id"], "course_id": room.course_id}
     for number in range(TRAINEES):
         person = invented_person(FIRST_PERSON + number)
         claim = {"template_id": template_id, "assertion": stage.assertion(room.channel, person, "claim", template_id)}
@@ -107,6 +127,7 @@ def _gather(room: Classroom, today: date) -> None:
         room.desk.do("/v1/redemptions", place | {"code": code})
         room.people.append(person)
         room.vouchers.append(voucher_id)
+        room.codes.append(code)
     story.say(f"  {TRAINEES} vouchers claimed and used at {place['institution_id']}")
 
 
@@ -125,7 +146,7 @@ def _open(room: Classroom) -> list[dict[str, Any]]:
     ]
     asked = {
         "institution_id": stage.facts["institution_id"],
-        "course_id": stage.facts["course_id"],
+        "course_id": room.course_id,
         "name": "电工（初级）演示班",
         "teacher": "王老师",
         "capacity": TRAINEES,

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from chalicelib.services import attaching, delivering_evidence, paying, printing_classes, printing_statements
 from tests.templates.resources import Template, properties_of_type
 
 WITHOUT_RESOURCES = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
@@ -169,6 +170,25 @@ def test_secrets_are_for_the_api_the_import_and_the_money_alone(app_template: Te
     }
 
     assert readers == {"APIHandler", "ImportRosters", "SettleMoney"}
+
+
+def test_the_api_puts_and_fetches_every_kind_of_file_that_a_service_keeps(app_template: Template) -> None:
+    kept = {
+        attaching.FILES,
+        delivering_evidence.FILES,
+        paying.FILES,
+        printing_classes.PAPERS,
+        printing_statements.STATEMENTS,
+    }
+
+    for action in ("s3:PutObject", "s3:GetObject"):
+        reached = {
+            resource["Fn::Sub"].partition("/")[2].removesuffix("*")
+            for actions, resources in statements(app_template, "APIHandler")
+            if action in actions
+            for resource in resources
+        }
+        assert kept <= reached, action
 
 
 def test_each_role_serves_one_function(app_template: Template) -> None:
