@@ -17,7 +17,7 @@ from tests.services.test_card_reads import install
 from tests.storage.worlds import shared_world
 
 LONG = bool(os.environ.get("LONG"))
-HISTORIES = int(os.environ.get("HISTORIES", 5_000 if LONG else 18))
+HISTORIES = int(os.environ.get("HISTORIES", 5_000 if LONG else 16))
 STEPS = 30
 
 Steps = list[tuple[str, dict[str, Any]]]
@@ -30,6 +30,10 @@ KEPT: dict[tuple[str, str], Steps] = {
         ("found", ONE_ON_IT),
         BACK_BY_ANOTHER,
         ("repeat", {"which": 0, "seed": 0}),
+    ],
+    ("there, and asked for again as something else", "idempotency_key_reused"): [
+        *CHECKED_IN,
+        ("repeat_with_another_body", {"which": 0, "seed": 0}),
     ],
     ("there by one voucher, back by another, and the first one's use is to be undone", "checked_in_before"): [
         *CHECKED_IN,
