@@ -17,7 +17,7 @@ from tests.services.test_card_reads import install
 from tests.storage.worlds import shared_world
 
 LONG = bool(os.environ.get("LONG"))
-HISTORIES = int(os.environ.get("HISTORIES", 5_000 if LONG else 16))
+HISTORIES = int(os.environ.get("HISTORIES", 5_000 if LONG else 18))
 STEPS = 30
 
 Steps = list[tuple[str, dict[str, Any]]]
