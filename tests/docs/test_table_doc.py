@@ -120,6 +120,7 @@ def test_given_key_functions_when_called_with_the_document_s_examples_then_they_
         keys.line_item("AG6DHHRT2V7SOOPTBZUPT2CF2O"),
         keys.asked_item(0),
         keys.waiting("440300"),
+        keys.publicity("440300"),
         keys.enrolment_item("7ITM6KWI4HPZCJJ4"),
         keys.training_class("7ITM6KWI4HPZCJJ4"),
         keys.on_class_item(person),

@@ -116,7 +116,7 @@ CHANGES_NOTHING = {
     Act.READ_DISCLOSURES,
 }
 # There were duties already when these came: nobody who is a clerk or an administrator alone does them.
-CAME_WITH_DUTIES = {Act.REVIEW, Act.PAY, Act.CLAW_BACK}
+CAME_WITH_DUTIES = {Act.REVIEW, Act.PAY, Act.CLAW_BACK, Act.CONFIRM_ACCOUNT}
 
 
 class TestRolesAndActs:
