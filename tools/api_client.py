@@ -95,7 +95,7 @@ class ApiClient:
         return datetime.now(UTC) + (self._ahead or timedelta())
 
     def look_at_clock(self) -> None:
-        answer = self._http.get(self.base_url + "/v1/time", timeout=30)
+        answer = self._http.get(self.base_url + "/v1/time", timeout=60)
         self._ahead = from_text(answer.json()["now"]) - datetime.now(UTC)
 
     def call(

@@ -53,6 +53,7 @@ class Classroom:
         self.codes: list[str] = []
         self.planned: dict[tuple[int, int], str] = {}
         self.class_id = self.course_id = self.template_id = self.account_id = ""
+        self.used_on = self.finished_on = date.min
 
     def tick(self, moment: datetime) -> None:
         """Move the stage's clock there."""
@@ -128,6 +129,7 @@ def _gather(room: Classroom, today: date) -> None:
         room.people.append(person)
         room.vouchers.append(voucher_id)
         room.codes.append(code)
+        room.used_on = calendar.local_date(room.desk.now())
     story.say(f"  {TRAINEES} vouchers claimed and used at {place['institution_id']}")
 
 
@@ -258,6 +260,7 @@ def _end(room: Classroom, ends_at: datetime) -> None:
     early = room.desk.post(f"{path}/finish", {}).body["code"]
     story.must_be("before its last session is over", early, "class_state")
     room.tick(ends_at + timedelta(minutes=1))
+    room.finished_on = calendar.local_date(ends_at + timedelta(minutes=1))
     story.must_be("state", room.desk.do(f"{path}/finish", {})["state"], "finished")
     there = {one["voucher_id"]: one for one in _enrolments(room)}
     table = Table(header_style="dim", box=None, padding=(0, 2), pad_edge=False)

@@ -502,19 +502,17 @@ def _write_off(there: Counting) -> None:
 
 def _a_year_later(there: Counting) -> None:
     room, story = there.room, there.story
-    finished = calendar.from_text(room.desk.read(f"/v1/classes/{room.class_id}")["finished_at"])
-    filing_over = calendar.local_date(finished) + timedelta(days=FILING_DAYS + 1)
+    last_day = room.finished_on + timedelta(days=FILING_DAYS)
     story.act("失效：结业后未按期申请", f"Forfeiture: not applied for within {FILING_DAYS} days after the class")
-    there.tick(calendar.end_of(filing_over - timedelta(days=2)) + timedelta(minutes=5))
+    there.tick(calendar.end_of(last_day - timedelta(days=1)) + timedelta(minutes=5))
     there.run("expire", {"finished": True, "left": 0})
     there.show()
-    there.tick(calendar.end_of(filing_over - timedelta(days=1)) + timedelta(minutes=5))
+    there.tick(calendar.end_of(last_day) + timedelta(minutes=5))
     there.run("expire", {"finished": True, "left": 0})
     there.plan.all((NEVER_APPLIES,), "forfeited")
     there.show()
     story.act("过期与失效：未使用的、未结业的", "Expiry and forfeiture: never used, and class not completed in a year")
-    year = timedelta(days=COMPLETION_DAYS + 1)
-    there.tick(_day_of_use(there) + year + timedelta(minutes=5))
+    there.tick(calendar.end_of(room.used_on + timedelta(days=COMPLETION_DAYS)) + timedelta(minutes=5))
     there.run("expire", {"finished": True, "left": 0})
     there.plan.all(NEVER_USED, "expired")
     there.plan.all((SELDOM,), "forfeited")
@@ -522,13 +520,6 @@ def _a_year_later(there: Counting) -> None:
     there.run("release", {"finished": True, "left": 0})
     there.plan.release()
     there.show()
-
-
-def _day_of_use(there: Counting) -> datetime:
-    """The first moment, in China, of the day on which the vouchers were used."""
-    entries = there.room.province.read(f"/v1/vouchers/{there.room.vouchers[0]}/history")["entries"]
-    used = next(json.loads(one["text"])["at"] for one in entries if json.loads(one["text"])["step"] == "redeem")
-    return calendar.end_of(calendar.local_date(calendar.from_text(used)) - timedelta(days=1))
 
 
 def _look_at_the_books(there: Counting) -> None:
