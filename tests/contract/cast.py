@@ -103,6 +103,7 @@ class Cast:
         self.channel = self._admitted("channel", "000000")
         self.desk = self._admitted("institution", CITY, self.institution_id)
         self.checker = self._another_operator(ministry)
+        self.payer = self._another_operator(ministry, "payer")
         self.account_id = self.an_account()
         self.template_id = self.a_template("publish")
 
@@ -232,9 +233,10 @@ class Cast:
         granted = self.bureau.do("/v1/clients", body)
         return self.stage.admit(role, granted["client"]["app_key"], granted["secret"], operator)
 
-    def _another_operator(self, client: ApiClient) -> ApiClient:
+    def _another_operator(self, client: ApiClient, *duties: str) -> ApiClient:
         seed, public_key = new_operator_key()
-        person = {"name": "复核员", "public_key": public_key, "region": "000000", "duties": ["reviewer", "finance"]}
+        charged = [*(duties or ("reviewer", "finance"))]
+        person = {"name": "复核员", "public_key": public_key, "region": "000000", "duties": charged}
         return replace(client, operator=Operator(self.bureau.do("/v1/operators", person)["operator_id"], seed))
 
 
@@ -573,6 +575,92 @@ def _line_decision(cast: Cast) -> Good:
     return Good(cast.checker, {"application_id": application_id}, body=asked)
 
 
+def _approved(cast: Cast) -> tuple[str, str]:
+    """(application of which everything is granted, the voucher on its only line)."""
+    application_id, voucher_id = _an_application(cast)
+    asked = {"verdict": "approve", "voucher_ids": [voucher_id]}
+    cast.checker.do(f"/v1/applications/{application_id}/decisions", asked)
+    return application_id, voucher_id
+
+
+def _batch(cast: Cast) -> Good:
+    return Good(cast.payer, body={"region": CITY, "application_ids": [_approved(cast)[0]]})
+
+
+def _of_batch(by: str, **body: Any) -> Callable[[Cast], Good]:
+    """A batch that is gathered, with somebody to pay."""
+
+    def make(cast: Cast) -> Good:
+        _with_account(cast)
+        batch_id = str(cast.payer.do("/v1/payment-batches", _batch(cast).body or {})["batch_id"])
+        cast.invoke("settle-money", {"Records": [{"body": MoneyErrand("batch", batch_id).text()}]})
+        return Good(getattr(cast, by), {"batch_id": batch_id}, body=body or None)
+
+    return make
+
+
+BANK_ACCOUNT = {"account_name": "培训学校", "bank": "测试银行", "account_number": "6222000011112222"}
+
+
+def _with_account(cast: Cast) -> str:
+    """The institution's bank account, confirmed."""
+    path = f"/v1/institutions/{cast.institution_id}/bank-account"
+    made = cast.desk.do(path, BANK_ACCOUNT)
+    cast.payer.do(f"{path}/confirmation", {"number": made["proposed"]["number"]})
+    return cast.institution_id
+
+
+def _account_confirmation(cast: Cast) -> Good:
+    made = cast.desk.do(f"/v1/institutions/{cast.institution_id}/bank-account", BANK_ACCOUNT)
+    body = {"number": made["proposed"]["number"]}
+    return Good(cast.payer, {"institution_id": cast.institution_id}, body=body)
+
+
+def _rules_from_today(cast: Cast, **rules: Any) -> None:
+    cast.bureau.do(f"/v1/regions/{CITY}/rules", {**cast.days(effective_from=0), **rules})
+
+
+def _to_publish(cast: Cast) -> Good:
+    """Granted, in a region that publishes; its rules are as before for whoever comes next."""
+    application_id, _ = _approved(cast)
+    _rules_from_today(cast, publicity_days=3)
+    return Good(cast.checker, {"application_id": application_id})
+
+
+def _published(cast: Cast) -> tuple[str, str]:
+    application_id, voucher_id = _approved(cast)
+    _rules_from_today(cast, publicity_days=3)
+    cast.checker.do(f"/v1/applications/{application_id}/publicity", {})
+    return application_id, voucher_id
+
+
+def _objection(cast: Cast) -> Good:
+    application_id, voucher_id = _published(cast)
+    body = {"voucher_id": voucher_id, "text": "本人未参加培训"}
+    return Good(cast.bureau, {"application_id": application_id}, body=body)
+
+
+def _resolution(cast: Cast) -> Good:
+    good = _objection(cast)
+    cast.bureau.do("/v1/applications/{application_id}/objections".format(**good.path), good.body or {})
+    return Good(cast.checker, {**good.path, "number": "1"}, body={"upheld": False, "text": "查无此事"})
+
+
+def _settlement(cast: Cast) -> Good:
+    _rules_from_today(cast, external_settlement=True)
+    application_id, voucher_id = _an_application(cast)
+    _rules_from_today(cast)
+    told = {"voucher_id": voucher_id, "outcome": "paid", "fen": 100, "reference": "PZ-1", **cast.days(settled_on=0)}
+    return Good(cast.bureau, {"application_id": application_id}, body={"results": [told]})
+
+
+def _claw_back(cast: Cast) -> Good:
+    good = _settlement(cast)
+    cast.bureau.do("/v1/applications/{application_id}/settlements".format(**good.path), good.body or {})
+    voucher_id = str((good.body or {})["results"][0]["voucher_id"])
+    return Good(cast.checker, {"voucher_id": voucher_id}, body={"fen": 10, "reason": "虚假培训"})
+
+
 def _evaluation(cast: Cast) -> Good:
     class_id, _, session = _completed(cast)
     return Good(cast.channel, body={"class_id": class_id, "ratings": STARS, "text": "很好"}, session=session)
@@ -844,6 +932,29 @@ GOOD: Mapping[str, Callable[[Cast], Good]] = {
     "POST /v1/applications/{application_id}/decisions": _line_decision,
     "POST /v1/applications/{application_id}/decisions/bulk": _of_application(
         "checker", verdict="approve", least_percent=80
+    ),
+    "POST /v1/applications/{application_id}/publicity": _to_publish,
+    "GET /v1/publicity": _list(region=CITY),
+    "POST /v1/applications/{application_id}/objections": _objection,
+    "POST /v1/applications/{application_id}/objections/{number}/resolution": _resolution,
+    "POST /v1/applications/{application_id}/settlements": _settlement,
+    "GET /v1/applications/{application_id}/lines-file": _of_application("bureau"),
+    "POST /v1/vouchers/{voucher_id}/claw-back": _claw_back,
+    "POST /v1/payment-batches": _batch,
+    "GET /v1/payment-batches": lambda cast: Good(cast.payer, query={"region": CITY}),
+    "GET /v1/payment-batches/{batch_id}": _of_batch("payer"),
+    "GET /v1/payment-batches/{batch_id}/payees": _of_batch("payer"),
+    "POST /v1/payment-batches/{batch_id}/bank-file": _of_batch("payer"),
+    "POST /v1/payment-batches/{batch_id}/cancellation": _of_batch("payer", reason="漏了一个机构"),
+    "POST /v1/institutions/{institution_id}/bank-account": lambda cast: Good(
+        cast.desk, {"institution_id": cast.institution_id}, body=BANK_ACCOUNT
+    ),
+    "POST /v1/institutions/{institution_id}/bank-account/confirmation": _account_confirmation,
+    "GET /v1/institutions/{institution_id}/bank-account": lambda cast: Good(
+        cast.payer, {"institution_id": _with_account(cast)}
+    ),
+    "GET /v1/institutions/{institution_id}/affected": lambda cast: Good(
+        cast.bureau, {"institution_id": cast.institution_id}
     ),
     "GET /v1/rosters": _list(of=CITY),
     "GET /v1/rosters/template": _list(),
