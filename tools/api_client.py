@@ -76,7 +76,7 @@ class ApiClient:
         return self.call("POST", path, body=body, key=key or secrets.token_hex(12), headers=headers)
 
     def must(self, answer: Answer, method: str, target: str, *statuses: int) -> Any:
-        if answer.status not in (statuses or (200, 201)):
+        if answer.status not in (statuses or (200, 201, 202)):
             raise Refused(method, target, answer)
         return answer.body
 

@@ -53,6 +53,7 @@ T = TypeVar("T")
 CHUNK = 22
 """Each takes a line, its voucher, its holder, and perhaps a shard of its own: 22 × 4 + 4 ≤ 100 actions."""
 ASKED_AT_ONCE = 250
+NOTHING_ACCEPTED = "没有可受理的券"
 # Longer than a request can last: by then the act is written, or it never will be.
 SURELY_WRITTEN = timedelta(seconds=60)
 
@@ -243,7 +244,7 @@ def _collect_chunk(p: Platform, application: Application, now: datetime) -> Appl
 
 def _hand_in(p: Platform, application: Application, now: datetime) -> tuple[Application, bool | None]:
     if not application.counts.get(LineState.APPLIED):
-        nothing = replace(application, state=ApplicationState.CANCELLED, reason="没有可受理的券")
+        nothing = replace(application, state=ApplicationState.CANCELLED, reason=NOTHING_ACCEPTED)
         return nothing, None
     rules = rules_in_force(p.catalogue, application.region, now)
     due_on = deadline(local_date(now), rules.review_days)

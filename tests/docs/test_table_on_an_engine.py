@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain import voucher as voucher_rules
+from chalicelib.domain.application import Verdict
 from chalicelib.domain.attempt import attempt_of
 from chalicelib.domain.budget_transfer import BudgetTransfer
 from chalicelib.domain.disclosure import Disclosure
@@ -26,6 +27,7 @@ from chalicelib.services import (
     checking_in,
     making_vouchers,
     publishing,
+    publishing_grants,
     showing,
     submitting_rosters,
     withdrawing_rosters,
@@ -35,8 +37,10 @@ from chalicelib.storage.checkpoints import MovedClock
 from tests.capacity import TABLES, Spy, tables_of
 from tests.classroom import THERE, enrol, finished_class, open_class, plan, transfer, used
 from tests.faults.layer import Recorded, under
+from tests.paying import open_batch, with_account, work_on
 from tests.rostering import carry_on, know, put_roster, receive, row_of
 from tests.services.test_acting_for import claim_for
+from tests.settling import REVIEWER, a_completed_class, collected, decide, with_clerks
 from tests.world import World, a_person, local
 from tools.reference_docs import DOCS
 
@@ -76,7 +80,8 @@ _WORDS = {
     "ASSERTION_KEY", "TEMPLATE", "TERMS", "SHARD", "ACCOUNT", "POSTING", "MARK", "SWEEP", "PACE", "CLOCK", "HEAD",
     "LISTED", "DISCLOSURE", "RELATION", "RECORD", "MERGE", "LISTING", "SCOPE", "AMENDMENT",
     "ROSTER", "CHUNK", "WITHDRAWN", "OF_INSTITUTION", "NAMES", "CLASS", "ENROLMENT", "ON", "EVALUATION", "WORDS",
-    "RATINGS", "BUDGET_TRANSFER",
+    "RATINGS", "BUDGET_TRANSFER", "APPLICATION", "LINE", "ASKED", "WAITING_HERE", "WAITING_TODAY", "PUBLISHED",
+    "BATCH", "PAYEE", "PAID_TO", "BANK_ACCOUNT",
 }  # fmt: skip
 
 
@@ -117,6 +122,7 @@ def a_told_world(world: World) -> World:
     training = open_class(world)
     enrol(world, training, used(world, template)[1])
     finished_class(world)
+    _pay(world)
     named = a_person(name="测试乙")
     world.issue(named, directed, name="测试丙")
     with pytest.raises(NameDiffers):
@@ -131,6 +137,20 @@ def a_told_world(world: World) -> World:
         p.paces.take(world.channel.app_key, 100, world.now)
     MovedClock(tables_of(world)).move(timedelta(hours=1))
     return world
+
+
+def _pay(world: World) -> None:
+    """An application that was published, in a payment batch."""
+    before, p = world.now, world.platform
+    with_clerks(world)
+    world.rules(one_at_a_time=False, publicity_days=1)
+    training, (voucher_id,) = a_completed_class(world, 1)
+    there = collected(world, training, lines=((voucher_id, None),))
+    decide(world, there, Verdict.APPROVE, voucher_id)
+    publishing_grants.publish_grants(p, there.application_id, **world.by(REVIEWER))
+    world.clock.set(world.now + timedelta(days=3))
+    work_on(with_account(world), open_batch(world, there))
+    world.clock.set(before)
 
 
 def test_given_every_kind_of_row_when_written_then_the_document_shows_its_like_and_names_its_attributes(
