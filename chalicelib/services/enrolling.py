@@ -11,6 +11,7 @@ from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.enrolment import Enrolment, EnrolmentReceipt, EnrolmentState, earlier_answer, receipt
 from chalicelib.domain.errors import (
     ClassesOverlap,
+    ClassStateRefused,
     Contended,
     EnrolledAlready,
     Invalid,
@@ -25,6 +26,7 @@ from chalicelib.domain.outcomes import Done, Enrolling, Mark, Page, StaleRow
 from chalicelib.domain.person import Person
 from chalicelib.domain.region import Overlaps
 from chalicelib.domain.training_class import (
+    ClassState,
     Session,
     TrainingClass,
     finish,
@@ -218,11 +220,22 @@ def finish_class(p: Platform, class_id: str, *, actor: Actor, attempt: Attempt, 
         p.catalogue.classes.change(after, Mark(attempt, after, now))
         return after
 
-    done = once(p.marks, attempt, TrainingClass, now, act)
+    try:
+        done = once(p.marks, attempt, TrainingClass, now, act)
+    except ClassStateRefused:
+        # The finish before this one may have been cut off before everybody was told: do that all the same.
+        there = own_class(p, class_id, actor)
+        if there.state is ClassState.FINISHED:
+            _tell_all(p, there, now)
+        raise
+    _tell_all(p, done.answer, now)
+    return done
+
+
+def _tell_all(p: Platform, training: TrainingClass, now: datetime) -> None:
     for _ in range(TRIES):
         try:
-            _complete_all(p, done.answer, now)
-            return done
+            return _complete_all(p, training, now)
         except StaleRow:
             continue
     raise Contended()
@@ -304,6 +317,7 @@ def _judge(
         raise NotRedeemedHere()
     all_of_them = (*of.mine, *of_other_records(p, holder))
     on = [one for one in all_of_them if one.state is not EnrolmentState.LEFT and one is not leaving]
+    on = [one for one in on if not _is_cancelled(p, one)]
     taken = next((one for one in on if one.voucher_id == voucher_id or one.class_id == training.class_id), None)
     if taken is not None:
         raise EnrolledAlready(class_id=taken.class_id)
@@ -325,6 +339,12 @@ def _judge(
     came_from = leaving.class_id if leaving else None
     made = enrolments.enrol(blank, before, came_from=came_from, attempt=attempt, actor=actor, now=now)
     return Enrolling(made, person.touched(holder), voucher, is_new=before is None)
+
+
+def _is_cancelled(p: Platform, one: Enrolment) -> bool:
+    """Whether nothing comes of it any more because its class is not held: who was on it may go to another one."""
+    training = p.catalogue.classes.get(one.class_id)
+    return training is not None and training.state is ClassState.CANCELLED
 
 
 def _overlaps(p: Platform, training: TrainingClass, others: Sequence[Enrolment]) -> bool:

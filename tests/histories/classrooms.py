@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
-from hypothesis.stateful import initialize, precondition, rule
+from hypothesis.stateful import initialize, rule
 
+from chalicelib.domain.access import Actor
 from chalicelib.domain.assertion import HolderSession
 from chalicelib.domain.attempt import attempt_of
 from chalicelib.domain.check_in import Position
@@ -44,17 +45,16 @@ NOW, LAST = 0, 7
 """Which session is meant: the one that goes on, or one by its number; the last number is none."""
 
 # Of what is possible some is wanted more often; a class that has ended ends most of a history.
-ACTS = (
-    *("open", "add a session", "cancel a session", "make up for a session", "move a session") * 2,
-    *("finish", "cancel"),
+OFFICE = ("open", "add a session", "cancel a session", "make up for a session", "move a session")
+LIFE = (
+    *("go on", "check in", "reverse", "go on", "put on", "report", "leave and come back") * 4,
+    *("go on", "redeem", "say", "repeat", "repeat with another body", "repeat with another body", *OFFICE) * 2,
+    *("leave", "revoke", "wait", "restart", "finish", "cancel"),
 )
 HOURS = (24, 3, 1, 50)
+LATER = (0, 3, 0, 74)
 ABSENT = "absent"
 OPEN, TOOL = "open a class", "刷脸机"
-
-which_s = st.integers(0, 11)
-session_s = st.sampled_from((NOW, NOW, 1, 2, 3, LAST))
-class_s = st.integers(0, MOST_CLASSES - 1)
 
 
 N = TypeVar("N")
@@ -76,6 +76,13 @@ class Classrooms(Town):
     def rate(self, seed: int) -> float:
         """Half of the steps meet no fault: an end has many steps before it."""
         return RATE if seed % 2 else 0.0
+
+    def begin(self, kind: str, actor: Actor, ask: Ask, seed: int) -> None:
+        """Some tap twice, whatever they were told."""
+        super().begin(kind, actor, ask, seed)
+        if seed % 3 == 2:
+            self.holds()
+            self.repeat(len(self.requests) - 1, seed)
 
     @initialize(
         percent=st.sampled_from((50, 67, 80)),
@@ -118,9 +125,71 @@ class Classrooms(Town):
         self.seen = {class_id: [one] for class_id, one in rooms.classes.items()}
         self.known = {entry.said["request"] for one in rooms.enrolments.values() for entry in one.history}
 
+    # --- all that can happen -----------------------------------------------------------------------------------------
+
+    @rule(
+        act=st.sampled_from(LIFE),
+        which=st.integers(0, 11),
+        number=st.sampled_from((NOW, NOW, 1, 2, 3, LAST)),
+        hour=st.integers(0, 11),
+        ways=st.lists(st.sampled_from((*WAYS, ABSENT)), min_size=1, max_size=3),
+        whom=st.integers(1, 63),
+        seed=seed_s,
+    )
+    def live(self, act: str, which: int, number: int, hour: int, ways: list[str], whom: int, seed: int) -> None:
+        """One act. All are in one rule: of several, Hypothesis leaves half out of a history, and here attendance, its
+        reversal and its end are to meet in most."""
+        match act:
+            case "go on":
+                self.go_on(which % MOST_CLASSES, MINUTES[hour % len(MINUTES)], ways, seed)
+            case "put on":
+                self.put_on(which % MOST_CLASSES, whom, seed)
+            case "repeat":
+                self.repeat(which + whom, seed)
+            case "repeat with another body":
+                self.repeat_with_another_body(which + whom, seed)
+            case "restart":
+                self.restart()
+            case "wait":
+                self._go_to(self.world.now + (1, 23, 49, 73)[hour % 4] * HOUR)
+            case "finish" | "cancel":
+                self.change_class(act, which % MOST_CLASSES, number, 0, seed)
+            case _ if act in OFFICE:
+                self.change_class(act, which % MOST_CLASSES, number, HOURS[hour % len(HOURS)], seed)
+            case _ if self._any_enrolment():
+                self.live_of_somebody(act, which, number, hour, ways, whom, seed)
+
+    def live_of_somebody(
+        self, act: str, which: int, number: int, hour: int, ways: list[str], whom: int, seed: int
+    ) -> None:
+        match act:
+            case "check in":
+                self.check_in(which, number, ways[0] if ways[0] != ABSENT else "hand", seed)
+            case "leave" | "leave and come back":
+                self.leave(which, act != "leave", seed)
+            case "report":
+                told = [
+                    (which + i, 1 + (whom >> i) % 3, MINUTES[(hour + i) % len(MINUTES)]) for i in range(1 + whom % 4)
+                ]
+                self.report(which % MOST_CLASSES, told, LATER[hour % len(LATER)], seed)
+            case "say":
+                self.say(("evaluate", "rate", "excuse")[hour % 3], which, number, 1 + whom % 5, seed)
+            case _:
+                self.stand_at_the_desk(act, which, seed)
+
+    def repeat(self, which: int, seed: int) -> None:
+        if self.requests:
+            super().repeat(which, seed)
+
+    def repeat_with_another_body(self, which: int, seed: int) -> None:
+        if any(one.answer is not None for one in self.requests):
+            super().repeat_with_another_body(which, seed)
+
+    def restart(self) -> None:
+        super().restart()
+
     # --- the institution holds classes -------------------------------------------------------------------------------
 
-    @rule(act=st.sampled_from(ACTS), which=class_s, number=session_s, hours=st.sampled_from(HOURS), seed=seed_s)
     def change_class(self, act: str, which: int, number: int, hours: int, seed: int) -> None:
         """What the office does: another class, sometimes at the same time, and sessions that are added or not held."""
         training, session_id, at = self._class(which), self._session(number), self.world.now + hours * HOUR
@@ -161,12 +230,6 @@ class Classrooms(Town):
     def finish(self, training: TrainingClass, seed: int) -> None:
         self.ask("finish", lambda w, by: enrolling.finish_class(w.platform, training.class_id, **by), seed)
 
-    @rule(
-        which=class_s,
-        minutes=st.sampled_from(MINUTES),
-        ways=st.lists(st.sampled_from((*WAYS, ABSENT)), min_size=1, max_size=3),
-        seed=seed_s,
-    )
     def go_on(self, which: int, minutes: int, ways: list[str], seed: int) -> None:
         """What a class does all the time: its next session is held, with its people there each in a way; or it ends."""
         training = self._class(which)
@@ -185,7 +248,6 @@ class Classrooms(Town):
 
     # --- who is on them ----------------------------------------------------------------------------------------------
 
-    @rule(which=class_s, whom=st.integers(1, 63), seed=seed_s)
     def put_on(self, which: int, whom: int, seed: int) -> None:
         """Holders of some of the five vouchers, used or not, and of one that there is not."""
         class_id = self._class(which).class_id
@@ -193,8 +255,6 @@ class Classrooms(Town):
         chosen = [one for number, one in enumerate(ids) if whom >> number & 1]
         self.ask("enrol", lambda w, by: enrolling.enrol_holders(w.platform, class_id, chosen, **by), seed)
 
-    @precondition(lambda self: self._any_enrolment())
-    @rule(which=which_s, back=st.booleans(), seed=seed_s)
     def leave(self, which: int, back: bool, seed: int) -> None:
         """Leave, and come back by whichever voucher of theirs can be used."""
         one = self._enrolment(which)
@@ -210,22 +270,13 @@ class Classrooms(Town):
             mine = sorted(made, key=lambda voucher_id: voucher_id == one.voucher_id)
             self.ask("enrol", lambda w, by: enrolling.enrol_holders(w.platform, one.class_id, mine, **by), seed)
 
-    @precondition(lambda self: self._any_enrolment())
-    @rule(which=which_s, number=session_s, way=st.sampled_from(WAYS), seed=seed_s)
     def check_in(self, which: int, number: int, way: str, seed: int) -> None:
         one = self._enrolment(which)
         self.enter(one, None if number == NOW and way != "hand" else self._session(number), way, seed)
 
-    @precondition(lambda self: self._any_enrolment())
-    @rule(
-        which=class_s,
-        reports=st.lists(
-            st.tuples(which_s, st.integers(1, 3), st.sampled_from((0, 20, -15, 180, 181))), min_size=1, max_size=4
-        ),
-        seed=seed_s,
-    )
-    def report(self, which: int, reports: list[tuple[int, int, int]], seed: int) -> None:
+    def report(self, which: int, reports: list[tuple[int, int, int]], hours: int, seed: int) -> None:
         """What a tool has gathered, some of it days ago, some of it twice."""
+        self._go_to(self.world.now + hours * HOUR)
         training = self._class(which)
         made = list[Report]()
         for whom, number, minutes in reports:
@@ -237,14 +288,6 @@ class Classrooms(Town):
         class_id = training.class_id
         self.ask("report", lambda w, by: checking_in.take_reports(w.platform, class_id, TOOL, made, **by), seed)
 
-    @precondition(lambda self: self._any_enrolment())
-    @rule(
-        act=st.sampled_from(("excuse", "evaluate", "rate")),
-        which=which_s,
-        number=session_s,
-        stars=st.integers(1, 5),
-        seed=seed_s,
-    )
     def say(self, act: str, which: int, number: int, stars: int, seed: int) -> None:
         """Somebody cannot come; says what they think of the class; is judged by it. Both may change their mind."""
         one, session_id = self._enrolment(which, ended=act != "excuse"), self._session(number)
@@ -273,14 +316,14 @@ class Classrooms(Town):
 
     # --- the desk, and what comes again ------------------------------------------------------------------------------
 
-    @rule(act=st.sampled_from((*("reverse", "redeem", "reverse") * 3, "revoke")), which=which_s, seed=seed_s)
     def stand_at_the_desk(self, act: str, which: int, seed: int) -> None:
-        """With any of the five vouchers, or with one by which somebody is on a class and, if anybody, was there."""
+        """With any of the five vouchers, or with one by which somebody was at a session, or is on a class."""
         if which >= VOUCHERS and self._any_enrolment():
             assert self.rooms is not None
-            there = [one for one in self._in_order(self.rooms) if one.check_ins]
-            voucher = self._voucher_of(there[which % len(there)] if there else self._enrolment(which - VOUCHERS))
-            which = next(number for number in range(VOUCHERS) if self._pick(number)[1] == voucher)
+            told = [class_laws.tell(one.history) for one in self._in_order(self.rooms)]
+            earned = [voucher_id for one in told for voucher_id in dict.fromkeys(one.earned.values())]
+            meant = earned[which % len(earned)] if earned else self._enrolment(which - VOUCHERS).voucher_id
+            which = next(number for number in range(VOUCHERS) if self._pick(number)[1].voucher_id == meant)
         match act:
             case "redeem":
                 self.redeem(which, "code", other=False, seed=seed)
@@ -288,10 +331,6 @@ class Classrooms(Town):
                 self.reverse(which, seed)
             case _:
                 self.revoke(which, seed)
-
-    @rule(hours=st.sampled_from((1, 23, 49, 73)))
-    def wait(self, hours: int) -> None:
-        self._go_to(self.world.now + hours * HOUR)
 
     # --- what must hold ----------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from io import BytesIO
 from threading import Barrier, Thread
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from python_calamine import CalamineWorkbook
@@ -52,6 +53,7 @@ from chalicelib.domain.errors import (
     TooFar,
     TooFast,
     TooManyByHand,
+    Unavailable,
 )
 from chalicelib.domain.history import check_chain, genesis
 from chalicelib.domain.region import Overlaps
@@ -425,6 +427,19 @@ def on(world: World, training: TrainingClass) -> set[str]:
     """By which vouchers people are on the class, as its list says."""
     page = world.platform.enrolments.on_class(training.class_id, 100, None)
     return {one.voucher_id for one in page.items if one.is_on}
+
+    def test_given_a_class_that_was_cancelled_when_its_people_are_put_on_another_then_they_are(
+        self, world: World
+    ) -> None:
+        first, second = open_class(world), open_class(world)
+        _, voucher_id = used(world, world.publish(1))
+        enrol(world, first, voucher_id)
+        assert enrol(world, second, voucher_id).answer.results[0].code == "enrolled_already"
+        holding_classes.cancel_class(world.platform, first.class_id, "人数不足", **world.by(world.desk))
+        world.another_container()
+        world.platform.catalogue.classes.read(first.class_id)
+
+        assert enrol(world.another_container(), second, voucher_id).answer.results[0].code is None
 
 
 class TestTransferred:
@@ -1028,6 +1043,24 @@ class TestFinished:
         there = enrolment_of(world, training, voucher_id)
         assert (there.state, list(there.check_ins)) == (EnrolmentState.NOT_COMPLETED, ["S001"])
         assert there.history[-1].said["facts"]["held"] == 1
+
+    def test_given_a_finish_that_was_cut_off_when_another_request_comes_then_refused_and_everybody_is_told(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        training = open_class(world, days(world, 1))
+        _, voucher_id = used(world, world.publish(1))
+        enrol(world, training, voucher_id)
+        at(world, training.sessions[0].ends_at)
+        with monkeypatch.context() as broken:
+            broken.setattr(enrolling, "_complete_all", Mock(side_effect=Unavailable()))
+            with pytest.raises(Unavailable):
+                finish(world, training, key="lost")
+        assert enrolment_of(world, training, voucher_id).state is EnrolmentState.ENROLLED
+
+        with pytest.raises(ClassStateRefused):
+            finish(world, training, key="another")
+
+        assert enrolment_of(world, training, voucher_id).state is EnrolmentState.NOT_COMPLETED
 
 
 class TestPrinted:
