@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import crowds, figures, growth, imports, load, rosters, shards, sheets, steps
+from bench import crowds, figures, growth, imports, load, rosters, shards, sheets, steps, sweeps
 from bench.figures import Figure
 from bench.town import Town, a_town
 from chalicelib.domain.training_class import LARGEST
@@ -52,10 +52,16 @@ class Size:
     sheet_rows: int
     online: int
     room: int
+    due: int
+    among: tuple[int, int]
+    nights: int
 
 
-FULL = Size(40, 20, 15, 2_000, 48, 20_000, 3, ((128, 2_000), (44, 500)), True, 5, 400, 100_000, LARGEST, 50)
-QUICK = Size(1, 4, 1, 140, 2, 100, 0.5, ((16, 100),), False, 1, 40, 500, 20, 4)
+FULL = Size(
+    *(40, 20, 15, 2_000, 48, 20_000, 3, ((128, 2_000), (44, 500)), True, 5, 400, 100_000, LARGEST, 50),
+    *(5_000, (10_000, 100_000), 3),
+)
+QUICK = Size(1, 4, 1, 140, 2, 100, 0.5, ((16, 100),), False, 1, 40, 500, 20, 4, 40, (80, 160), 1)
 CHECK_INS_A_SECOND = 20
 
 
@@ -70,7 +76,7 @@ def main(arguments: list[str], endpoint: str | None = None) -> int:
     os.environ.update(CREDENTIALS, AWS_DEFAULT_REGION=REGION)
     found: list[Figure] = []
     with nullcontext(endpoint) if endpoint else dynamodb_local(console=console) as engine:
-        for part in (_steps, _growth, _claimable, _rosters, _load, _crowds):
+        for part in (_steps, _growth, _claimable, _rosters, _sweeps, _load, _crowds):
             for figure in part(engine, size):
                 found.append(figure)
                 console.print(f"  {figure.name}: {figure.value:.4g}")
@@ -266,6 +272,25 @@ def _rosters(endpoint: str, size: Size) -> Iterator[Figure]:
     yield Figure(f"{size.sheet_rows:,} rows read and judged", read["ratio"], at_most=3, floor=1, note=note)
     note = f"{read['bare_mb']:.0f} by bare calamine"
     yield Figure("memory of reading them, MB", read["ours_mb"], floor=read["bare_mb"], note=note)
+
+
+def _sweeps(endpoint: str, size: Size) -> Iterator[Figure]:
+    for kind in sweeps.KINDS:
+        nights = dict[int, list[sweeps.Taken]]()
+        for _ in range(size.nights):
+            for among in size.among:
+                # An engine of its own each time: in memory, it takes the longer the more it has carried out.
+                with dynamodb_local() if size.nights > 1 else nullcontext(endpoint) as engine:
+                    nights.setdefault(among, []).append(sweeps.measure(engine, kind, size.due, among))
+        few, many = (nights[among] for among in size.among)
+        share = statistics.median(one.bare / one.ours for one in few)
+        speed = size.due / statistics.median(one.ours for one in few)
+        beside = size.due / statistics.median(one.bare for one in few)
+        note = f"of the bare loop's vouchers/s: {speed:.0f} beside {beside:.0f}; {few[0].transactions} transactions"
+        yield Figure(f"{kind}, {size.due:,} due", share, at_least=0.85, floor=1, note=note)
+        long, short = (statistics.median(one.ours for one in taken) for taken in (many, few))
+        note = f"times among {size.among[0]:,}: {long:.2f} s beside {short:.2f}"
+        yield Figure(f"{kind}, {size.due:,} due among {size.among[1]:,}", long / short, at_most=1.2, floor=1, note=note)
 
 
 def _imports(size: Size) -> Iterator[Figure]:

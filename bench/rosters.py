@@ -7,7 +7,7 @@ sealing, writing the result) is what it is slower by.
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -45,11 +45,11 @@ def measure(endpoint: str, rows: int) -> Taken:
     template = world.publish(rows + 100, distribution_mode=DistributionMode.DIRECTED)
     data = clean_roster(rows, first=FIRST_PERSON)
     first = _arrived(world, template, data)
-    copy = _copied(world, endpoint)
-    with _recording(world) as calls:
+    copy = copied(world, endpoint)
+    with recording(world) as calls:
         ours = _seconds(world, first)
     assert roster_of(world, first).counts.issued == rows
-    bare = _replayed(calls, world, copy, endpoint)
+    bare = replayed(calls, world, copy, endpoint)
     second = _arrived(world, template, data)
     again = _seconds(world, second)
     assert roster_of(world, second).counts.same == rows
@@ -69,7 +69,8 @@ def _seconds(world: World, roster: Roster) -> float:
 
 
 @contextmanager
-def _recording(world: World) -> Iterator[Calls]:
+def recording(world: World) -> Iterator[Calls]:
+    """The transactions that this world's container sends meanwhile."""
     client = tables_of(world).connection.client
     through, calls = client._make_api_call, list[dict[str, Any]]()
 
@@ -85,20 +86,20 @@ def _recording(world: World) -> Iterator[Calls]:
         client._make_api_call = through
 
 
-def _copied(world: World, endpoint: str) -> dict[str, str]:
+def copied(world: World, endpoint: str, keep: Callable[[dict[str, Any]], bool] = lambda _: True) -> dict[str, str]:
     """The same rows in tables of their own: by the name of each table, that of its copy."""
     made, client = create_tables(endpoint), _client(endpoint)
     names = {}
     for table in TABLES:
         here, there = (environment[f"{table.upper()}_TABLE"] for environment in (world.environment, made))
         names[here] = there
-        for row in world.rows(table):
+        for row in filter(keep, world.rows(table)):
             client.put_item(TableName=there, Item=row)
     return names
 
 
-def _replayed(calls: Calls, world: World, names: dict[str, str], endpoint: str) -> float:
-    """Seconds of the bare loop."""
+def replayed(calls: Calls, world: World, names: dict[str, str], endpoint: str) -> float:
+    """Carry these transactions out on the copy: seconds of the bare loop."""
     client = _client(endpoint)
     asked = [
         {
