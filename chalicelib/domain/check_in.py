@@ -64,7 +64,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class KeptPosition:
-    """A position that the region orders kept, ``sealed`` for this row alone, until it is erased (local ``until``)."""
+    """A position that the region orders kept, ``sealed`` for this row alone; shown until the instant ``until``."""
 
     session_id: str
     leaving: bool
