@@ -199,7 +199,8 @@ def _paid(world: RecordedWorld, desk: Caller, bureau: Caller, channel: Caller) -
     assert bureau.post(f"{path}/objections", objection)["objections"][0]["upheld"] is None
     found = {"upheld": True, "text": "经核查属实"}
     assert reviewer.post(f"{path}/objections/1/resolution", found)["approved_fen"] > 0
-    world.clock.set(world.now + timedelta(days=5))
+    first = world.now
+    world.clock.set(first + timedelta(days=5))
     account = f"/v1/institutions/{INSTITUTION_ID}/bank-account"
     asked = {"account_name": "深圳测试培训学校", "bank": "测试银行深圳分行", "account_number": "6222000011112222"}
     assert desk.post(account, asked, status=201)["proposed"]["masked"].endswith("2222")
@@ -238,6 +239,7 @@ def _paid(world: RecordedWorld, desk: Caller, bureau: Caller, channel: Caller) -
     settled = bureau.post(f"/v1/applications/{elsewhere.application_id}/settlements", {"results": [result]})
     assert [one["state"] for one in settled["results"]] == ["paid"]
     assert bureau.get(f"/v1/institutions/{INSTITUTION_ID}/affected?kind=classes")["classes"]
+    world.clock.set(first)
 
 
 def forget_rules(world: World) -> None:

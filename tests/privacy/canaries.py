@@ -11,6 +11,10 @@ from urllib.parse import quote
 
 from chalicelib.domain.person import Profile
 
+ROOM = {"name": "实训楼", "latitude": 22.543096, "longitude": 114.057865, "datum": "gcj02"}
+THERE = {"latitude": 22.5431, "longitude": 114.0579, "datum": "gcj02", "accuracy": 12.0}
+"""Of their class, and where they check in."""
+
 
 @dataclass(frozen=True, slots=True)
 class Leak:

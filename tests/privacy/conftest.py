@@ -16,6 +16,7 @@ from chalicelib import wiring
 from chalicelib.api.answers import OPERATIONS, Operation
 from chalicelib.domain.access import Act
 from chalicelib.jobs import counting as counting_job
+from chalicelib.jobs import releasing as releasing_job
 from chalicelib.jobs import sweeping as sweeping_job
 from chalicelib.services import sweeping
 from tests.api.test_road_over_http import Caller, Callers, RecordedWorld, calling
@@ -124,6 +125,7 @@ def _the_night(world: RecordedWorld) -> list[str]:
                 answers.append(json.dumps(chalice.lambda_.invoke(name, event).payload))
         answers.append(json.dumps(sweeping_job.run(Time(PLENTY))))
         answers.append(json.dumps(counting_job.run(Time(PLENTY))))
+        answers.append(json.dumps(releasing_job.run(Time(PLENTY))))
         after = {(row["person"]["S"], row["item"]["S"]): row for row in world.rows("people")}
         for records in (_changes(before, after), _changes(after, before), _changes({}, after), [_unreadable(after)]):
             answers.append(json.dumps(chalice.lambda_.invoke("follow_people", {"Records": records}).payload))

@@ -16,12 +16,12 @@ from chalicelib.domain.voucher import State
 from chalicelib.integrations.essc_platform import DemoTerminal, OperatorKey
 from tests import eligibility
 from tests.api.test_road_over_http import Caller, RecordedWorld
+from tests.privacy.canaries import ROOM, THERE
+from tests.privacy.refusals_of_money import RefusalsOfMoney
 from tests.services.faults import Watched
 from tests.world import CITY, INSTITUTION_ID, OTHER_CITY, OTHER_INSTITUTION_ID
 
 YEAR = 2024
-ROOM = {"name": "实训楼", "latitude": 22.543096, "longitude": 114.057865, "datum": "gcj02"}
-THERE = {"latitude": 22.5431, "longitude": 114.0579, "datum": "gcj02", "accuracy": 12.0}
 CARD_NUMBER = "Q8314472X"
 """Of the canary's card; no other number looks like it."""
 MAY, JUNE = ("2021-05-01", "2021-05-31"), ("2021-06-01", "2021-06-30")
@@ -48,6 +48,7 @@ class Refusals:
         self._staff()
         self._desk()
         self._classroom()
+        RefusalsOfMoney(self).meet()
         self._ends()
         self._faults()
 
@@ -65,7 +66,7 @@ class Refusals:
         account = {"region": CITY, "year": YEAR, "budget_fen": 100_000_000}
         self.account_id = self.bureau.post("/v1/accounts", account, status=201)["account_id"]
         self.course_id = self._course(INSTITUTION_ID)
-        self._rules()
+        self.change_rules()
 
     def _course(self, institution_id: str, *, online: bool = False) -> str:
         course = {
@@ -78,7 +79,7 @@ class Refusals:
         }
         return str(self.bureau.post("/v1/courses", course, status=201)["course_id"])
 
-    def _rules(self, **rules: Any) -> None:
+    def change_rules(self, **rules: Any) -> None:
         """What the region decides from today on, and nothing else."""
         self.bureau.post(f"/v1/regions/{CITY}/rules", {"effective_from": "2021-05-01", **rules}, status=201)
 
@@ -113,17 +114,17 @@ class Refusals:
         body = {"template_id": template_id, "assertion": self._assertion(person, "claim", template_id, who)}
         return who.post("/v1/claims", body, status=status, key=f"{person.id_number}-{template_id}-{status}".lower())
 
-    def _holder(self, person: Profile) -> Caller:
+    def holder(self, person: Profile) -> Caller:
         body = {"assertion": self._assertion(person, "session", None)}
         session = self.channel.post("/v1/sessions", body, key=None)["session"]
         return Caller(self.world, self.channel.app_key, session=session)
 
-    def _held(self, person: Profile, **changes: Any) -> tuple[str, str]:
+    def held(self, person: Profile, **changes: Any) -> tuple[str, str]:
         """A voucher of a new template, and its typed code."""
         voucher_id: str = self._claim(person, self._template(**changes))["voucher_id"]
-        return voucher_id, self._holder(person).get(f"/v1/vouchers/{voucher_id}")["code"]
+        return voucher_id, self.holder(person).get(f"/v1/vouchers/{voucher_id}")["code"]
 
-    def _use(self, code: str, status: int = 201, **changes: Any) -> Any:
+    def use(self, code: str, status: int = 201, **changes: Any) -> Any:
         body = {"institution_id": INSTITUTION_ID, "course_id": self.course_id, "code": code, **changes}
         return self.desk.post("/v1/redemptions", body, status=status)
 
@@ -157,7 +158,7 @@ class Refusals:
         unsigned = replace(self.bureau, key=None)
         unsigned.post("/v1/programmes", {}, status=401)
         self.channel.post("/v1/programmes", {}, status=403)
-        self._use("0" * 17, 403, institution_id=OTHER_INSTITUTION_ID)
+        self.use("0" * 17, 403, institution_id=OTHER_INSTITUTION_ID)
 
     def _catalogue(self) -> None:
         draft = self._template(publish=False)
@@ -211,11 +212,11 @@ class Refusals:
         self._claim(replace(self.canary, id_number=self.canary.id_number[:-1] + "1"), one, 400)
         body = {"template_id": one, "assertion": self._assertion(self.canary, "redeem", one)}
         self.channel.post("/v1/claims", body, status=401)
-        self._rules(one_at_a_time=True)
+        self.change_rules(one_at_a_time=True)
         self._claim(self.canary, self._template(), 409)  # holds_another
-        self._rules(caps=[{"rule": "one", "window": "lifetime", "by": "all", "limit": 1}])
+        self.change_rules(caps=[{"rule": "one", "window": "lifetime", "by": "all", "limit": 1}])
         self._claim(self.canary, self._template(), 409)  # cap_reached
-        self._rules()
+        self.change_rules()
         self._relatives()
         single = self._template(quantity=1)
         self._claim(self.other, single)
@@ -264,7 +265,7 @@ class Refusals:
     def _staff(self) -> None:
         """The canary scans for the institution, and puts a card on its terminal."""
         staff, number = f"/v1/institutions/{INSTITUTION_ID}/staff", self.canary.id_number
-        one, code = self._held(self.other)
+        one, code = self.held(self.other)
         place = {"institution_id": INSTITUTION_ID, "course_id": self.course_id, "code": code}
 
         def scans() -> dict[str, str]:
@@ -349,16 +350,16 @@ class Refusals:
         for person, relative in ((self.canary, self.other), (self.other, self.canary)):
             claimed = self._claim_for(person, relative, 201)
             relation_id = claimed["facts"]["proxy"]
-            holder = self._holder(person)
+            holder = self.holder(person)
             assert holder.get("/v1/relations")["items"]
             if person is self.other:  # by now both have vouchers
                 merge = {"survivor": self._person_id(person), "other": self._person_id(relative), "reason": "同一人"}
                 self.bureau.post("/v1/merges", merge, status=409)  # relations_stand
             holder.post(f"/v1/relations/{relation_id}/revocation", key=f"{person.id_number}-{relation_id}")
             holder.post(f"/v1/relations/{relation_id}/revocation", status=404)  # relation_not_found
-        self._rules(proxy_limit=0)
+        self.change_rules(proxy_limit=0)
         self._claim_for(self.other, self.canary, 409)  # proxy_limit_reached
-        self._rules()
+        self.change_rules()
 
     def _budget_transfers(self) -> None:
         """Between two cities, by two operators; and a year that is over, and one that is not."""
@@ -416,31 +417,31 @@ class Refusals:
         self.bureau.post(f"/v1/merges/{merge_id}/undo", {"reason": "不是同一人"})
 
     def _desk(self) -> None:
-        voucher_id, code = self._held(self.canary, quantity=2)
-        self._use("A" * 17, 409)  # code_not_accepted
-        self._use(code, 404, course_id="NONE")
+        voucher_id, code = self.held(self.canary, quantity=2)
+        self.use("A" * 17, 409)  # code_not_accepted
+        self.use(code, 404, course_id="NONE")
         place = {"institution_id": INSTITUTION_ID, "course_id": self.course_id}
         self.desk.post("/v1/redemptions", place | {"token": "A" * 208}, status=409)
-        self._use(code, 409, course_id=self._course(OTHER_INSTITUTION_ID))  # wrong_course
-        self._use(self._held(self.canary, institutions=[OTHER_INSTITUTION_ID])[1], 409)
-        self._use(self._held(self.canary, valid_from=MAY[1])[1], 409)  # not_yet_valid
+        self.use(code, 409, course_id=self._course(OTHER_INSTITUTION_ID))  # wrong_course
+        self.use(self.held(self.canary, institutions=[OTHER_INSTITUTION_ID])[1], 409)
+        self.use(self.held(self.canary, valid_from=MAY[1])[1], 409)  # not_yet_valid
         self.bureau.post(f"/v1/institutions/{INSTITUTION_ID}/suspend")
-        self._use(code, 409)
+        self.use(code, 409)
         self.bureau.post(f"/v1/institutions/{INSTITUTION_ID}/readmit")
         self.bureau.post(f"/v1/institutions/{INSTITUTION_ID}/readmit", status=409)  # admission_step
         for _ in range(20):
-            self._use(code)
-            self._use(code, 409)  # already_redeemed
+            self.use(code)
+            self.use(code, 409)  # already_redeemed
             self._reverse(voucher_id)
-        self._use(code, 409)  # used_too_often
+        self.use(code, 409)  # used_too_often
         self._reverse(voucher_id, 409)  # not_redeemed
-        other_id, other_code = self._held(self.other)
-        self._use(other_code)
-        self._holder(self.other).post(f"/v1/vouchers/{other_id}/return", status=409)  # not_held
-        self._rules(reversal_window=0)
+        other_id, other_code = self.held(self.other)
+        self.use(other_code)
+        self.holder(self.other).post(f"/v1/vouchers/{other_id}/return", status=409)  # not_held
+        self.change_rules(reversal_window=0)
         self.world.clock.advance(timedelta(seconds=1))
         self._reverse(other_id, 409)
-        self._rules()
+        self.change_rules()
         self.channel.get("/v1/vouchers/NONE", 401)
         self.bureau.get("/v1/vouchers/NONE", 404)
 
@@ -450,23 +451,23 @@ class Refusals:
     def _classroom(self) -> None:
         """A class with all that can be wrong with it, and with a check-in."""
         first, number = self.world.now, self.canary.id_number
-        class_id = self._class(capacity=1)
+        class_id = self.open_class(capacity=1)
         path = f"/v1/classes/{class_id}"
-        voucher_id, code = self._held(self.canary)
-        other_id, other_code = self._held(self.other)
-        holder = self._holder(self.canary)
+        voucher_id, code = self.held(self.canary)
+        other_id, other_code = self.held(self.other)
+        holder = self.holder(self.canary)
         put = {"voucher_ids": [voucher_id]}
-        assert self._why(path, voucher_id) == "not_redeemed_here"
-        self._use(code)
-        self._use(other_code)
+        assert self.why(path, voucher_id) == "not_redeemed_here"
+        self.use(code)
+        self.use(other_code)
         self.desk.post(f"{path}/enrolments", {"voucher_ids": [voucher_id, other_id]}, status=409)  # class_full
         asked = {"class_id": class_id, "position": THERE, "device": number}
         holder.post("/v1/check-ins", asked, status=404, key=number)  # not_enrolled
         self.desk.post(f"{path}/enrolments", put, key=number)
-        assert self._why(path, voucher_id) == "enrolled_already"
-        second_id, second_code = self._held(self.canary)
-        self._use(second_code)
-        assert self._why(f"/v1/classes/{self._class()}", second_id) == "classes_overlap"
+        assert self.why(path, voucher_id) == "enrolled_already"
+        second_id, second_code = self.held(self.canary)
+        self.use(second_code)
+        assert self.why(f"/v1/classes/{self.open_class()}", second_id) == "classes_overlap"
         for place, told in (
             ({"mocked": True}, "position_mocked"),
             ({"datum": "cgcs"}, "datum_unknown"),
@@ -500,7 +501,7 @@ class Refusals:
         by_hand = {"voucher_id": voucher_id, "session_id": "S002", "reason": "手机没电"}
         assert self.desk.post(f"{path}/check-ins/by-hand", by_hand, status=409)["code"] == "too_many_by_hand"
         self.world.clock.set(first + timedelta(days=5))
-        late = self._holder(self.canary)
+        late = self.holder(self.canary)
         old = {"voucher_id": voucher_id, "session_id": "S002", "at": to_text(first + timedelta(days=1))}
         (told,) = self.desk.post(f"{path}/check-ins/reported", {"tool": "刷脸机", "items": [old]})["results"]
         assert told["code"] == "reported_too_late"
@@ -512,11 +513,11 @@ class Refusals:
     def _evaluations(self) -> None:
         """Too early, and too late; words that are not there."""
         first = self.world.now
-        class_id = self._class(ROOM)
-        voucher_id, code = self._held(self.other)
-        self._use(code)
-        assert self._why(f"/v1/classes/{class_id}", voucher_id) is None
-        holder = self._holder(self.other)
+        class_id = self.open_class(ROOM)
+        voucher_id, code = self.held(self.other)
+        self.use(code)
+        assert self.why(f"/v1/classes/{class_id}", voucher_id) is None
+        holder = self.holder(self.other)
         holder.post("/v1/check-ins", {"class_id": class_id, "position": THERE}, status=201)
         stars = [{"dimension": one, "stars": 5} for one in ("teaching", "content", "place", "service")]
         asked = {"class_id": class_id, "ratings": stars, "text": "很好"}
@@ -525,11 +526,11 @@ class Refusals:
         self.desk.post(f"/v1/classes/{class_id}/finish")
         self.bureau.post(f"/v1/classes/{class_id}/evaluations/X/release", status=404)  # words_not_found
         self.world.clock.set(first + timedelta(days=40))
-        late = self._holder(self.other)
+        late = self.holder(self.other)
         assert late.post("/v1/evaluations", asked, status=409)["code"] == "evaluation_over"
         self.world.clock.set(first)
 
-    def _class(self, *places: Any, capacity: int = 9, course_id: str = "") -> str:
+    def open_class(self, *places: Any, capacity: int = 9, course_id: str = "") -> str:
         def session(day: int, place: Any) -> dict[str, Any]:
             begins = self.world.now + timedelta(days=day)
             ends = begins + timedelta(hours=1)
@@ -545,47 +546,47 @@ class Refusals:
         }
         return str(self.desk.post("/v1/classes", asked, status=201)["class_id"])
 
-    def _why(self, path: str, voucher_id: str) -> str | None:
+    def why(self, path: str, voucher_id: str) -> str | None:
         (told,) = self.desk.post(f"{path}/enrolments", {"voucher_ids": [voucher_id]})["results"]
         code: str | None = told["code"]
         return code
 
     def _too_fast_and_online(self) -> None:
         """The same person at once in another city, and a position for what has no place."""
-        self._rules(overlaps="allowed")
+        self.change_rules(overlaps="allowed")
         far = {"latitude": 23.1066, "longitude": 113.3245}
         online = self._course(INSTITUTION_ID, online=True)
-        holder = self._holder(self.canary)
+        holder = self.holder(self.canary)
         for place, course_id, position, why in (
             (ROOM | far, "", THERE | far, "too_fast"),
             (None, online, THERE, "online_session"),
         ):
-            class_id = self._class(place, course_id=course_id)
-            voucher_id, code = self._held(self.canary)
-            self._use(code, course_id=course_id or self.course_id)
-            assert self._why(f"/v1/classes/{class_id}", voucher_id) is None
+            class_id = self.open_class(place, course_id=course_id)
+            voucher_id, code = self.held(self.canary)
+            self.use(code, course_id=course_id or self.course_id)
+            assert self.why(f"/v1/classes/{class_id}", voucher_id) is None
             asked = {"class_id": class_id, "position": position}
             assert holder.post("/v1/check-ins", asked, status=409)["code"] == why
-        self._rules()
+        self.change_rules()
 
     def _ends(self) -> None:
         today = self._template(claim_until=MAY[0], valid_until=MAY[0])
         voucher_id = self._claim(self.other, today)["voucher_id"]
-        code = self._holder(self.other).get(f"/v1/vouchers/{voucher_id}")["code"]
+        code = self.holder(self.other).get(f"/v1/vouchers/{voucher_id}")["code"]
         self.world.clock.advance(timedelta(days=1))
         self._claim(self.canary, today, 409)  # claim_window_over
-        self._use(code, 409)  # expired
-        revoked_id, revoked_code = self._held(self.other)
+        self.use(code, 409)  # expired
+        revoked_id, revoked_code = self.held(self.other)
         self.bureau.post(f"/v1/vouchers/{revoked_id}/revocation", {"reason": "资格有误"})
         self.bureau.post(f"/v1/vouchers/{revoked_id}/revocation", {"reason": "资格有误"}, status=409)
-        self._use(revoked_code, 409)  # voucher_ended
-        issued_id, issued_code = self._held(self.other)
+        self.use(revoked_code, 409)  # voucher_ended
+        issued_id, issued_code = self.held(self.other)
         claimed = self.world.voucher(issued_id)
         # No service issues yet; the row is made to say so.
         self.world.platform.people.record_step(
             claimed, replace(claimed, state=State.ISSUED, version=claimed.version + 1)
         )
-        self._use(issued_code, 409)  # not_claimed
+        self.use(issued_code, 409)  # not_claimed
 
     def _faults(self) -> None:
         """What goes wrong inside, with the canary in the message of whatever library raised it."""
