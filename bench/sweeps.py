@@ -76,7 +76,7 @@ def _paid(world: World, blank: Voucher) -> Voucher:
     used = rules.redeem(_claimed(world, blank), redemption, attempt=world.attempt(), actor=actor, facts={})
     completion = Completion("CLASS", now, 10, 9, 90, 80, 0, 600, 12, "0" * 64)
     done = rules.complete(used, completion, filing_until=calendar.local_date(now) + LATER, now=now)
-    asked = rules.apply(done, "APPLICATION", FACE_VALUE, actor=actor, attempt=None, now=now)
+    asked = rules.apply(done, "APPLICATION", FACE_VALUE, filed_at=now, actor=actor, attempt=None, now=now)
     granted = rules.approve(asked, FACE_VALUE, actor=REVIEWER, now=now)
     return rules.pay(granted, batch_id="BATCH", reference="R", actor=PAYER, now=now)
 

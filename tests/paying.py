@@ -7,7 +7,7 @@ from io import StringIO
 from typing import Any
 
 from chalicelib.domain.access import Actor
-from chalicelib.domain.application import Application, MoneyErrand, Verdict
+from chalicelib.domain.application import Application, LineVerdict, MoneyErrand
 from chalicelib.domain.bank_account import InstitutionAccount
 from chalicelib.domain.outcomes import Done, Mark
 from chalicelib.domain.payment import BatchPayee, PaymentBatch
@@ -75,7 +75,7 @@ def a_class_of(world: World, *payees: Payee) -> tuple[TrainingClass, list[str]]:
 def approved(world: World, training: TrainingClass) -> Application:
     """Everything of the class that can be is applied for and granted."""
     there = collected(world, training)
-    decide(world, there, Verdict.APPROVE, *lines(world, there))
+    decide(world, there, LineVerdict.APPROVE, *lines(world, there))
     return read(world, there)
 
 

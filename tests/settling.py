@@ -1,5 +1,6 @@
 """Money for tests: a class that was completed, applied for, reviewed, paid; with the jobs in between."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -9,12 +10,13 @@ from chalicelib.domain.application import (
     Application,
     Decision,
     Line,
+    LineVerdict,
     MoneyErrand,
     OutsideOutcome,
     OutsideResult,
-    Verdict,
 )
 from chalicelib.domain.outcomes import Done
+from chalicelib.domain.person import Profile
 from chalicelib.domain.training_class import TrainingClass
 from chalicelib.domain.voucher import Voucher
 from chalicelib.services import applying, reviewing, settling_outside, working_off_money
@@ -45,12 +47,13 @@ def with_clerks(world: World) -> World:
 
 
 def a_completed_class(
-    world: World, people: int = 2, absent: int = 0, **template: Any
+    world: World, people: int = 2, absent: int = 0, *, who: Sequence[Profile] = (), **template: Any
 ) -> tuple[TrainingClass, list[str]]:
-    """A class of one session that is over: who completed it, then who did not come; their vouchers."""
+    """A class of one session that is over: who completed it, then who did not come; their vouchers. ``who``: they;
+    else anybody."""
     published = world.publish(people + absent, **template)
     training = open_class(world, [plan(world.now + HOUR, hours=1)])
-    came = [used(world, published) for _ in range(people + absent)]
+    came = [used(world, published, who[i] if who else None) for i in range(people + absent)]
     ids = [voucher_id for _, voucher_id in came]
     for i in range(0, len(ids), 20):
         enrol(world, training, *ids[i : i + 20])
@@ -102,14 +105,14 @@ def voucher(world: World, voucher_id: str) -> Voucher:
 def decide(
     world: World,
     application: Application,
-    verdict: Verdict,
+    verdict: LineVerdict,
     *voucher_ids: str,
     fen: int | None = None,
     reason: str | None = None,
     actor: Actor = REVIEWER,
     key: str | None = None,
 ) -> Done[Application]:
-    needs = verdict is not Verdict.APPROVE
+    needs = verdict is not LineVerdict.APPROVE
     decision = Decision(verdict, fen, reason or ("金额有误" if needs else None), "说明" if needs else None)
     return reviewing.decide_lines(
         world.platform, application.application_id, voucher_ids, decision, **world.by(actor, key)

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from chalicelib.domain import fund, voucher
-from chalicelib.domain.application import Application, LineAct, LineState, Verdict, count, settle, step_line
+from chalicelib.domain.application import Application, LineAct, LineState, LineVerdict, count, settle, step_line
 from chalicelib.domain.calendar import local_date, start_of
 from chalicelib.domain.fund import PostingKind
 from chalicelib.domain.outcomes import LineStep
@@ -74,7 +74,7 @@ def paid(world: World, people: int = 1, **template: Any) -> tuple[Taught, Applic
     taught = completed(world, people, **template)
     there = collected(world, taught.training)
     for i in range(0, people, 20):
-        decide(world, there, Verdict.APPROVE, *taught.ids[i : i + 20])
+        decide(world, there, LineVerdict.APPROVE, *taught.ids[i : i + 20])
     for i in range(0, people, 20):
         pay(world, there, *taught.ids[i : i + 20])
     return taught, there

@@ -30,9 +30,9 @@ from chalicelib.domain.application import (
     Decision,
     Filter,
     LineState,
+    LineVerdict,
     OutsideOutcome,
 )
-from chalicelib.domain.application import Verdict as LineVerdict
 from chalicelib.domain.outcomes import Done, Page
 from chalicelib.domain.programme import Payee
 from chalicelib.services import applying, attaching, reviewing

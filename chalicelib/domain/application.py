@@ -105,7 +105,7 @@ LINE_FOLLOWS: Mapping[LineState, frozenset[LineState]] = {
 }
 
 
-class Verdict(StrEnum):
+class LineVerdict(StrEnum):
     """What a reviewer says of a line."""
 
     APPROVE = "approve"
@@ -201,7 +201,7 @@ class Decision:
     ``reason``: one of the region's; ``text``: in the reviewer's own words.
     """
 
-    verdict: Verdict
+    verdict: LineVerdict
     fen: int | None = None
     reason: str | None = None
     text: str | None = None
@@ -408,11 +408,11 @@ def decide(line: Line, decision: Decision, *, second: bool, operator_id: str | N
         raise AssertionError(f"nothing is to be decided of a line that is {line.state}")
     act = LineAct(decision.verdict, now, operator_id, decision.fen, decision.reason, decision.text)
     match decision.verdict:
-        case Verdict.RETURN:
+        case LineVerdict.RETURN:
             return step_line(line, LineState.RETURNED, act, granted_fen=None)
-        case Verdict.REFUSE:
+        case LineVerdict.REFUSE:
             return step_line(line, LineState.REFUSED, act, granted_fen=None)
-    fen = decision.fen if decision.verdict is Verdict.APPROVE_LESS else (line.granted_fen or line.claimed_fen)
+    fen = decision.fen if decision.verdict is LineVerdict.APPROVE_LESS else (line.granted_fen or line.claimed_fen)
     assert fen is not None, "less is granted as a sum"
     if not 0 < fen <= line.claimed_fen:
         raise OverClaim(claimed_fen=line.claimed_fen)
@@ -551,7 +551,7 @@ def matches(line: Line, wanted: Filter) -> bool:
 
 def check_decision(decision: Decision, reasons: Collection[str]) -> None:
     """Raises Invalid: a sum without less, less without a sum, no reason, or one that is not the region's."""
-    if (decision.fen is not None) is not (decision.verdict is Verdict.APPROVE_LESS):
+    if (decision.fen is not None) is not (decision.verdict is LineVerdict.APPROVE_LESS):
         raise Invalid(pointer="/fen", reason="a sum is told where less is granted, and only there")
-    if decision.verdict is not Verdict.APPROVE and decision.reason not in reasons:
+    if decision.verdict is not LineVerdict.APPROVE and decision.reason not in reasons:
         raise Invalid(pointer="/reason", reason="the reason is one of those that the region has")

@@ -357,9 +357,16 @@ def defer(voucher: Voucher, *, until: date, class_id: str, now: datetime) -> Vou
 
 
 def apply(
-    voucher: Voucher, application_id: str, claimed_fen: int, *, actor: Actor, attempt: Attempt | None, now: datetime
+    voucher: Voucher,
+    application_id: str,
+    claimed_fen: int,
+    *,
+    filed_at: datetime,
+    actor: Actor,
+    attempt: Attempt | None,
+    now: datetime,
 ) -> Voucher:
-    """Apply for its money, once at a time.
+    """Apply for its money, once at a time. ``filed_at``: when the application was made; its lines may be built later.
 
     Raises AlreadyApplied, NotRedeemed, NotCompleted, FilingOver, OverCeiling.
     """
@@ -369,7 +376,7 @@ def apply(
         raise NotRedeemed(state=voucher.state)
     if voucher.completion is None:
         raise NotCompleted()
-    if voucher.filing_until is not None and calendar.local_date(now) > voucher.filing_until:
+    if voucher.filing_until is not None and calendar.local_date(filed_at) > voucher.filing_until:
         raise FilingOver(until=voucher.filing_until.isoformat())
     if not 0 < claimed_fen <= voucher.ceiling_fen:
         raise OverCeiling(claimed_fen=claimed_fen, ceiling_fen=voucher.ceiling_fen)

@@ -303,7 +303,13 @@ def _judge(
     # No ceiling is above the programme's standard: publishing sees to that.
     claimed = fen or application.claimed_each_fen or before.ceiling_fen
     after = voucher.apply(
-        before, application.application_id, claimed, actor=_requester(p, application), attempt=None, now=now
+        before,
+        application.application_id,
+        claimed,
+        filed_at=application.made_at,
+        actor=_requester(p, application),
+        attempt=None,
+        now=now,
     )
     rules = rules_in_force(p.catalogue, before.region, now)
     person.recheck(holder, rules, before.counted_as, linked_with(p.people, holder))

@@ -21,7 +21,7 @@ from chalicelib.domain.application import (
     Filter,
     Line,
     LineState,
-    Verdict,
+    LineVerdict,
     count,
     must_be,
     must_be_another,
@@ -199,7 +199,7 @@ def post_all(
 
 
 def _decided(line: Line, decision: Decision, decided: Rules, actor: Actor, now: datetime) -> Line:
-    if decided.separate_duties and decision.verdict in (Verdict.APPROVE, Verdict.APPROVE_LESS):
+    if decided.separate_duties and decision.verdict in (LineVerdict.APPROVE, LineVerdict.APPROVE_LESS):
         must_be_another(actor, line.acts[0].operator_id)
     return rules.decide(line, decision, second=decided.second_review, operator_id=actor.operator_id, now=now)
 
@@ -249,7 +249,7 @@ def _must_be_reviewable(
     must_be(application, {ApplicationState.SUBMITTED})
     decided = rules_in_force(p.catalogue, application.region, now)
     rules.check_decision(decision, decided.review_reasons)
-    if decision.verdict in (Verdict.APPROVE, Verdict.APPROVE_LESS):
+    if decision.verdict in (LineVerdict.APPROVE, LineVerdict.APPROVE_LESS):
         must_be_paid(find_institution(p.catalogue, application.institution_id))
         there = {one.kind for one in application.attachments if one.stored_version}
         missing = [kind for kind in decided.attachments_needed if kind not in there]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.access import Duty, Operator
-from chalicelib.domain.application import Verdict
+from chalicelib.domain.application import LineVerdict
 from chalicelib.integrations.essc_platform import OperatorKey
 from tests.api.test_road_over_http import Caller, Callers, calling
 from tests.engines import Engine
@@ -84,7 +84,7 @@ def test_given_a_region_that_publishes_when_granted_then_everybody_sees_it_maske
     world.rules(publicity_days=5)
     training, ids = a_completed_class(world, 2)
     there = collected(world, training)
-    decide(world, there, Verdict.APPROVE, *ids)
+    decide(world, there, LineVerdict.APPROVE, *ids)
     path, reviewer = f"/v1/applications/{there.application_id}", charged(bureau, Duty.REVIEWER)
 
     bureau.post(f"{path}/publicity", status=403)

@@ -182,7 +182,7 @@ def _paid(world: RecordedWorld, desk: Caller, bureau: Caller, channel: Caller) -
     desks = replace(world.desk.client, app_key=desk.app_key)
     world.desk = Actor(desks, world.platform.catalogue.operators.read(desk.operator_id))
     with_clerks(world)
-    training, (one, two) = a_completed_class(world, 2)
+    training, (one, two) = a_completed_class(world, 2, who=[a_person(8_101), a_person(8_102)])
     there = collected(world, training)
     path = f"/v1/applications/{there.application_id}"
     assert "url" in reviewer.get(f"{path}/lines-file")
@@ -233,7 +233,7 @@ def _paid(world: RecordedWorld, desk: Caller, bureau: Caller, channel: Caller) -
     assert reviewer.post(f"/v1/vouchers/{one}/claw-back", back)["facts"]["recovered_fen"] == 10
     world.platform.catalogue.rule_sets.add(RuleSet(CITY, 4, date(2021, 1, 1), external_settlement=True), None)
     forget_rules(world)
-    training, (three,) = a_completed_class(world, 1)
+    training, (three,) = a_completed_class(world, 1, who=[a_person(8_103)])
     elsewhere = collected(world, training)
     result = {"voucher_id": three, "outcome": "paid", "settled_on": "2021-05-05", "fen": 100, "reference": "PZ-1"}
     settled = bureau.post(f"/v1/applications/{elsewhere.application_id}/settlements", {"results": [result]})

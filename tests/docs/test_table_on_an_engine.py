@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain import voucher as voucher_rules
-from chalicelib.domain.application import Verdict
+from chalicelib.domain.application import LineVerdict
 from chalicelib.domain.attempt import attempt_of
 from chalicelib.domain.budget_transfer import BudgetTransfer
 from chalicelib.domain.disclosure import Disclosure
@@ -146,7 +146,7 @@ def _pay(world: World) -> None:
     world.rules(one_at_a_time=False, publicity_days=1)
     training, (voucher_id,) = a_completed_class(world, 1)
     there = collected(world, training, lines=((voucher_id, None),))
-    decide(world, there, Verdict.APPROVE, voucher_id)
+    decide(world, there, LineVerdict.APPROVE, voucher_id)
     publishing_grants.publish_grants(p, there.application_id, **world.by(REVIEWER))
     world.clock.set(world.now + timedelta(days=3))
     work_on(with_account(world), open_batch(world, there))

@@ -15,7 +15,7 @@ import app as application
 from chalicelib import wiring
 from chalicelib.config import read_settings
 from chalicelib.domain.amendment import Errand
-from chalicelib.domain.application import Application, Verdict
+from chalicelib.domain.application import Application, LineVerdict
 from chalicelib.domain.calendar import local_date
 from chalicelib.domain.template import DistributionMode
 from chalicelib.integrations.keyring import load_keyrings
@@ -198,7 +198,7 @@ def by_reminder() -> Subject:
         world = with_clerks(scene.world)
         world.clock.set(START)
         for there, ids in others:  # each act has one that waits alone
-            decide(world, there, Verdict.RETURN, *ids)
+            decide(world, there, LineVerdict.RETURN, *ids)
         taught = completed(world)
         waiting = collected(world, taught.training)
         others[:] = [(waiting, taught.ids)]

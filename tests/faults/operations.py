@@ -12,7 +12,7 @@ from typing import Any
 from chalice.test import HTTPResponse
 
 from chalicelib.domain.access import Duty, Operator, Role
-from chalicelib.domain.application import Application, MoneyErrand, Verdict
+from chalicelib.domain.application import Application, LineVerdict, MoneyErrand
 from chalicelib.domain.calendar import to_text
 from chalicelib.domain.eligibility import Asked
 from chalicelib.domain.outcomes import Mark
@@ -1392,7 +1392,7 @@ def a_published(s: Scene) -> tuple[Application, str]:
 
 def a_publicity(s: Scene) -> tuple[Request, Application, str]:
     there, voucher_id = filed(s)
-    decide(s.world, there, Verdict.APPROVE, voucher_id)
+    decide(s.world, there, LineVerdict.APPROVE, voucher_id)
     p = s.world.platform
     if not p.catalogue.rule_sets.versions(ELSEWHERE, 1, None).items:
         p.catalogue.rule_sets.add(RuleSet(ELSEWHERE, 1, date(2021, 1, 1), publicity_days=5), None)

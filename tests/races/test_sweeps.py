@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.application import Verdict
+from chalicelib.domain.application import LineVerdict
 from chalicelib.domain.calendar import end_of, local_date
 from chalicelib.domain.errors import DomainError
 from chalicelib.domain.voucher import State, Voucher
@@ -136,7 +136,7 @@ def test_given_lines_that_are_returned_while_the_sweep_runs_then_they_may_be_han
     at(town, night_of(until + DAY))  # it was handed in in time, and is reviewed late
 
     acts: list[Callable[[], Any]] = [
-        partial(decide, one, there, Verdict.RETURN, *taught.ids[4 * i : 4 * i + 4])
+        partial(decide, one, there, LineVerdict.RETURN, *taught.ids[4 * i : 4 * i + 4])
         for i, one in enumerate(containers(town, 2))
     ]
     outcomes = at_once([*acts, *(one.expire for one in containers(town, 3))])

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.application import ApplicationState, Decision, Filter, LineState, Verdict
+from chalicelib.domain import calendar
+from chalicelib.domain.application import ApplicationState, Decision, Filter, LineState, LineVerdict
 from chalicelib.domain.errors import (
     ApplicationNotFound,
     ApplicationStateRefused,
@@ -117,10 +118,10 @@ class TestReviewed:
         there = collected(town, training)
         reserved = town.balances()[Balance.RESERVED]
 
-        decide(town, there, Verdict.APPROVE, ids[0])
-        decide(town, there, Verdict.APPROVE_LESS, ids[1], fen=100)
-        decide(town, there, Verdict.RETURN, ids[2])
-        done = decide(town, there, Verdict.REFUSE, ids[3])
+        decide(town, there, LineVerdict.APPROVE, ids[0])
+        decide(town, there, LineVerdict.APPROVE_LESS, ids[1], fen=100)
+        decide(town, there, LineVerdict.RETURN, ids[2])
+        done = decide(town, there, LineVerdict.REFUSE, ids[3])
 
         assert done.answer.state is ApplicationState.DECIDED
         assert [voucher(town, one).state for one in ids] == [
@@ -130,29 +131,29 @@ class TestReviewed:
         assert balances[Balance.PAYABLE] == FACE_VALUE + 100
         assert balances[Balance.RESERVED] == reserved - FACE_VALUE - 100
         with pytest.raises(ApplicationStateRefused):
-            decide(town, there, Verdict.APPROVE, ids[0])
+            decide(town, there, LineVerdict.APPROVE, ids[0])
 
     def test_given_a_line_that_is_decided_when_decided_again_then_refused(self, town: World) -> None:
         training, ids = a_completed_class(town, 2)
         there = collected(town, training)
-        first = decide(town, there, Verdict.APPROVE, ids[0], key="one")
-        assert decide(town, there, Verdict.APPROVE, ids[0], key="one").hit
+        first = decide(town, there, LineVerdict.APPROVE, ids[0], key="one")
+        assert decide(town, there, LineVerdict.APPROVE, ids[0], key="one").hit
         assert first.answer.approved_fen == FACE_VALUE
         with pytest.raises(LineStateRefused):
-            decide(town, there, Verdict.APPROVE, ids[0])
+            decide(town, there, LineVerdict.APPROVE, ids[0])
         with pytest.raises(OverClaim):
-            decide(town, there, Verdict.APPROVE_LESS, ids[1], fen=FACE_VALUE + 1)
+            decide(town, there, LineVerdict.APPROVE_LESS, ids[1], fen=FACE_VALUE + 1)
 
     def test_given_two_reviewers_where_the_region_wants_them_when_granted_then_by_both(self, town: World) -> None:
         town.rules(second_review=True)
         training, ids = a_completed_class(town, 1)
         there = collected(town, training)
 
-        decide(town, there, Verdict.APPROVE, ids[0])
+        decide(town, there, LineVerdict.APPROVE, ids[0])
         assert town.balances()[Balance.PAYABLE] == 0
         with pytest.raises(SameOperator):
-            decide(town, there, Verdict.APPROVE, ids[0])
-        decide(town, there, Verdict.APPROVE, ids[0], actor=SECOND)
+            decide(town, there, LineVerdict.APPROVE, ids[0])
+        decide(town, there, LineVerdict.APPROVE, ids[0], actor=SECOND)
 
         assert town.balances()[Balance.PAYABLE] == FACE_VALUE
         assert (lines(town, there)[ids[0]].reviewed_by, lines(town, there)[ids[0]].approved_by) == (
@@ -163,7 +164,7 @@ class TestReviewed:
         training, ids = a_completed_class(town, 1)
         there = collected(town, training)
         with pytest.raises(SameOperator):
-            decide(town, there, Verdict.APPROVE, ids[0], actor=an_operator("DESK"))
+            decide(town, there, LineVerdict.APPROVE, ids[0], actor=an_operator("DESK"))
 
     def test_given_a_filter_when_reviewed_in_bulk_then_all_that_match_are_decided_once(self, town: World) -> None:
         training, ids = a_completed_class(town, 30)
@@ -171,7 +172,7 @@ class TestReviewed:
 
         def bulk(key: str) -> Any:
             return reviewing.review_in_bulk(
-                town.platform, there.application_id, Filter(least_percent=80), Decision(Verdict.APPROVE),
+                town.platform, there.application_id, Filter(least_percent=80), Decision(LineVerdict.APPROVE),
                 **town.by(REVIEWER, key),
             )  # fmt: skip
 
@@ -195,18 +196,18 @@ class TestReviewed:
         with pytest.raises(ApplicationNotFound):
             applying.find_application(town.platform, there.application_id, actor=town.other_desk)
         with pytest.raises(LineNotFound):
-            decide(town, there, Verdict.APPROVE, "NOBODYS")
+            decide(town, there, LineVerdict.APPROVE, "NOBODYS")
         with pytest.raises(AttachmentNotFound):
             attaching.attachment_of(town.platform, there.application_id, "X", actor=REVIEWER, now=town.now)
         with pytest.raises(Invalid):
-            decide(town, there, Verdict.REFUSE, ids[0], reason="别的")
+            decide(town, there, LineVerdict.REFUSE, ids[0], reason="别的")
 
     def test_given_attachments_that_the_region_wants_when_missing_then_nothing_is_granted(self, town: World) -> None:
         town.rules(attachments_needed=("签到表",))
         training, ids = a_completed_class(town, 1)
         there = collected(town, training)
         with pytest.raises(AttachmentsMissing) as refused:
-            decide(town, there, Verdict.APPROVE, ids[0])
+            decide(town, there, LineVerdict.APPROVE, ids[0])
         assert refused.value.facts["kinds_zh"] == "签到表"
         sheet = attaching.declare_attachment(
             town.platform, there.application_id, "签到表", "a.pdf", 5, "0" * 64, **town.by(town.desk)
@@ -216,7 +217,7 @@ class TestReviewed:
         town.platform.files.write(sheet.object_key, BytesIO(b"sheet"), "application/pdf")
         attaching.confirm_attachment(town.platform, there.application_id, sheet.attachment_id, **town.by(town.desk))
 
-        assert decide(town, there, Verdict.APPROVE, ids[0]).answer.approved_fen == FACE_VALUE
+        assert decide(town, there, LineVerdict.APPROVE, ids[0]).answer.approved_fen == FACE_VALUE
 
     def test_given_a_region_that_settles_elsewhere_when_reviewed_here_then_refused(self, town: World) -> None:
         town.rules(external_settlement=True)
@@ -224,7 +225,18 @@ class TestReviewed:
         there = collected(town, training)
         assert there.external
         with pytest.raises(SettledElsewhere):
-            decide(town, there, Verdict.APPROVE, ids[0])
+            decide(town, there, LineVerdict.APPROVE, ids[0])
+
+    def test_given_the_last_day_when_the_lines_are_built_after_midnight_then_it_was_in_time(self, town: World) -> None:
+        training, ids = a_completed_class(town, 1)
+        until = voucher(town, ids[0]).filing_until
+        assert until is not None
+        midnight = calendar.end_of(until)
+        at(town, midnight - timedelta(seconds=5))
+        opened = apply_for(town, training).answer
+        at(town, midnight + timedelta(seconds=5))
+        work(town, opened)
+        assert lines(town, opened)[ids[0]].state is LineState.APPLIED
 
     def test_given_the_filing_deadline_when_it_is_over_then_the_line_is_not_accepted(self, town: World) -> None:
         training, ids = a_completed_class(town, 1)

@@ -10,7 +10,7 @@ from pypdf import PdfReader
 from python_calamine import CalamineWorkbook
 
 from chalicelib.domain import calendar
-from chalicelib.domain.application import Verdict
+from chalicelib.domain.application import LineVerdict
 from chalicelib.domain.errors import AccountNotFound, StatementNotFound
 from chalicelib.domain.fund import Balance, PostingKind
 from chalicelib.domain.statement import Statement, StatementFormat
@@ -36,8 +36,8 @@ def a_year(world: World) -> None:
     training, ids = a_completed_class(world, 3)
     world.clock.set(local("2021-05-31T16:00:00Z"))
     there = collected(world, training)
-    decide(world, there, Verdict.APPROVE_LESS, ids[0], fen=100_001)
-    decide(world, there, Verdict.REFUSE, ids[1])
+    decide(world, there, LineVerdict.APPROVE_LESS, ids[0], fen=100_001)
+    decide(world, there, LineVerdict.REFUSE, ids[1])
     p = world.platform
     world.act(publishing.close_template, world.publish(7))
     post_releases(p.templates, p.accounts, now=world.now, may_go_on=lambda: True)

@@ -600,7 +600,7 @@ def patiently(world: World, batch: PaymentBatch) -> None:
 
 
 def approved_but_absent(world: World, training: Any) -> Any:
-    from chalicelib.domain.application import Verdict as Word
+    from chalicelib.domain.application import LineVerdict as Word
     from tests.settling import decide
 
     there = collected(world, training)

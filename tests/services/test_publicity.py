@@ -14,7 +14,7 @@ from chalicelib.domain.application import (
     Application,
     ApplicationState,
     LineState,
-    Verdict,
+    LineVerdict,
     must_be_payable,
     object_to,
 )
@@ -71,7 +71,7 @@ def granted(world: World, people: int = 2) -> tuple[Application, list[str]]:
     training, ids = a_completed_class(world, people)
     there = collected(world, training)
     for i in range(0, people, 20):
-        decide(world, there, Verdict.APPROVE, *ids[i : i + 20])
+        decide(world, there, LineVerdict.APPROVE, *ids[i : i + 20])
     return read(world, there), ids
 
 
@@ -148,10 +148,10 @@ class TestPublished:
     def test_given_an_application_that_may_not_be_published_when_published_then_refused(self, town: World) -> None:
         training, ids = a_completed_class(town, 2)
         waiting = collected(town, training)
-        decide(town, waiting, Verdict.APPROVE, ids[0])
+        decide(town, waiting, LineVerdict.APPROVE, ids[0])
         with pytest.raises(ApplicationStateRefused):
             publish(town, waiting)
-        decide(town, waiting, Verdict.APPROVE, ids[1])
+        decide(town, waiting, LineVerdict.APPROVE, ids[1])
         with pytest.raises(SameOperator):
             publish(town, waiting, actor=an_operator("DESK"))
         publish(town, waiting)

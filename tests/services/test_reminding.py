@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.application import Application, Verdict
+from chalicelib.domain.application import Application, LineVerdict
 from chalicelib.services import applying
 from chalicelib.services.reminding import REMINDERS, Reminders, remind_overdue
 from chalicelib.services.sweeping import LOOK_BACK
@@ -64,7 +64,7 @@ def test_given_applications_that_were_decided_or_taken_back_when_the_day_is_over
     town: World,
 ) -> None:
     decided, voucher_ids, due_on = waiting(town)
-    decide(town, decided, Verdict.APPROVE, *voucher_ids)
+    decide(town, decided, LineVerdict.APPROVE, *voucher_ids)
     cancelled, _, _ = waiting(town)
     applying.cancel_application(town.platform, cancelled.application_id, "填错了", **town.by(town.desk))
 
@@ -104,7 +104,7 @@ def test_given_a_reviewers_word_in_the_same_moment_when_told_then_both_stand(tow
 
     def word(_: int) -> None:
         if next(first, False):
-            decide(town, there, Verdict.APPROVE, voucher_ids[0])
+            decide(town, there, LineVerdict.APPROVE, voucher_ids[0])
 
     slow = with_store(town, "applications", Watched(town.platform.applications, "change", before=word))
     done = remind(slow)
@@ -120,7 +120,7 @@ def test_given_the_last_word_in_the_same_moment_when_told_then_nobody_is(town: W
     at(town, night_of(due_on + DAY))
 
     def word(_: int) -> None:
-        decide(town, there, Verdict.APPROVE, *voucher_ids)
+        decide(town, there, LineVerdict.APPROVE, *voucher_ids)
 
     done = remind(with_store(town, "applications", Watched(town.platform.applications, "change", before=word)))
 

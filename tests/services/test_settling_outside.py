@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from chalicelib.domain.application import ApplicationState, LineState, OutsideOutcome, Verdict
+from chalicelib.domain.application import ApplicationState, LineState, LineVerdict, OutsideOutcome
 from chalicelib.domain.errors import (
     ApplicationNotFound,
     ApplicationStateRefused,
@@ -150,7 +150,7 @@ class TestResults:
         training, ids = a_completed_class(town, 1)
         outside = collected(town, training)
         with pytest.raises(SettledElsewhere):
-            decide(town, outside, Verdict.APPROVE, ids[0])
+            decide(town, outside, LineVerdict.APPROVE, ids[0])
         town.rules(external_settlement=False)
         training, ids = a_completed_class(town, 1)
         here = collected(town, training)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.application import ApplicationState, Verdict
+from chalicelib.domain.application import ApplicationState, LineVerdict
 from chalicelib.domain.calendar import local_date
 from chalicelib.domain.errors import (
     ApplicationStateRefused,
@@ -254,7 +254,7 @@ class TestWrittenOff:
     ) -> None:
         taught = completed(town, 2)
         there = collected(town, taught.training)
-        decide(town, there, Verdict.APPROVE, taught.ids[0])
+        decide(town, there, LineVerdict.APPROVE, taught.ids[0])
         until = last_day(town, taught.ids[1])
 
         assert sweep_on(town, until + DAY).examined == 0
@@ -268,7 +268,7 @@ class TestWrittenOff:
         there = collected(town, taught.training)
         until = last_day(town, taught.ids[0])
         at(town, night_of(until + 2 * DAY))
-        decide(town, there, Verdict.RETURN, taught.ids[0])
+        decide(town, there, LineVerdict.RETURN, taught.ids[0])
         new = last_day(town, taught.ids[0])
         assert new > until
 
@@ -436,4 +436,4 @@ class TestDeadCode:
         assert row.code == "not_redeemed_here"
         assert p.people.voucher(before.person_id, before.template_id) == before
         with pytest.raises(ApplicationStateRefused):  # it has no line that was accepted
-            decide(world, again, Verdict.APPROVE, dead.voucher_id)
+            decide(world, again, LineVerdict.APPROVE, dead.voucher_id)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from chalicelib.domain.access import Actor
-from chalicelib.domain.application import ApplicationState, Verdict
+from chalicelib.domain.application import ApplicationState, LineVerdict
 from chalicelib.domain.errors import InstitutionNotAdmitted, InstitutionNotFound
 from chalicelib.domain.institution import AdmissionStep
 from chalicelib.services import cataloguing, looking_at_affected
@@ -52,15 +52,15 @@ class TestWithdrawn:
         step(town, AdmissionStep.WITHDRAW)
 
         with pytest.raises(InstitutionNotAdmitted):
-            decide(town, there, Verdict.APPROVE, ids[0])
+            decide(town, there, LineVerdict.APPROVE, ids[0])
         with pytest.raises(InstitutionNotAdmitted):
             collected(town, training)
         # In nobody's disfavour: what cannot be granted can still be refused.
-        decide(town, there, Verdict.REFUSE, ids[1])
+        decide(town, there, LineVerdict.REFUSE, ids[1])
 
         step(town, AdmissionStep.REAPPLY)
         step(town, AdmissionStep.ADMIT)
-        assert decide(town, there, Verdict.APPROVE, ids[0]).answer.state is ApplicationState.DECIDED
+        assert decide(town, there, LineVerdict.APPROVE, ids[0]).answer.state is ApplicationState.DECIDED
 
     def test_given_classes_and_applications_when_withdrawn_then_those_that_are_not_at_their_end_are_listed(
         self, town: World
@@ -68,7 +68,7 @@ class TestWithdrawn:
         training, ids = a_completed_class(town, 2)
         open_one = collected(town, training, lines=((ids[0], None),))
         over = collected(town, training, lines=((ids[1], None),))
-        decide(town, over, Verdict.REFUSE, ids[1])
+        decide(town, over, LineVerdict.REFUSE, ids[1])
         assert read(town, over).state is ApplicationState.SETTLED
         going_on = open_class(town, days(town, 1))
         step(town, AdmissionStep.WITHDRAW)
