@@ -100,7 +100,7 @@ class ApplicationListing(Listing):
     """Those of a payer region; for an institution, its own. ``overdue``: of a region, not reviewed in time."""
 
     of: Annotated[str, Field(pattern=r"^[A-Z0-9]{6,20}$", description="a region's code or an institution's id")]
-    overdue: bool = False
+    overdue: Annotated[bool, Field(strict=False)] = False
 
 
 class AttachmentAnswer(Shown):

@@ -256,7 +256,7 @@ class AffectedAnswer(Shown):
     tag="institutions",
     zh="机构退出所影响的班级与申请",
     en="What the withdrawal of an institution leaves open",
-    errors=(InstitutionNotFound,),
+    errors=(InstitutionNotFound, Invalid),
 )
 def get_affected(call: Call[Nothing, AffectedQuery], institution_id: str) -> AffectedAnswer:
     p, asked = call.platform, call.query

@@ -180,4 +180,4 @@ def _as_promised(value: Any) -> Any:
 
 def _lasting(said: Any) -> Any:
     """Without what is told once only, or made anew each time: a secret, the address for a file."""
-    return {**said, "secret": None, "upload": None}
+    return {**said, "secret": None, "upload": None, "download": None}
