@@ -161,7 +161,7 @@ def check_vouchers(rooms: Rooms, vouchers: Mapping[str, Voucher]) -> None:
             )
         if one.state == ON:
             assert vouchers[one.voucher_id].state in (State.REDEEMED, State.REVOKED), one
-        holding[one.voucher_id] += one.state != LEFT
+        holding[one.voucher_id] += one.state != LEFT and not _is_cancelled(one, rooms)
     assert max(holding.values(), default=0) <= 1, f"a voucher on two classes: {holding}"
 
 
@@ -224,13 +224,18 @@ def _allows(training: TrainingClass, facts: Mapping[str, Any], now: datetime) ->
 def _check_overlaps(one: Enrolment, rooms: Rooms, seen: Mapping[str, Collection[Any]]) -> None:
     training = rooms.classes[one.class_id]
     for other in rooms.of_person(one.person_id):
-        if other is one or other.state != ON:
+        if other is one or other.state != ON or _is_cancelled(other, rooms):
             continue
         both = {_overlap(training, look) for look in seen[other.class_id]}
         if training.rules.overlaps is Overlaps.REFUSED:
             assert False in both, (training, rooms.classes[other.class_id])
         if training.rules.overlaps is Overlaps.FLAGGED and both == {True}:
             assert one.overlaps
+
+
+def _is_cancelled(one: Enrolment, rooms: Rooms) -> bool:
+    """Whoever was on a class that was cancelled is free for another."""
+    return rooms.classes[one.class_id].state is ClassState.CANCELLED
 
 
 def _overlap(one: TrainingClass, other: TrainingClass) -> bool:
