@@ -431,6 +431,8 @@ def _check_lawful(voucher: Voucher) -> None:
         if entry.said["step"] == "amend":
             assert after is state, voucher.history
             assert after in (State.CLAIMED, State.REDEEMED), voucher.history
+        elif entry.said["step"] == "complete":
+            assert before == after == State.REDEEMED, voucher.history
         else:
             assert after in MAY_FOLLOW[state], voucher.history
         state = after
