@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import crowds, figures, growth, imports, load, rosters, shards, sheets, steps, sweeps
+from bench import crowds, figures, growth, imports, load, reviews, rosters, shards, sheets, steps, sweeps
 from bench.figures import Figure
 from bench.town import Town, a_town
 from chalicelib.domain.training_class import LARGEST
@@ -55,13 +55,14 @@ class Size:
     due: int
     among: tuple[int, int]
     nights: int
+    lines: int
 
 
 FULL = Size(
     *(40, 20, 15, 2_000, 48, 20_000, 3, ((128, 2_000), (44, 500)), True, 5, 400, 100_000, LARGEST, 50),
-    *(5_000, (10_000, 100_000), 3),
+    *(5_000, (10_000, 100_000), 3, 5_000),
 )
-QUICK = Size(1, 4, 1, 140, 2, 100, 0.5, ((16, 100),), False, 1, 40, 500, 20, 4, 40, (80, 160), 1)
+QUICK = Size(1, 4, 1, 140, 2, 100, 0.5, ((16, 100),), False, 1, 40, 500, 20, 4, 40, (80, 160), 1, 40)
 CHECK_INS_A_SECOND = 20
 
 
@@ -76,7 +77,7 @@ def main(arguments: list[str], endpoint: str | None = None) -> int:
     os.environ.update(CREDENTIALS, AWS_DEFAULT_REGION=REGION)
     found: list[Figure] = []
     with nullcontext(endpoint) if endpoint else dynamodb_local(console=console) as engine:
-        for part in (_steps, _growth, _claimable, _rosters, _sweeps, _load, _crowds):
+        for part in (_steps, _growth, _claimable, _rosters, _sweeps, _reviews, _load, _crowds):
             for figure in part(engine, size):
                 found.append(figure)
                 console.print(f"  {figure.name}: {figure.value:.4g}")
@@ -293,6 +294,18 @@ def _sweeps(endpoint: str, size: Size) -> Iterator[Figure]:
         long, short = (statistics.median(one.ours for one in taken) for taken in (many, few))
         note = f"times among {size.among[0]:,}: {long:.2f} s beside {short:.2f}"
         yield Figure(f"{kind}, {size.due:,} due among {size.among[1]:,}", long / short, at_most=1.2, floor=1, note=note)
+
+
+def _reviews(endpoint: str, size: Size) -> Iterator[Figure]:
+    taken = []
+    for _ in range(size.nights):
+        with dynamodb_local() if size.nights > 1 else nullcontext(endpoint) as engine:
+            taken.append(reviews.measure(engine, size.lines))
+    share = statistics.median(one.bare / one.ours for one in taken)
+    speed = size.lines / statistics.median(one.ours for one in taken)
+    beside = size.lines / statistics.median(one.bare for one in taken)
+    note = f"of the bare loop's lines/s: {speed:.0f} beside {beside:.0f}; {taken[0].transactions} transactions"
+    yield Figure(f"review in bulk, {size.lines:,} lines", share, at_least=0.85, floor=1, note=note)
 
 
 def _imports(size: Size) -> Iterator[Figure]:

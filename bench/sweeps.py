@@ -47,10 +47,12 @@ def measure(endpoint: str, kind: str, due: int, among: int) -> Taken:
     like, make = world.voucher(voucher_id), KINDS[kind]
     world.revoke(voucher_id)  # it was there to be copied
     night = night_of(_day_of(make(world, _blank(like, world, 0))))
-    _put(world, (_voucher_row(make(world, _blank(like, world, n))).serialize() for n in range(1, due + 1)))
+    put_rows(
+        world, "people", (_voucher_row(make(world, _blank(like, world, n))).serialize() for n in range(1, due + 1))
+    )
     waiting = make(world, _blank(like, world, due + 1))
     later = replace(waiting, due_on=_day_of(waiting) + LATER)
-    _put(world, _waiting_rows(_voucher_row(later).serialize(), later, range(due + 1, among + 1)))
+    put_rows(world, "people", _waiting_rows(_voucher_row(later).serialize(), later, range(due + 1, among + 1)))
     world.platform.checkpoints.advance(SWEEP, calendar.local_date(night) - timedelta(days=1))
     # The bare loop writes only what is due, so the others stay away.
     names = copied(world, endpoint, lambda row: not row.get("person", {}).get("S", "").startswith(WAITING))
@@ -117,8 +119,9 @@ def _waiting_rows(row: dict[str, Any], of: Voucher, numbers: Iterable[int]) -> I
         }
 
 
-def _put(world: World, rows: Iterator[dict[str, Any]]) -> None:
-    client, name = tables_of(world).connection.client, world.environment["PEOPLE_TABLE"]
+def put_rows(world: World, table: str, rows: Iterator[dict[str, Any]]) -> None:
+    """Put rows as they are, past every rule."""
+    client, name = tables_of(world).connection.client, world.environment[f"{table.upper()}_TABLE"]
     while some := list(islice(rows, 25)):
         left = {name: [{"PutRequest": {"Item": row}} for row in some]}
         while left:
