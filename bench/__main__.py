@@ -18,7 +18,6 @@ from rich.console import Console
 from bench import crowds, figures, growth, imports, load, reviews, rosters, shards, sheets, steps, sweeps
 from bench.figures import Figure
 from bench.town import Town, a_town
-from chalicelib.domain.training_class import LARGEST
 from chalicelib.services import changing_vouchers
 from chalicelib.services.identifying import Presented
 from chalicelib.services.making_vouchers import FULL_HANDS
@@ -59,7 +58,7 @@ class Size:
 
 
 FULL = Size(
-    *(40, 20, 15, 2_000, 48, 20_000, 3, ((128, 2_000), (44, 500)), True, 5, 400, 100_000, LARGEST, 50),
+    *(40, 20, 15, 2_000, 48, 20_000, 3, ((128, 2_000), (44, 500)), True, 5, 400, 100_000, 500, 50),
     *(5_000, (10_000, 100_000), 3, 5_000),
 )
 QUICK = Size(1, 4, 1, 140, 2, 100, 0.5, ((16, 100),), False, 1, 40, 500, 20, 4, 40, (80, 160), 1, 40)

@@ -97,9 +97,13 @@ def batch_of(world: World, batch: PaymentBatch) -> PaymentBatch:
 
 
 def payees(world: World, batch: PaymentBatch) -> list[BatchPayee]:
-    page = world.platform.payments.payees(batch.batch_id, 500, None)
-    assert page.cursor is None
-    return list(page.items)
+    found, cursor = list[BatchPayee](), None
+    while True:
+        page = world.platform.payments.payees(batch.batch_id, 500, cursor)
+        found += page.items
+        cursor = page.cursor
+        if cursor is None:
+            return found
 
 
 def make_file(world: World, batch: PaymentBatch, key: str | None = None, actor: Actor = PAYER) -> PaymentBatch:

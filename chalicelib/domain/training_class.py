@@ -12,7 +12,7 @@ from chalicelib.domain.coordinates import Point
 from chalicelib.domain.errors import ClassFull, ClassStateRefused, Invalid, SessionNotFound, SessionOver
 from chalicelib.domain.region import Overlaps, Rules
 
-MOST_SESSIONS, LARGEST = 200, 500
+MOST_SESSIONS, LARGEST = 200, 5_000
 LONGEST_SESSION, LONGEST_CLASS = timedelta(hours=12), timedelta(days=731)
 
 
