@@ -40,6 +40,7 @@ from chalicelib.domain.errors import (
     sentences,
 )
 from chalicelib.domain.holidays import deadline
+from chalicelib.domain.identifiers import carries_personal_number
 from chalicelib.domain.institution import must_be_paid
 from chalicelib.domain.outcomes import Done, LineStep, Mark, Page, StaleRow, WriteConflict
 from chalicelib.domain.training_class import CLASS_STATE_ZH, ClassState, TrainingClass
@@ -75,7 +76,8 @@ def open_application(
     """Apply; a job builds the lines, and hands the application in.
 
     Raises ClassNotFound, OutOfScope, ClassStateRefused (the class is not finished), RegionNotFound,
-    InstitutionNotFound, InstitutionNotAdmitted (withdrawn), Invalid (a voucher twice, too many lines).
+    InstitutionNotFound, InstitutionNotAdmitted (withdrawn), Invalid (a voucher twice, too many lines, somebody's number
+    in the place of a voucher).
     """
 
     def act() -> Application:
@@ -86,6 +88,10 @@ def open_application(
             raise Invalid(pointer="/lines", reason="a voucher stands there twice")
         if len(draft.lines) > MOST_LINES:
             raise Invalid(pointer="/lines", reason="an application has too many lines")
+        if any(_names_somebody(p, one) for one, _ in draft.lines):
+            raise Invalid(
+                pointer="/lines", reason="an id holds somebody's number", reason_zh="券编号中含有证件号码或手机号"
+            )
         application = Application(
             application_id=p.chance.short_id(),
             institution_id=training.institution_id,
@@ -381,6 +387,11 @@ def _take_back_chunk(p: Platform, application: Application, now: datetime) -> Ap
         after = replace(after, state=ApplicationState.CANCELLED)
     p.applications.record(after, steps)
     return after
+
+
+def _names_somebody(p: Platform, voucher_id: str) -> bool:
+    """A line that is not accepted stands under what was sent as its voucher: no personal number becomes a key."""
+    return carries_personal_number(voucher_id) and p.keys.voucher_ids.decode(voucher_id) is None
 
 
 def _requester(p: Platform, application: Application) -> Actor:

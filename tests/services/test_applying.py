@@ -98,6 +98,15 @@ class TestCollected:
         found = lines(town, there)
         assert (found[ids[0]].code, found[ids[1]].claimed_fen) == ("over_ceiling", FACE_VALUE - 1)
 
+    def test_given_somebodys_number_in_the_place_of_a_voucher_when_applied_for_then_refused_and_kept_nowhere(
+        self, town: World
+    ) -> None:
+        training, _ = a_completed_class(town, 1)
+        number = "11010519491231002X"
+        with pytest.raises(Invalid):
+            apply_for(town, training, lines=((number, None),))
+        assert number not in str(town.rows("casework"))
+
     def test_given_an_application_when_cancelled_then_each_voucher_is_as_before(self, town: World) -> None:
         training, ids = a_completed_class(town, 2)
         there = collected(town, training)
