@@ -88,7 +88,7 @@ def open_application(
             raise Invalid(pointer="/lines", reason="a voucher stands there twice")
         if len(draft.lines) > MOST_LINES:
             raise Invalid(pointer="/lines", reason="an application has too many lines")
-        if any(_names_somebody(p, one) for one, _ in draft.lines):
+        if any(names_somebody(p, one) for one, _ in draft.lines):
             raise Invalid(
                 pointer="/lines", reason="an id holds somebody's number", reason_zh="券编号中含有证件号码或手机号"
             )
@@ -228,6 +228,11 @@ def unless_moved(p: Platform, application: Application, act: Callable[[], T]) ->
         if reread(p, application).version != application.version:
             raise StaleRow from None
         raise
+
+
+def names_somebody(p: Platform, voucher_id: str) -> bool:
+    """What is sent as a voucher is kept as it is, also where it is none: but no personal number is."""
+    return carries_personal_number(voucher_id) and p.keys.voucher_ids.decode(voucher_id) is None
 
 
 def _collect_chunk(p: Platform, application: Application, now: datetime) -> Application:
@@ -387,11 +392,6 @@ def _take_back_chunk(p: Platform, application: Application, now: datetime) -> Ap
         after = replace(after, state=ApplicationState.CANCELLED)
     p.applications.record(after, steps)
     return after
-
-
-def _names_somebody(p: Platform, voucher_id: str) -> bool:
-    """A line that is not accepted stands under what was sent as its voucher: no personal number becomes a key."""
-    return carries_personal_number(voucher_id) and p.keys.voucher_ids.decode(voucher_id) is None
 
 
 def _requester(p: Platform, application: Application) -> Actor:
