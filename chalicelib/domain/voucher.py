@@ -14,6 +14,7 @@ from chalicelib.domain.attempt import Attempt, still_kept
 from chalicelib.domain.errors import (
     AlreadyApplied,
     AlreadyRedeemed,
+    CheckedInBefore,
     Expired,
     FilingOver,
     NotClaimed,
@@ -289,10 +290,13 @@ def redeem(
 def reverse(voucher: Voucher, *, reason: str, window: int, attempt: Attempt, actor: Actor, now: datetime) -> Voucher:
     """Undo a mis-scan within ``window`` seconds, before any check-in or application.
 
-    Raises NotRedeemed, ReversalWindowOver.
+    Raises NotRedeemed, CheckedInBefore (a class was completed by it), ReversalWindowOver.
     """
     if voucher.state is not State.REDEEMED or voucher.redemption is None:
         raise NotRedeemed(state=voucher.state)
+    # Where nobody has to come, or came by another voucher, no check-in tells that; used again, it would still earn it.
+    if voucher.completion is not None:
+        raise CheckedInBefore(count=voucher.completion.attended)
     until = voucher.redemption.redeemed_at + timedelta(seconds=window)
     if now > until:
         raise ReversalWindowOver(until=calendar.to_text(until))
