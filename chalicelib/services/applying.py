@@ -307,7 +307,8 @@ def _judge(
     fen: int,
     now: datetime,
 ) -> LineStep:
-    """Raises NotRedeemedHere, AlreadyApplied, NotRedeemed, NotCompleted, FilingOver, OverCeiling, CapReached."""
+    """Raises NotRedeemedHere, AlreadyApplied, NotRedeemed, NotCompleted, FilingOver, UsedTooOften, OverCeiling,
+    CapReached."""
     if before.completion is not None and before.completion.class_id != training.class_id:
         raise NotRedeemedHere()
     terms = p.templates.terms(before.template_id, before.terms_version)
