@@ -353,7 +353,7 @@ ADVICE: Mapping[str, tuple[str, str]] = {
     "not_claimed": ("Issued, but not claimed by its person yet.", "The person claims it first."),
     "not_yet_valid": ("Before the first day of validity.", "Show the date."),
     "used_too_often": (
-        "Used and reversed so often that its history keeps only room for its end.",
+        "Used and reversed, or applied for, so often that its history keeps only room for its end.",
         "Nothing; the person asks the issuing authority.",
     ),
     "wrong_institution": ("The terms name institutions, and this is none of them.", "Nothing at this institution."),

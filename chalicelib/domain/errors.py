@@ -664,11 +664,15 @@ class NotYetValid(Refused):
 
 
 class UsedTooOften(Refused):
-    """A voucher's history keeps room for the steps that end it; nobody mistakes a scan this often."""
+    """A voucher's history keeps room for the steps that end it; nobody mistakes a scan, or an application, this
+    often."""
 
     code = "used_too_often"
-    zh = "该券使用与撤销已达 {limit} 次记录，不能再用；请联系发券单位。"
-    en = "This voucher has {limit} entries of use and reversal and cannot be used again; ask the issuing authority."
+    zh = "该券使用、撤销与申请已达 {limit} 次记录，不能再用或再申请；请联系发券单位。"
+    en = (
+        "This voucher has {limit} entries of use, reversal and application and cannot be used or applied for again; "
+        "ask the issuing authority."
+    )
 
 
 class WrongInstitution(Refused):

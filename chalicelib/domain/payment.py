@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from chalicelib.domain.application import Line, MoneyErrand
 from chalicelib.domain.errors import AmountDiffers, BatchStateRefused
+from chalicelib.domain.person import Person
 from chalicelib.domain.programme import Payee
 
 MOST_APPLICATIONS = 20
@@ -55,9 +56,9 @@ class PassedOver(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BatchPayee:
-    """Somebody who is paid by a batch. ``holder``: the institution's or the person's id; ``sealed``: name, number and
-    bank as they stand in the bank file, as they were when the row was made; ``account_number``: which of the
-    institution's accounts that is.
+    """Somebody who is paid by a batch. ``holder``: the institution's id, or that of the record in use of a person;
+    ``sealed``: name, number and bank as they stand in the bank file, as they were when the row was made;
+    ``account_number``: which of the institution's accounts that is.
 
     ``refs``: (application, voucher) of a person's lines; an institution's are found through its applications: ``at``
     and ``cursor`` tell how far they are settled. ``settling``: the bank has answered, and not all lines say so yet.
@@ -158,9 +159,9 @@ def must_be(batch: PaymentBatch, states: Collection[BatchState]) -> None:
         raise BatchStateRefused(state=batch.state, state_zh=BATCH_STATE_ZH[batch.state])
 
 
-def holder_of(line: Line, institution_id: str) -> str:
-    """Whom the line's money goes to."""
-    return institution_id if line.payee is Payee.INSTITUTION else line.person_id
+def holder_of(line: Line, institution_id: str, people: Mapping[str, Person]) -> str:
+    """Whom the line's money goes to. ``people``: the records in use, by the ids under which lines name them."""
+    return institution_id if line.payee is Payee.INSTITUTION else people[line.person_id].person_id
 
 
 def pay_too(payee: BatchPayee, line: Line) -> BatchPayee:

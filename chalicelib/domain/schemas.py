@@ -209,7 +209,7 @@ SETTLEMENTS = Schema(
             (("已拨付", "paid"), ("不予通过", "refused"), ("退回", "returned")),
         ),
         Column("fen", "金额(元)", "Amount (yuan)", ("金额", "拨付金额"), False, "yuan", "已拨付的必填。", "2000.00"),
-        Column("reference", "凭证号", "Reference", ("拨付凭证号",), False, "text", "已拨付的必填。", ""),
+        Column("reference", "凭证号", "Reference", ("拨付凭证号",), False, "code", "已拨付的必填。", ""),
         Column("settled_on", "日期", "Date", ("结算日期", "拨付日期"), True, "date", "办理的日期。", "2026-01-31"),
         Column("reason", "结算原因", "Reason", ("办理原因",), False, "text", "未拨付的必填。", "材料不全"),
     ),
@@ -234,7 +234,7 @@ PAYMENT_RESULTS = Schema(
             (("成功", "paid"), ("失败", "failed")),
         ),
         Column("reason", "失败原因", "Reason", (), False, "text", "付款失败时填写。", ""),
-        Column("reference", "银行流水号", "Bank reference", ("流水号", "交易流水号"), False, "text", "", ""),
+        Column("reference", "银行流水号", "Bank reference", ("流水号", "交易流水号"), False, "code", "文本格式。", ""),
     ),
 )
 SCHEMAS: Mapping[str, Schema] = {

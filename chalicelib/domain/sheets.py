@@ -23,7 +23,9 @@ from chalicelib.domain.identifiers import (
 )
 
 Cell = str | int | float | bool | date | datetime | time | timedelta | None
-ColumnKind = Literal["name", "id_number", "id_type", "mobile", "uscc", "date", "integer", "yuan", "choice", "text"]
+ColumnKind = Literal[
+    "name", "id_number", "id_type", "mobile", "uscc", "date", "integer", "yuan", "choice", "code", "text"
+]  # fmt: skip
 LONGEST_NAME, LONGEST_TEXT = 100, 200
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2100, 12, 31)
 IGNORED = ("序号", "结果", "原因")
@@ -390,6 +392,8 @@ def _reader(column: Column, today: date) -> Reader:
             return _yuan
         case "choice" | "id_type":
             return _choice(column)
+        case "code":
+            return _code
     # Groups and courses come again and again. Kept for this sheet only: remarks may tell of people.
     return lru_cache(maxsize=1024, typed=True)(_any_text)
 
@@ -467,6 +471,24 @@ def _uscc(cell: Cell) -> str | None:
             "The credit code stands in a numeric cell; type it again as text.",
         )
     return parse_uscc(cell) if cell.strip() else None
+
+
+def _code(cell: Cell) -> str | None:
+    """Somebody else's number of something, as long as it is: one that a spreadsheet has cut down is none."""
+    if isinstance(cell, str):
+        cut = _CUT_DOWN.fullmatch(cell.strip()) is not None
+    else:
+        cut = isinstance(cell, int | float) and abs(cell) >= 1e15
+    if cut:
+        raise InvalidIdentifier(
+            "numeric_code",
+            "编号是数字格式，第 15 位以后可能已丢失；请将单元格设为文本后重新填写。",
+            "The number stands in a numeric cell, which loses what is past the 15th digit; type it again as text.",
+        )
+    return _any_text(cell)
+
+
+_CUT_DOWN = re.compile(r"[0-9](\.[0-9]+)?[eE]\+[0-9]+")
 
 
 def _any_text(cell: Cell) -> str | None:

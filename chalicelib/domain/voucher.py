@@ -14,6 +14,7 @@ from chalicelib.domain.attempt import Attempt, still_kept
 from chalicelib.domain.errors import (
     AlreadyApplied,
     AlreadyRedeemed,
+    CheckedInBefore,
     Expired,
     FilingOver,
     NotClaimed,
@@ -50,6 +51,9 @@ class State(StrEnum):
 ENDED = frozenset({State.WRITTEN_OFF, State.RETURNED, State.EXPIRED, State.FORFEITED, State.REVOKED})
 MOST_ENTRIES = 40
 """Redeemed and reversed again and again, a row would outgrow DynamoDB's 400 KB and could not even expire any more."""
+MOST_APPLIED_FOR = 2 * MOST_ENTRIES
+"""From so many entries on it is not applied for again: taken back or returned on and on, the rows of a chunk would
+outgrow a transaction's 4 MB. However often it was used before, twenty times remain."""
 STATE_ZH = {
     State.ISSUED: "发放",
     State.CLAIMED: "领取",
@@ -289,10 +293,13 @@ def redeem(
 def reverse(voucher: Voucher, *, reason: str, window: int, attempt: Attempt, actor: Actor, now: datetime) -> Voucher:
     """Undo a mis-scan within ``window`` seconds, before any check-in or application.
 
-    Raises NotRedeemed, ReversalWindowOver.
+    Raises NotRedeemed, CheckedInBefore (a class was completed by it), ReversalWindowOver.
     """
     if voucher.state is not State.REDEEMED or voucher.redemption is None:
         raise NotRedeemed(state=voucher.state)
+    # Where nobody has to come, or came by another voucher, no check-in tells that; used again, it would still earn it.
+    if voucher.completion is not None:
+        raise CheckedInBefore(count=voucher.completion.attended)
     until = voucher.redemption.redeemed_at + timedelta(seconds=window)
     if now > until:
         raise ReversalWindowOver(until=calendar.to_text(until))
@@ -368,7 +375,7 @@ def apply(
 ) -> Voucher:
     """Apply for its money, once at a time. ``filed_at``: when the application was made; its lines may be built later.
 
-    Raises AlreadyApplied, NotRedeemed, NotCompleted, FilingOver, OverCeiling.
+    Raises AlreadyApplied, NotRedeemed, NotCompleted, FilingOver, UsedTooOften, OverCeiling.
     """
     if voucher.state is State.APPLIED:
         raise AlreadyApplied(application_id=voucher.application_id)
@@ -378,6 +385,8 @@ def apply(
         raise NotCompleted()
     if voucher.filing_until is not None and calendar.local_date(filed_at) > voucher.filing_until:
         raise FilingOver(until=voucher.filing_until.isoformat())
+    if len(voucher.history) >= MOST_APPLIED_FOR and _steps_taken(voucher) >= MOST_APPLIED_FOR:
+        raise UsedTooOften(limit=MOST_APPLIED_FOR)
     if not 0 < claimed_fen <= voucher.ceiling_fen:
         raise OverCeiling(claimed_fen=claimed_fen, ceiling_fen=voucher.ceiling_fen)
     facts: dict[str, str | int | None] = {"application": application_id, "claimed_fen": claimed_fen}

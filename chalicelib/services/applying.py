@@ -40,6 +40,7 @@ from chalicelib.domain.errors import (
     sentences,
 )
 from chalicelib.domain.holidays import deadline
+from chalicelib.domain.identifiers import carries_personal_number
 from chalicelib.domain.institution import must_be_paid
 from chalicelib.domain.outcomes import Done, LineStep, Mark, Page, StaleRow, WriteConflict
 from chalicelib.domain.training_class import CLASS_STATE_ZH, ClassState, TrainingClass
@@ -75,7 +76,8 @@ def open_application(
     """Apply; a job builds the lines, and hands the application in.
 
     Raises ClassNotFound, OutOfScope, ClassStateRefused (the class is not finished), RegionNotFound,
-    InstitutionNotFound, InstitutionNotAdmitted (withdrawn), Invalid (a voucher twice, too many lines).
+    InstitutionNotFound, InstitutionNotAdmitted (withdrawn), Invalid (a voucher twice, too many lines, somebody's number
+    in the place of a voucher).
     """
 
     def act() -> Application:
@@ -86,6 +88,10 @@ def open_application(
             raise Invalid(pointer="/lines", reason="a voucher stands there twice")
         if len(draft.lines) > MOST_LINES:
             raise Invalid(pointer="/lines", reason="an application has too many lines")
+        if any(names_somebody(p, one) for one, _ in draft.lines):
+            raise Invalid(
+                pointer="/lines", reason="an id holds somebody's number", reason_zh="券编号中含有证件号码或手机号"
+            )
         application = Application(
             application_id=p.chance.short_id(),
             institution_id=training.institution_id,
@@ -224,6 +230,11 @@ def unless_moved(p: Platform, application: Application, act: Callable[[], T]) ->
         raise
 
 
+def names_somebody(p: Platform, voucher_id: str) -> bool:
+    """What is sent as a voucher is kept as it is, also where it is none: but no personal number is."""
+    return carries_personal_number(voucher_id) and p.keys.voucher_ids.decode(voucher_id) is None
+
+
 def _collect_chunk(p: Platform, application: Application, now: datetime) -> Application:
     training = p.catalogue.classes.read(application.class_id)
     assert training is not None
@@ -296,7 +307,8 @@ def _judge(
     fen: int,
     now: datetime,
 ) -> LineStep:
-    """Raises NotRedeemedHere, AlreadyApplied, NotRedeemed, NotCompleted, FilingOver, OverCeiling, CapReached."""
+    """Raises NotRedeemedHere, AlreadyApplied, NotRedeemed, NotCompleted, FilingOver, UsedTooOften, OverCeiling,
+    CapReached."""
     if before.completion is not None and before.completion.class_id != training.class_id:
         raise NotRedeemedHere()
     terms = p.templates.terms(before.template_id, before.terms_version)

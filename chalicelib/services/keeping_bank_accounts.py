@@ -97,6 +97,7 @@ def find_account(p: Platform, institution_id: str, *, actor: Actor) -> Instituti
 
 def _find(p: Platform, institution_id: str, actor: Actor) -> Institution:
     institution = find_institution(p.catalogue, institution_id)
-    if institution_id not in actor.institutions and not reaches(actor, institution.region):
+    # An institution's client has regions too, and knows nothing of the others there.
+    if institution_id not in actor.institutions and (actor.institutions or not reaches(actor, institution.region)):
         raise InstitutionNotFound()
     return institution

@@ -7,7 +7,7 @@ region publishes what it means to pay (公示), only when that is over and no ob
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -298,13 +298,13 @@ def _take(
 ) -> _Taken:
     separate = rules_in_force(p.catalogue, batch.region, now).separate_duties
     institution_id = application.institution_id
-    holders = sorted({holder_of(line, institution_id) for line in approved})
-    before = p.payments.payees_of(batch.batch_id, holders) if holders else {}
+    # Whose records were merged is one payee, by the record in use: the card is theirs.
+    people = _records_in_use(p, {one.person_id for one in approved if one.payee is Payee.PERSON})
+    holders = {one.voucher_id: holder_of(one, institution_id, people) for one in approved}
+    before = p.payments.payees_of(batch.batch_id, sorted(set(holders.values()))) if holders else {}
     taken = _Taken([], {}, {}, before)
-    wanted = sorted({one.person_id for one in approved if one.payee is Payee.PERSON} - before.keys())
-    people = {one.person_id: one for one in p.people.heads(wanted)} if wanted else {}
     for line in approved:
-        holder = holder_of(line, institution_id)
+        holder = holders[line.voucher_id]
         if separate and batch.paid_by in (line.acts[0].operator_id, line.reviewed_by, line.approved_by):
             _pass_over(taken, PassedOver.SAME_OPERATOR)
             continue
@@ -333,17 +333,17 @@ def _pass_over(taken: _Taken, why: PassedOver) -> None:
 
 
 def _new_payee(
-    p: Platform, batch_id: str, sequence: int, line: Line, institution_id: str, people: dict[str, Person]
+    p: Platform, batch_id: str, sequence: int, line: Line, institution_id: str, people: Mapping[str, Person]
 ) -> BatchPayee | None:
     """As whom, and where, they are paid by this batch, whatever is changed later; None: there is no account yet."""
     if line.payee is Payee.PERSON:
-        holder = _record_in_use(p, people[line.person_id])
+        holder = people[line.person_id]
         profile = p.keys.sealer.unseal_profile(holder.sealed_profile, holder.person_id)
         return BatchPayee(
             batch_id=batch_id,
             sequence=sequence,
             kind=Payee.PERSON,
-            holder=line.person_id,
+            holder=holder.person_id,
             masked_name=holder.masked_name,
             masked_number=holder.masked_number,
             sealed=_seal(p, batch_id, sequence, profile.name, profile.id_number, ""),
@@ -364,8 +364,14 @@ def _new_payee(
     )
 
 
+def _records_in_use(p: Platform, person_ids: Iterable[str]) -> dict[str, Person]:
+    """By each of these ids the record that it was merged into, if it was; else its own."""
+    wanted = sorted(person_ids)
+    found = {one.person_id: one for one in p.people.heads(wanted)} if wanted else {}
+    return {person_id: _record_in_use(p, one) for person_id, one in found.items()}
+
+
 def _record_in_use(p: Platform, holder: Person) -> Person:
-    """The record that this one was merged into, if it was: the card is theirs."""
     while holder.merged_into is not None:
         holder = p.people.heads([holder.merged_into])[0]
     return holder
@@ -385,21 +391,30 @@ def _seal(p: Platform, batch_id: str, sequence: int, name: str, number: str, ban
 
 
 def _rows_of(p: Platform, batch: PaymentBatch) -> list[FileRow]:
-    """All payees, open; none of them an institution that was withdrawn."""
+    """All payees, open; no line of them of an institution that was withdrawn."""
     rows, cursor = list[FileRow](), None
+    institutions, applications = set[str](), set[str]()
     while True:
         page = p.payments.payees(batch.batch_id, PAGE, cursor)
         for one in page.items:
             if one.kind is Payee.INSTITUTION:
-                institution = p.catalogue.institutions.read(one.holder)
-                assert institution is not None, "an institution is never deleted"
-                must_be_paid(institution)
+                institutions.add(one.holder)
+            applications |= {application_id for application_id, _ in one.refs}
             plain = p.keys.sealer.unseal(one.sealed, payee_context(batch.batch_id, one.sequence))
             name, number, bank = json.loads(plain)
             rows.append(FileRow(one.sequence, one.kind, name, number, bank, one.fen))
         cursor = page.cursor
         if cursor is None:
-            return rows
+            break
+    for application_id in sorted(applications):
+        application = p.applications.read(application_id)
+        assert application is not None, "an application is never deleted"
+        institutions.add(application.institution_id)
+    for institution_id in sorted(institutions):
+        institution = p.catalogue.institutions.read(institution_id)
+        assert institution is not None, "an institution is never deleted"
+        must_be_paid(institution)
+    return rows
 
 
 def _own_batch(p: Platform, batch_id: str, actor: Actor) -> PaymentBatch:

@@ -84,8 +84,10 @@ class RecordedRows:
             return faulty(entry)
         attempt = attempt_of(self._roster.app_key, "roster", f"{self._roster.roster_id} {entry.number}", b"")
         try:
-            for value in entry.values.values():
-                if isinstance(value, str) and len(value) > 17 and carries_personal_number(value):
+            for name, value in entry.values.items():
+                # Short texts are codes, numbers of payments and the like; but a reason is somebody's own words.
+                is_free = isinstance(value, str) and (len(value) > 17 or name == "reason")
+                if is_free and carries_personal_number(value):
                     raise Invalid(reason="a text holds somebody's number", reason_zh="文本中含有证件号码或手机号")
             return RowVerdict(entry.number, self._record(entry, attempt, now))
         except Unavailable:

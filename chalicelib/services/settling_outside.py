@@ -46,7 +46,7 @@ from chalicelib.domain.outcomes import Done, LineStep, Mark, StaleRow
 from chalicelib.domain.region import within
 from chalicelib.domain.roster import Verdict
 from chalicelib.domain.voucher import Voucher
-from chalicelib.services.applying import find_application
+from chalicelib.services.applying import find_application, names_somebody
 from chalicelib.services.cataloguing import rules_in_force
 from chalicelib.services.once import once
 from chalicelib.services.ports import Platform
@@ -92,10 +92,15 @@ def settle_outside(
     """Take the results of some lines (voucher id, result); a bad one stops no other.
 
     Raises ApplicationNotFound, OutOfScope, SettledHere, ApplicationStateRefused, SameOperator, Invalid (a voucher
-    twice). Of each: line_not_found, line_state, over_claim, settled_otherwise, invalid_request.
+    twice, somebody's number in its place). Of each: line_not_found, line_state, over_claim, settled_otherwise,
+    invalid_request.
     """
     if len({voucher_id for voucher_id, _ in results}) < len(results):
         raise Invalid(pointer="/results", reason="a voucher stands there twice")
+    if any(names_somebody(p, voucher_id) for voucher_id, _ in results):
+        raise Invalid(
+            pointer="/results", reason="an id holds somebody's number", reason_zh="券编号中含有证件号码或手机号"
+        )
 
     def act() -> SettledOutside:
         before = _settled_elsewhere(p, application_id, actor, now)

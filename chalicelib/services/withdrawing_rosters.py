@@ -10,12 +10,13 @@ from datetime import datetime
 from chalicelib.domain import voucher
 from chalicelib.domain.access import Actor
 from chalicelib.domain.attempt import Attempt, attempt_of
-from chalicelib.domain.errors import Contended
+from chalicelib.domain.errors import Contended, RosterStateRefused
 from chalicelib.domain.outcomes import Done, StaleRow, WriteConflict
 from chalicelib.domain.roster import (
     Chunk,
     Roster,
     RosterErrand,
+    RosterKind,
     RosterState,
     Withdrawal,
     WithdrawnChunk,
@@ -36,9 +37,12 @@ UNUSED = frozenset({State.ISSUED, State.CLAIMED})
 def withdraw_roster(
     p: Platform, roster_id: str, reason: str, *, actor: Actor, attempt: Attempt, now: datetime
 ) -> Done[Roster]:
-    """Raises RosterNotFound, OutOfScope, RosterStateRefused (it is not over; a dry run issued nothing)."""
+    """Raises RosterNotFound, OutOfScope, RosterStateRefused (it is not over; a dry run issued nothing, nor did a
+    list of what is no voucher: what that recorded stays)."""
 
     def change(before: Roster) -> Roster:
+        if before.kind is not RosterKind.VOUCHERS or before.dry_run:
+            raise RosterStateRefused(state=before.state)
         withdrawal = Withdrawal(reason, actor.operator_id, actor.app_key, now)
         return go(before, RosterState.WITHDRAWING, withdrawal=withdrawal, result_at=None)
 

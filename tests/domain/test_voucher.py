@@ -27,7 +27,7 @@ from chalicelib.domain.errors import (
     VoucherEnded,
     every_error,
 )
-from chalicelib.domain.voucher import ENDED, FOLLOWS, MOST_ENTRIES, STATE_ZH, State, Voucher
+from chalicelib.domain.voucher import ENDED, FOLLOWS, MOST_ENTRIES, STATE_ZH, Completion, State, Voucher
 from tests.domain.builders import (
     CLAIMED_AT,
     COURSE,
@@ -58,6 +58,10 @@ DESK = an_actor(Role.INSTITUTION, institution=INSTITUTION)
 def redeem(one: Voucher, now: datetime) -> Voucher:
     used = a_redemption(redeemed_at=now)
     return voucher.redeem(one, used, attempt=an_attempt(), actor=DESK, facts={"nonce": "n"})
+
+
+def apply(one: Voucher, now: datetime) -> Voucher:
+    return voucher.apply(one, "A" * 16, 1, filed_at=now, actor=DESK, attempt=None, now=now)
 
 
 def reverse(one: Voucher, now: datetime) -> Voucher:
@@ -340,6 +344,25 @@ class TestRedeem:
         swept = expire(one, OVER)
         assert swept is not None
         assert swept.state is State.EXPIRED
+
+    def test_given_a_voucher_applied_for_and_taken_back_on_and_on_when_it_is_enough_then_not_applied_for_again(
+        self,
+    ) -> None:
+        one = a_claimed_voucher()
+        while len(one.history) < MOST_ENTRIES - 1:
+            one = reverse(redeem(one, NOW), NOW)
+        done = Completion("C" * 16, NOW, 1, 1, 100, 80, 0, 60, 3, "e" * 64)
+        one = voucher.complete(redeem(one, NOW), done, filing_until=UNTIL, now=NOW)
+
+        for _ in range(20):  # whatever became of it before
+            one = voucher.give_back_line(
+                apply(one, NOW), step="cancel", reason="材料不全", filing_until=None, actor=DESK, now=NOW
+            )
+
+        with pytest.raises(UsedTooOften):
+            apply(one, NOW)
+        written = sum(len(entry.text.encode()) for entry in one.history)
+        assert 44 * written < 4_000_000 // 2  # as many as one transaction takes
 
     def test_given_a_full_history_when_the_validity_is_over_then_that_is_told_first(self) -> None:
         entry = a_claimed_voucher().history[0]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from chalicelib.domain.schemas import COURSES, ELIGIBLE, VOUCHERS
+from chalicelib.domain.schemas import COURSES, ELIGIBLE, PAYMENT_RESULTS, VOUCHERS
 from chalicelib.domain.sheets import Cell, Entry, FileRefused, RawRow, Schema, find_header, read_entries
 from tests.rosters.test_reading import TODAY
 from tools.people import invented_person
@@ -53,6 +53,28 @@ class TestFooters:
     )
     def test_given_somebody_who_looks_like_one_when_read_then_not_dropped(self, row: tuple[Cell, ...]) -> None:
         assert len(entries_in([self.HEADER, row])) == 1
+
+
+class TestNumbersOfPayments:
+    HEADER = ("批次号", "付款序号", "金额（元）", "付款结果", "银行流水号")
+
+    @pytest.mark.parametrize("cell", [1234567890123456789.0, 1234567890123450000, 1e15, "1.23457E+18", "2E+20"])
+    def test_given_a_number_that_lost_its_end_when_read_then_refused_and_never_guessed(self, cell: Cell) -> None:
+        (entry,) = entries_in([self.HEADER, ("B" * 16, 1.0, 2000.5, "成功", cell)], PAYMENT_RESULTS)
+        assert [(fault.code, fault.column) for fault in entry.faults] == [("numeric_code", "reference")]
+
+    @pytest.mark.parametrize(
+        ("cell", "read"),
+        [
+            (202601310001.0, "202601310001"),
+            ("1234567890123456789", "1234567890123456789"),
+            ("1E10", "1E10"),
+            ("", None),
+        ],
+    )
+    def test_given_a_number_that_is_whole_when_read_then_as_it_stands(self, cell: Cell, read: str | None) -> None:
+        (entry,) = entries_in([self.HEADER, ("B" * 16, 1.0, 2000.5, "成功", cell)], PAYMENT_RESULTS)
+        assert (entry.faults, entry.values.get("reference")) == ((), read)
 
 
 class TestTitles:

@@ -16,6 +16,7 @@ from chalicelib.domain.errors import (
     AttachmentNotFound,
     AttachmentNotStored,
     AttachmentsMissing,
+    CheckedInBefore,
     ClassStateRefused,
     FilingOver,
     Invalid,
@@ -97,6 +98,27 @@ class TestCollected:
 
         found = lines(town, there)
         assert (found[ids[0]].code, found[ids[1]].claimed_fen) == ("over_ceiling", FACE_VALUE - 1)
+
+    def test_given_somebodys_number_in_the_place_of_a_voucher_when_applied_for_then_refused_and_kept_nowhere(
+        self, town: World
+    ) -> None:
+        training, _ = a_completed_class(town, 1)
+        number = "11010519491231002X"
+        with pytest.raises(Invalid):
+            apply_for(town, training, lines=((number, None),))
+        assert number not in str(town.rows("casework"))
+
+    def test_given_a_class_that_nobody_had_to_come_to_when_completed_then_the_redemption_is_not_reversed(
+        self, town: World
+    ) -> None:
+        town.rules(attendance_percent=0)
+        training, ids = a_completed_class(town, 0, absent=1)
+        assert voucher(town, ids[0]).completion is not None
+
+        with pytest.raises(CheckedInBefore):
+            town.reverse(ids[0])
+
+        assert collected(town, training).counts == {LineState.APPLIED: 1}
 
     def test_given_an_application_when_cancelled_then_each_voucher_is_as_before(self, town: World) -> None:
         training, ids = a_completed_class(town, 2)

@@ -20,8 +20,10 @@ from chalicelib.domain.errors import (
     BatchStateRefused,
     DutyRequired,
     InstitutionNotAdmitted,
+    InstitutionNotFound,
     Invalid,
     ProposalChanged,
+    RosterStateRefused,
     SameOperator,
     SettledElsewhere,
 )
@@ -31,7 +33,7 @@ from chalicelib.domain.outcomes import Mark
 from chalicelib.domain.payment import BankAnswer, BatchState, FileRow, PassedOver, PayeeState, PaymentBatch
 from chalicelib.domain.programme import Payee
 from chalicelib.domain.voucher import State
-from chalicelib.services import keeping_bank_accounts, paying, settling_payments
+from chalicelib.services import keeping_bank_accounts, paying, settling_payments, withdrawing_rosters
 from chalicelib.workbooks.bank_file import bank_file
 from tests.paying import (
     ACCOUNT,
@@ -54,6 +56,8 @@ from tests.paying import (
 from tests.races.crowd import at_once
 from tests.rostering import verdicts
 from tests.services.faults import PowerCut, Watched, cut_at, with_store
+from tests.services.test_merging import confirm as confirm_merge
+from tests.services.test_merging import propose as propose_merge
 from tests.settling import PAYER, a_completed_class, an_operator, collected, lines, read, voucher, with_clerks
 from tests.world import CITY, FACE_VALUE, INSTITUTION_ID, OTHER_CITY, World
 
@@ -270,6 +274,38 @@ class TestGathered:
             open_batch(town, second)
         assert batch_of(town, ready).state is BatchState.READY
 
+    def test_given_a_withdrawn_institution_when_only_people_are_to_be_paid_then_no_file_either(
+        self, town: World
+    ) -> None:
+        there = approved(town, a_class_of(town, PERSON)[0])
+        ready = open_batch(town, there)
+        work_on(town, ready)
+
+        admission(town, Admission.WITHDRAWN)
+
+        with pytest.raises(InstitutionNotAdmitted):
+            make_file(town, ready)
+        assert batch_of(town, ready).state is BatchState.READY
+
+    def test_given_two_records_of_one_person_when_gathered_then_one_payee_of_the_record_in_use(
+        self, town: World
+    ) -> None:
+        classes = [a_class_of(town, PERSON) for _ in range(2)]
+        survivor, other = (voucher(town, ids[0]).person_id for _, ids in classes)
+        merge = propose_merge(town, survivor, other).answer
+        confirm_merge(town, merge.merge_id)
+        there = [approved(town, training) for training, _ in classes]
+
+        batch = sent_batch(town, *there)
+
+        assert (batch.payees, batch.lines, batch.fen) == (1, 2, 2 * FACE_VALUE)
+        (payee,) = payees(town, batch)
+        assert payee.holder == survivor
+        answer(town, [row(payee)])
+        assert work_on(town, batch).outcome == "closed"
+        assert {read(town, one).state for one in there} == {ApplicationState.SETTLED}
+        assert [voucher(town, ids[0]).paid_fen for _, ids in classes] == [FACE_VALUE] * 2
+
     def test_given_a_batch_of_another_region_when_looked_for_then_not_found(self, town: World) -> None:
         batch = open_batch(town, approved(town, a_completed_class(town, 1)[0]))
         elsewhere = an_operator("ELSEWHERE", Duty.PAYER, region=OTHER_CITY)
@@ -373,6 +409,22 @@ class TestAnswered:
         with pytest.raises(DutyRequired):
             put_roster(town, town.publish(1), b"x", actor=PAYER)
 
+    def test_given_a_list_of_answers_when_withdrawn_then_refused(self, town: World) -> None:
+        batch = sent_batch(town, approved(town, a_completed_class(town, 1)[0]))
+        roster = answer(town, [row(one) for one in payees(town, batch)])
+        with pytest.raises(RosterStateRefused):
+            withdrawing_rosters.withdraw_roster(town.platform, roster.roster_id, "误报", **town.by(town.bureau))
+
+    @pytest.mark.parametrize("reason", ["请联系13800138000", "收款人13800138000账户已注销，请核实后重新提交"])
+    def test_given_a_reason_with_somebodys_number_when_answered_then_refused(self, town: World, reason: str) -> None:
+        batch = sent_batch(town, approved(town, a_completed_class(town, 1)[0]))
+        (one,) = payees(town, batch)
+        told = row(one, paid=False)
+        told[4] = reason
+        assert verdicts(town, answer(town, [told])) == [("refused", "invalid_request")]
+        # The bank's own number of a payment is nobody's, whatever it looks like.
+        assert verdicts(town, answer(town, [row(one, reference="13800138000")])) == [("issued", None)]
+
 
 class TestBankFile:
     def test_given_a_batch_when_its_file_is_made_again_then_the_same_bytes_and_totals_that_agree(
@@ -456,6 +508,14 @@ class TestBankAccount:
         latest = propose(world, "6222111122224444").answer
         assert replaced.proposed is not None
         assert latest.acts[-1].number == replaced.proposed.number
+
+    def test_given_another_institution_of_the_region_when_looked_for_then_not_found(self, town: World) -> None:
+        p = town.platform
+        assert keeping_bank_accounts.find_account(p, INSTITUTION_ID, actor=town.desk).current is not None
+        with pytest.raises(InstitutionNotFound):
+            keeping_bank_accounts.find_account(p, INSTITUTION_ID, actor=town.other_desk)
+        with pytest.raises(InstitutionNotFound):
+            propose(town, actor=town.other_desk)
 
     @pytest.mark.parametrize("number", ["", "1234567", "x" * 12, "1" * 33])
     def test_given_no_account_number_when_proposed_then_refused(self, world: World, number: str) -> None:

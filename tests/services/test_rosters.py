@@ -510,6 +510,10 @@ class TestTriedOnly:
         assert vouchers_of(world, template, people) == []
         real = import_roster(world, template, rows)
         assert tried == verdicts(world, real)
+        with pytest.raises(RosterStateRefused):
+            withdrawing_rosters.withdraw_roster(
+                world.platform, roster.roster_id, "放错了模板", **world.by(world.bureau)
+            )
         assert real.counts == Counts(issued=55, same=1, conflict=1, refused=5)
         world.check_laws()
 

@@ -143,6 +143,9 @@ class TestResults:
         assert [one.code for one in done.answer.results] == ["invalid_request"] * 3 + [None]
         with pytest.raises(Invalid):
             settle_outside(town, there, (ids[0], paid_outside(100)), (ids[0], paid_outside(100)))
+        with pytest.raises(Invalid):
+            settle_outside(town, there, ("11010519491231002X", paid_outside(100)))
+        assert "11010519491231002X" not in str(town.rows("casework"))
 
     def test_given_an_application_of_the_platforms_own_when_a_result_is_told_then_refused_and_the_other_way_round(
         self, town: World
