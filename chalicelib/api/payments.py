@@ -103,6 +103,7 @@ class BatchAnswer(Shown):
     failed_fen: int
     file_sha256: str | None
     sent_at: Instant | None
+    sent_by: str | None
     closed_at: Instant | None
     reason: str | None
     version: int

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from chalicelib.domain.errors import Invalid, ProposalChanged, SameOperator
 
-MOST_ACTS = 20
+MOST_PROPOSALS = 20
 NUMBER = re.compile(r"[0-9]{8,32}")
 
 
@@ -65,7 +65,7 @@ def propose(account: InstitutionAccount, details: AccountDetails) -> Institution
     return replace(
         account,
         proposed=details,
-        acts=acts[-MOST_ACTS:],
+        acts=_kept(acts),
         proposals=details.number,
         version=account.version + 1,
     )
@@ -80,4 +80,12 @@ def confirm(account: InstitutionAccount, number: int, *, operator_id: str | None
         raise SameOperator()
     acts = (*account.acts, account.current) if account.current else account.acts
     current = replace(proposed, confirmed_by=operator_id, confirmed_at=now)
-    return replace(account, current=current, proposed=None, acts=acts[-MOST_ACTS:], version=account.version + 1)
+    return replace(account, current=current, proposed=None, acts=acts, version=account.version + 1)
+
+
+def _kept(acts: tuple[AccountDetails, ...]) -> tuple[AccountDetails, ...]:
+    """Every account that was ever paid to, and the last proposals that nobody confirmed: one clerk alone pushes nothing
+    out of the history, and does not make it longer than a row may be."""
+    idle = [one for one in acts if one.confirmed_at is None]
+    gone = {one.number for one in idle[:-MOST_PROPOSALS]}
+    return tuple(one for one in acts if one.number not in gone)

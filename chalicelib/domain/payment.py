@@ -115,6 +115,7 @@ class PaymentBatch:
     file_key: str | None = None
     file_sha256: str | None = None
     sent_at: datetime | None = None
+    sent_by: str | None = None
     closed_at: datetime | None = None
     reason: str | None = None
     version: int = 1

@@ -76,6 +76,8 @@ FOLLOWS: Mapping[State | None, frozenset[State]] = {
 
 
 AMEND, COMPLETE, DEFER, APPROVE, PAY, CLAW_BACK = "amend", "complete", "defer", "approve", "pay", "claw_back"
+BUILDING = timedelta(days=1)
+"""How long after the last day to apply an application of that day may wait for its job."""
 AMENDABLE = frozenset({State.ISSUED, State.CLAIMED, State.REDEEMED})
 """In these a voucher follows its template's amendments. Of what is applied for or has ended nothing is promised."""
 
@@ -453,7 +455,7 @@ def write_off(voucher: Voucher, *, now: datetime) -> Voucher | None:
 def forfeit(voucher: Voucher, *, now: datetime) -> Voucher | None:
     """What the sweep makes of a used voucher whose class was not completed, or not applied for, in time; else None."""
     last = voucher.filing_until
-    if voucher.state is not State.REDEEMED or last is None or calendar.local_date(now) <= last:
+    if voucher.state is not State.REDEEMED or last is None or calendar.local_date(now) <= _kept_until(voucher, last):
         return None
     if voucher.completion is not None and not voucher.ceiling_fen:
         return None
@@ -524,11 +526,18 @@ def _due_on(voucher: Voucher, now: datetime) -> date | None:
         case State.REDEEMED:
             if voucher.completion is not None and not voucher.ceiling_fen:
                 return calendar.due_day(calendar.local_date(now), now)
-            return calendar.due_day(voucher.filing_until, now) if voucher.filing_until else None
+            last = voucher.filing_until
+            return calendar.due_day(_kept_until(voucher, last), now) if last else None
         case State.APPLIED if voucher.paid_fen:
             return calendar.due_day(calendar.local_date(now), now)
         case _:
             return None
+
+
+def _kept_until(voucher: Voucher, last: date) -> date:
+    """An application of the last day may still wait for the job that builds its lines: a day more, so that nothing is
+    forfeited that was applied for in time."""
+    return last + BUILDING if voucher.completion is not None else last
 
 
 def _last_day(voucher: Voucher) -> date:

@@ -7,6 +7,7 @@ off anywhere, repeated, or meet another run: whoever comes second finds the head
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 from chalicelib.domain import person, voucher
@@ -31,7 +32,6 @@ from chalicelib.domain.errors import (
     ApplicationStateRefused,
     ClassNotFound,
     ClassStateRefused,
-    Contended,
     Invalid,
     NotFound,
     NotRedeemedHere,
@@ -42,12 +42,13 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.holidays import deadline
 from chalicelib.domain.identifiers import carries_personal_number
 from chalicelib.domain.institution import must_be_paid
-from chalicelib.domain.outcomes import Done, LineStep, Mark, Page, StaleRow, WriteConflict
+from chalicelib.domain.outcomes import Done, LineStep, Mark, Page, StaleRow
 from chalicelib.domain.training_class import CLASS_STATE_ZH, ClassState, TrainingClass
 from chalicelib.domain.voucher import Voucher
 from chalicelib.services.cataloguing import find_institution, find_region, rules_in_force
+from chalicelib.services.in_chunks import in_chunks
 from chalicelib.services.linking import linked_with
-from chalicelib.services.once import TRIES, once
+from chalicelib.services.once import once
 from chalicelib.services.ports import Platform
 
 T = TypeVar("T")
@@ -183,34 +184,28 @@ def collect(
     p: Platform, application: Application, *, moment: Callable[[], datetime], may_go_on: Callable[[], bool]
 ) -> Application:
     """The job's part: build lines until all are there, or the time is over. Raises Contended."""
-    stuck = 0
-    while application.state is ApplicationState.COLLECTING and may_go_on():
-        try:
-            application = _collect_chunk(p, application, moment())
-            stuck = 0
-        except (StaleRow, WriteConflict):
-            stuck += 1
-            if stuck > TRIES:
-                raise Contended() from None
-            application = reread(p, application)
-    return application
+    return in_chunks(
+        application,
+        lambda one: one.state is ApplicationState.COLLECTING,
+        partial(_collect_chunk, p),
+        partial(reread, p),
+        moment=moment,
+        may_go_on=may_go_on,
+    )
 
 
 def take_back(
     p: Platform, application: Application, *, moment: Callable[[], datetime], may_go_on: Callable[[], bool]
 ) -> Application:
     """The job's part of a cancellation: vouchers go back, chunk by chunk. Raises Contended."""
-    stuck = 0
-    while application.state is ApplicationState.CANCELLING and may_go_on():
-        try:
-            application = _take_back_chunk(p, application, moment())
-            stuck = 0
-        except (StaleRow, WriteConflict):
-            stuck += 1
-            if stuck > TRIES:
-                raise Contended() from None
-            application = reread(p, application)
-    return application
+    return in_chunks(
+        application,
+        lambda one: one.state is ApplicationState.CANCELLING,
+        partial(_take_back_chunk, p),
+        partial(reread, p),
+        moment=moment,
+        may_go_on=may_go_on,
+    )
 
 
 def reread(p: Platform, application: Application) -> Application:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from chalicelib.domain import application as lines_of
 from chalicelib.domain.access import Actor, must_cover, reaches
@@ -19,14 +20,13 @@ from chalicelib.domain.bank_account import AccountDetails, context
 from chalicelib.domain.errors import (
     ApplicationNotFound,
     BatchNotFound,
-    Contended,
     InstitutionNotAdmitted,
     Invalid,
     PublicityNotOver,
     SettledElsewhere,
 )
 from chalicelib.domain.institution import must_be_paid
-from chalicelib.domain.outcomes import Done, LineStep, Mark, Page, StaleRow, WriteConflict
+from chalicelib.domain.outcomes import Done, LineStep, Mark, Page
 from chalicelib.domain.payment import (
     MOST_APPLICATIONS,
     MOST_LINES_OF_A_PERSON,
@@ -44,7 +44,8 @@ from chalicelib.domain.programme import Payee
 from chalicelib.domain.stored_file import Download
 from chalicelib.services.applying import SURELY_WRITTEN, find_application
 from chalicelib.services.cataloguing import find_institution, find_region, rules_in_force
-from chalicelib.services.once import TRIES, once
+from chalicelib.services.in_chunks import in_chunks
+from chalicelib.services.once import once
 from chalicelib.services.ports import Platform
 
 WIDE, NARROW = 90, 31
@@ -158,7 +159,13 @@ def make_bank_file(p: Platform, batch_id: str, *, actor: Actor, attempt: Attempt
         key = f"{FILES}{batch_id}.csv"
         p.files.write(key, file, "text/csv; charset=gb18030")
         after = replace(
-            before, state=BatchState.SENT, file_key=key, file_sha256=digest, sent_at=now, version=before.version + 1
+            before,
+            state=BatchState.SENT,
+            file_key=key,
+            file_sha256=digest,
+            sent_at=now,
+            sent_by=actor.operator_id,
+            version=before.version + 1,
         )
         p.payments.record(after, mark=Mark(attempt, after, now))
         return after
@@ -196,17 +203,14 @@ def gather(
     p: Platform, batch: PaymentBatch, *, moment: Callable[[], datetime], may_go_on: Callable[[], bool]
 ) -> PaymentBatch:
     """The job's part: take approved lines until all are there, or the time is over. Raises Contended."""
-    stuck = 0
-    while batch.state is BatchState.BUILDING and may_go_on():
-        try:
-            batch = _gather_chunk(p, batch, moment())
-            stuck = 0
-        except (StaleRow, WriteConflict):
-            stuck += 1
-            if stuck > TRIES:
-                raise Contended() from None
-            batch = reread(p, batch)
-    return batch
+    return in_chunks(
+        batch,
+        lambda one: one.state is BatchState.BUILDING,
+        partial(_gather_chunk, p),
+        partial(reread, p),
+        moment=moment,
+        may_go_on=may_go_on,
+    )
 
 
 def reread(p: Platform, batch: PaymentBatch) -> PaymentBatch:

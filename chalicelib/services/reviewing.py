@@ -31,7 +31,6 @@ from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.calendar import local_date
 from chalicelib.domain.errors import (
     AttachmentsMissing,
-    Contended,
     LineNotFound,
     LineStateRefused,
     Refused,
@@ -40,12 +39,13 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.fund import Account, Posting, PostingKind
 from chalicelib.domain.institution import must_be_paid
-from chalicelib.domain.outcomes import Done, LineStep, Mark, StaleRow, WriteConflict
+from chalicelib.domain.outcomes import Done, LineStep, Mark, StaleRow
 from chalicelib.domain.region import Rules
 from chalicelib.domain.voucher import Voucher
 from chalicelib.services.applying import SURELY_WRITTEN, find_application, reread, unless_moved
 from chalicelib.services.cataloguing import find_institution, rules_in_force
-from chalicelib.services.once import TRIES, once
+from chalicelib.services.in_chunks import in_chunks
+from chalicelib.services.once import once
 from chalicelib.services.ports import Platform
 from chalicelib.services.posting import post_on, read_accounts
 
@@ -128,20 +128,24 @@ def go_on_in_bulk(
     p: Platform, application: Application, *, moment: Callable[[], datetime], may_go_on: Callable[[], bool]
 ) -> Application:
     """The job's part of a decision in bulk. Raises Contended."""
-    stuck = 0
-    while application.bulk is not None and application.bulk.finished_at is None and may_go_on():
-        try:
-            application = _decide_chunk(p, application, application.bulk, moment())
-            stuck = 0
-        except (StaleRow, WriteConflict):
-            stuck += 1
-            if stuck > TRIES:
-                raise Contended() from None
-            application = reread(p, application)
-    return application
+    return in_chunks(
+        application,
+        has_more_in_bulk,
+        partial(_decide_chunk, p),
+        partial(reread, p),
+        moment=moment,
+        may_go_on=may_go_on,
+    )
 
 
-def _decide_chunk(p: Platform, application: Application, bulk: BulkReview, now: datetime) -> Application:
+def has_more_in_bulk(application: Application) -> bool:
+    """Whether a decision in bulk is under way."""
+    return application.bulk is not None and application.bulk.finished_at is None
+
+
+def _decide_chunk(p: Platform, application: Application, now: datetime) -> Application:
+    bulk = application.bulk
+    assert bulk is not None
     client = p.catalogue.clients.get(bulk.app_key)
     assert client is not None, "a client is never deleted"
     actor = Actor(client, p.catalogue.operators.get(bulk.operator_id) if bulk.operator_id else None)

@@ -8,6 +8,7 @@ is cancelled puts its lines back in the same way.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from chalicelib.domain import fund, payment, voucher
 from chalicelib.domain.access import Actor
@@ -19,6 +20,7 @@ from chalicelib.domain.outcomes import LineStep, Mark, RequestSeen, StaleRow, Wr
 from chalicelib.domain.payment import Answered, BankAnswer, BatchPayee, BatchState, PayeeState, PaymentBatch
 from chalicelib.domain.programme import Payee
 from chalicelib.domain.region import within
+from chalicelib.services.in_chunks import in_chunks
 from chalicelib.services.once import TRIES
 from chalicelib.services.paying import reread
 from chalicelib.services.ports import Platform
@@ -76,17 +78,14 @@ def settle_payees(
     p: Platform, batch: PaymentBatch, *, moment: Callable[[], datetime], may_go_on: Callable[[], bool]
 ) -> PaymentBatch:
     """The job's part, until every answer that came is on its lines, or the time is over. Raises Contended."""
-    stuck = 0
-    while has_to_settle(batch) and may_go_on():
-        try:
-            batch = _settle_chunk(p, batch, moment())
-            stuck = 0
-        except (StaleRow, WriteConflict):
-            stuck += 1
-            if stuck > TRIES:
-                raise Contended() from None
-            batch = reread(p, batch)
-    return batch
+    return in_chunks(
+        batch,
+        has_to_settle,
+        partial(_settle_chunk, p),
+        partial(reread, p),
+        moment=moment,
+        may_go_on=may_go_on,
+    )
 
 
 def _settle_chunk(p: Platform, batch: PaymentBatch, now: datetime) -> PaymentBatch:

@@ -60,5 +60,5 @@ def _go_on(
 
 
 def _has_more(application: Application) -> bool:
-    unfinished = application.bulk is not None and application.bulk.finished_at is None
-    return unfinished or application.state in (ApplicationState.COLLECTING, ApplicationState.CANCELLING)
+    at_work = application.state in (ApplicationState.COLLECTING, ApplicationState.CANCELLING)
+    return at_work or reviewing.has_more_in_bulk(application)

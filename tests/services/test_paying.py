@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib.domain.access import Duty
 from chalicelib.domain.application import ApplicationState, LineState
-from chalicelib.domain.bank_account import MOST_ACTS
+from chalicelib.domain.bank_account import MOST_PROPOSALS
 from chalicelib.domain.errors import (
     AlreadyExists,
     ApplicationNotFound,
@@ -438,6 +438,7 @@ class TestBankFile:
 
         confirm(town, propose(town, "6222999988887777").answer.proposals)
         again = make_file(town, batch, actor=OTHER_PAYER)
+        assert (again.sent_by, sent.sent_by) == ("OPPAYER", "OPPAYER")
 
         assert (again.file_key, again.file_sha256) == (sent.file_key, sent.file_sha256)
         assert file_of(town, batch) == cells
@@ -499,15 +500,20 @@ class TestBankAccount:
         assert "6222000011112222" not in repr(done)
         assert "6222000011112222" not in str(world.rows("catalogue"))
 
-    def test_given_many_changes_when_looked_at_then_the_last_ones_are_told(self, world: World) -> None:
-        for i in range(MOST_ACTS + 3):
+    def test_given_many_changes_when_looked_at_then_every_account_that_was_paid_to_is_told(self, world: World) -> None:
+        changes = MOST_PROPOSALS + 3
+        for i in range(changes):
             done = confirm(world, propose(world, f"62220000{i:04d}").answer.proposals).answer
         assert done.current is not None
-        assert (done.current.number, len(done.acts), done.acts[-1].number) == (MOST_ACTS + 3, MOST_ACTS, MOST_ACTS + 2)
-        replaced = propose(world, "6222111122223333").answer
-        latest = propose(world, "6222111122224444").answer
-        assert replaced.proposed is not None
-        assert latest.acts[-1].number == replaced.proposed.number
+        assert (done.current.number, [one.number for one in done.acts]) == (changes, list(range(1, changes)))
+        for i in range(changes):
+            done = propose(world, f"62221111{i:04d}").answer
+        confirmed = [one.number for one in done.acts if one.confirmed_at is not None]
+        idle = [one.number for one in done.acts if one.confirmed_at is None]
+        assert confirmed == list(range(1, changes))
+        assert idle == list(range(2 * changes - MOST_PROPOSALS, 2 * changes))
+        assert done.proposed is not None
+        assert done.proposed.number == 2 * changes
 
     def test_given_another_institution_of_the_region_when_looked_for_then_not_found(self, town: World) -> None:
         p = town.platform
