@@ -221,7 +221,7 @@ PAYMENT_RESULTS = Schema(
     (
         Column("batch", "批次号", "Batch", ("拨付批次", "批次"), True, "text", "与银行文件一致。", "（批次号）"),
         Column("sequence", "付款序号", "Sequence", (), True, "integer", "与银行文件一致。", "1"),
-        Column("amount", "金额（元）", "Amount", ("付款金额",), True, "text", "以元为单位，两位小数。", "2000.00"),
+        Column("amount", "金额（元）", "Amount (yuan)", ("付款金额",), True, "yuan", "与银行文件一致。", "2000.00"),
         Column(
             "result",
             "付款结果",

@@ -18,7 +18,6 @@ from chalicelib.domain.errors import AlreadyExists, DomainError, Invalid, Unavai
 from chalicelib.domain.identifiers import CitizenId, carries_personal_number
 from chalicelib.domain.institution import Institution
 from chalicelib.domain.institution import Kind as InstitutionKind
-from chalicelib.domain.money import InvalidAmount, parse_yuan
 from chalicelib.domain.payment import (
     Answered,
     BankAnswer,
@@ -218,11 +217,9 @@ class RecordedRows:
     def _answer(self, entry: Entry, attempt: Attempt, now: datetime) -> Verdict:
         p, values, batch_id = self._p, entry.values, str(entry.values["batch"])
         sequence = int(values["sequence"])
-        try:
-            fen = parse_yuan(str(values["amount"]))
-        except InvalidAmount as refused:
-            raise Invalid(reason=refused.hint_en, reason_zh=refused.hint_zh) from None
-        said = BankAnswer(values["result"] == "paid", fen, values.get("reason"), values.get("reference"))
+        said = BankAnswer(
+            values["result"] == "paid", int(values["amount"]), values.get("reason"), values.get("reference")
+        )
         batch, payee = settling_payments.find_payee(p, batch_id, sequence, self._roster.region)
         must_be_whole(payee, said)
 

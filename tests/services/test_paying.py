@@ -372,7 +372,7 @@ class TestAnswered:
         )
         assert verdicts(town, first) == [
             ("refused", "amount_differs"), ("refused", "batch_not_found"), ("refused", "payee_not_found"),
-            ("refused", "invalid_request"), ("issued", None), ("same", None), ("conflict", None), ("conflict", None),
+            ("refused", "amount"), ("issued", None), ("same", None), ("conflict", None), ("conflict", None),
         ]  # fmt: skip
         work_on(town, batch)
         assert (town.balances()[Balance.PAID], batch_of(town, batch).state) == (FACE_VALUE, BatchState.SENT)
