@@ -27,7 +27,7 @@ from chalicelib.domain.application import (
 )
 from chalicelib.domain.calendar import local_date
 from chalicelib.domain.errors import DomainError
-from chalicelib.domain.institution import AdmissionStep
+from chalicelib.domain.institution import Admission, AdmissionStep
 from chalicelib.domain.outcomes import Done, Page
 from chalicelib.domain.payment import BankAnswer, BatchPayee, BatchState, PaymentBatch
 from chalicelib.domain.programme import Payee
@@ -69,9 +69,8 @@ SAME_AS_DESK = an_operator("DESK")
 """The operator who applies, at the authority's desk."""
 # Of what is possible some is wanted more often: an end has many steps before it.
 LIFE = (
-    *("go on",) * 24,
-    *("apply", "work", "decide", "work") * 3,
-    *("bulk", "open batch", "bank", "sweep", "repeat", "repeat with another body") * 2,
+    *("go on",) * 30,
+    *("apply", "work", "decide", "bulk", "open batch", "bank", "sweep", "repeat", "repeat with another body") * 2,
     *("cancel", "cancel batch", "file", "bank again", "claw back", "revoke", "admission", "wait", "release"),
     *("restart", "claw back", "wait"),
 )
@@ -165,10 +164,11 @@ class Purse(Town):
         self.met = False
         self.trouble: list[BaseException] = []
         self.sound = False
+        self.withdrawn = False
 
     def rate(self, seed: int) -> float:
-        """Half of the steps meet no fault: an end has many steps before it."""
-        return RATE if seed % 2 else 0.0
+        """Half of the steps meet no fault, some few: an end has many steps before it, and a job many calls."""
+        return (0.0, RATE, 0.0, RATE / 3)[seed % 4]
 
     def plan(self, seed: int, rate: float) -> Any:
         return Between(super().plan(seed, rate), self.other_at, self.other)
@@ -195,7 +195,7 @@ class Purse(Town):
             )
         ),
         absent=st.integers(0, VOUCHERS),
-        applied=st.booleans(),
+        stage=st.sampled_from((0, 2, 4, 6, 8, 10)),
     )
     def found(
         self,
@@ -206,9 +206,10 @@ class Purse(Town):
         completion: int,
         payees: tuple[Payee, Payee],
         absent: int,
-        applied: bool,
+        stage: int,
     ) -> None:
-        """Three people with five used vouchers on two classes that are over; one of the five did not come."""
+        """Three people with five used vouchers on two classes that are over; one of the five did not come.
+        ``stage``: so many steps on the way to the money are behind them."""
         world = with_clerks(self.settle())
         world.platform = replace(world.platform, money_errands=self.errands)
         self._admit(world)
@@ -255,9 +256,9 @@ class Purse(Town):
         self.course = Course(self.decided, share)
         self.standing = self._stand()
         self.purses = self.next_purses
-        if applied:
-            self.apply(0, 0, 0, 0, 0)
-            self.work(0, 99, 0)
+        for number in range(stage):
+            self.go_on(number, 63, 0, 0)
+            self.holds()
 
     def _admit(self, world: World) -> None:
         """Whatever the history before has made of the institution."""
@@ -352,30 +353,45 @@ class Purse(Town):
 
     def go_on(self, which: int, whom: int, how: int, seed: int) -> None:
         """Whatever is next for anything, as the offices do all day."""
-        there = self._there()
+        applications, batches, five = self._applications(), self._batches(), self._five()
         unfinished = [i for i, one in enumerate(self._errands()) if self._has_work(one)]
-        sent = [i for i, one in enumerate(self._batches()) if one.state is BatchState.SENT and one.pending]
-        ready = [i for i, one in enumerate(self._batches()) if one.state is BatchState.READY]
-        waiting = [i for i, one in enumerate(self._applications()) if one.state is ApplicationState.SUBMITTED]
-        decided = [one for one in there.applications.values() if one.counts.get(LineState.APPROVED)]
-        payable = any(one.state is ApplicationState.DECIDED for one in decided)
-        if unfinished:
+        sent = [i for i, one in enumerate(batches) if one.state is BatchState.SENT and one.pending]
+        ready = [i for i, one in enumerate(batches) if one.state is BatchState.READY]
+        waiting = [i for i, one in enumerate(applications) if one.state is ApplicationState.SUBMITTED]
+        payable = [
+            one for one in applications if one.state is ApplicationState.DECIDED and one.counts.get(LineState.APPROVED)
+        ]
+        free = [one for one in five if one.state is State.REDEEMED and one.completion and self._in_time(one)]
+        if self.withdrawn and how % 3 == 0:
+            self.change_admission(3, seed)
+            self.change_admission(4, seed)
+        elif unfinished:
             self.work(unfinished[which % len(unfinished)], (99, 99, 1)[how % 3], seed)
         elif sent:
-            self.bank_answers(sent[which % len(sent)], 63 if whom % 2 else whom, 0 if how < 9 else how, seed)
+            self.bank_answers(sent[which % len(sent)], whom, 0 if how < 8 else how, seed)
         elif ready:
             self.make_file(ready[which % len(ready)], seed)
         elif waiting:
-            verdict = 0 if how < 9 else how
-            self.decide(waiting[which % len(waiting)], 63 if whom % 2 else whom, verdict, seed)
-        elif payable and len(self._batches()) < MOST_BATCHES:
+            number = waiting[which % len(waiting)]
+            seen = {
+                line.reviewed_by for line in self._lines_of(applications[number]) if line.state in money_laws.WAITING
+            }
+            who = SECOND if REVIEWER.operator_id in seen else REVIEWER
+            self.ask_for(self._decision(number, 63 if whom % 3 else whom, 0 if how < 9 else how, who), seed)
+        elif payable and len(batches) < MOST_BATCHES:
             self.open_batch(0, 63, 0, seed)
-        elif any(one.paid_fen and one.state is State.APPLIED for one in self._five()):
+        elif free and len(applications) < MOST_APPLICATIONS:
+            self.apply(self.classes.index(self._class_of(free[which % len(free)])), 63, 0, 0, seed)
+        elif any(one.paid_fen and one.state is State.APPLIED for one in five) and how % 2:
             self.sweep(self.nights, seed, self.rate(seed))
-        elif any(one.state is State.REDEEMED and one.completion for one in self._five()):
-            self.apply(which, 0, how, 0, seed)
         else:
             self.claw_back(which, how, seed)
+
+    def _in_time(self, one: Voucher) -> bool:
+        return one.filing_until is not None and local_date(self.world.now) <= one.filing_until
+
+    def _class_of(self, one: Voucher) -> TrainingClass:
+        return self.classes[self.world.templates.index(one.template_id)]
 
     def act_beside(self, beside: int, which: int, whom: int) -> None:
         """Somebody else acts in between, over the same network: nobody hears what becomes of it, but the tables."""
@@ -388,7 +404,7 @@ class Purse(Town):
                 case 0 | 1 | 2 | 3 if working:
                     self._carry_out(working[which % len(working)], 99 if beside < 2 else 1)
                 case 4 | 5 if applications:
-                    self._quietly(self._decision(which, whom, beside, SECOND))
+                    self._quietly(self._decision(which, whom, which if beside == 5 else 0, SECOND))
                 case 6 if applications:
                     self._quietly(self._cancellation(which))
                 case 7 if applications and len(batches) < MOST_BATCHES:
@@ -563,6 +579,9 @@ class Purse(Town):
             ),
             seed,
         )
+        there = self.world.platform.catalogue.institutions.read(INSTITUTION_ID)
+        assert there is not None
+        self.withdrawn = there.admission in (Admission.WITHDRAWN, Admission.CANDIDATE)
 
     def wait(self, hours: int) -> None:
         later = self.world.now + hours * HOUR
@@ -615,7 +634,8 @@ class Purse(Town):
         if not self._batches():
             return
         batch = self._batch(which)
-        told = [one for one in self._payees_of(batch) if whom >> (one.sequence - 1) % 6 & 1]
+        payees = self._payees_of(batch)
+        told = [one for one in payees if whom >> (one.sequence - 1) % 6 & 1] or payees
         number, rows = len(self.lists), list[Entry]()
         for i, payee in enumerate(told):
             kind = (how + i) % 12
