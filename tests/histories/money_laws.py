@@ -13,7 +13,7 @@ from chalicelib.domain.calendar import local_date
 from chalicelib.domain.fund import Balance, Posting, PostingKind
 from chalicelib.domain.payment import BankAnswer, BatchPayee, BatchState, PayeeState, PaymentBatch
 from chalicelib.domain.programme import Payee
-from chalicelib.domain.region import CapBy, Rules
+from chalicelib.domain.region import Rules
 from chalicelib.domain.voucher import State, Voucher
 
 REFILING = timedelta(days=15)
@@ -429,9 +429,38 @@ def check_account(
     assert balances[Balance.RECOVERED] == recovered
 
 
-def check_caps(voucher: Voucher, mine: Collection[Voucher], rules: Rules) -> None:
+def check_caps(voucher: Voucher, mine: Collection[Voucher], limit: int) -> None:
     """Of what has just been applied for: of its occupation and level its holder has no more than the cap allows."""
-    for cap in rules.caps:
-        if cap.by is CapBy.OCCUPATION_LEVEL and voucher.counted_as.occupation is not None:
-            alike = [one for one in mine if one.counted_as == voucher.counted_as and one.state is not State.RETURNED]
-            assert len(alike) <= cap.limit, f"{len(alike)} of {cap.limit} applied for"
+    alike = [one for one in mine if one.counted_as == voucher.counted_as and one.state is not State.RETURNED]
+    assert len(alike) <= limit, f"{len(alike)} of {limit}, and applied for"
+
+
+def check_stands_still(before: Purses, now: Purses) -> None:
+    """Of a withdrawn institution nothing is opened, granted, or sent to a bank."""
+    assert before.applications.keys() == now.applications.keys(), "an application of a withdrawn institution"
+    for key, line in now.lines.items():
+        acts = line.acts[len(before.lines[key].acts) if key in before.lines else 0 :]
+        assert {"approve", "approve_less", "send"}.isdisjoint(act.step for act in acts), acts
+    for batch_id, batch in now.batches.items():
+        was = before.batches.get(batch_id)
+        assert was is not None, "a batch for a withdrawn institution"
+        to_it = any(payee.kind is Payee.INSTITUTION for payee in now.payees_of(batch_id))
+        assert batch.file_sha256 == was.file_sha256 or not to_it, "a file for a withdrawn institution"
+
+
+def check_file(one: PaymentBatch, payees: Sequence[BatchPayee], rows: Sequence[Sequence[str]]) -> None:
+    """What the bank was told to pay is what the payees are due: each once."""
+    _, *told, total = rows
+    assert [(int(row[0]), row[5]) for row in told] == [(p.sequence, f"{p.fen / 100:.2f}") for p in payees], rows
+    assert len({row[7] for row in told}) == len(told), rows
+    assert (total[1], total[5]) == (str(one.payees), f"{one.fen / 100:.2f}"), rows
+
+
+def check_decided(
+    lines: Collection[Line], verdict: str, fen: int | None, operator_id: str | None, voucher_ids: Collection[str]
+) -> None:
+    """A decision that was answered stands on each of its lines."""
+    for voucher_id in voucher_ids:
+        (line,) = [one for one in lines if one.voucher_id == voucher_id]
+        acts = [(act.step, act.operator_id) for act in line.acts if fen is None or act.fen == fen]
+        assert (verdict, operator_id) in acts, (verdict, line)

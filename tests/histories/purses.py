@@ -3,11 +3,14 @@ claimed back, written off or forfeited; over a network that fails, by jobs that 
 as they were and with another body.
 """
 
-from collections import Counter
+import csv
+import hashlib
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from io import StringIO
 from typing import Any
 from unittest.mock import patch
 
@@ -54,6 +57,7 @@ from chalicelib.storage.rows import CaseworkRow, Item, from_body, text
 from tests.bucket import Errands
 from tests.classroom import HOUR, at, check_in, enrol, finish, open_class, plan
 from tests.faults.layer import AtRandom, Call, Fault
+from tests.faults.operations import forget
 from tests.histories import money_laws
 from tests.histories.money_laws import Course, Purses
 from tests.histories.town import LONGEST, RATE, SHARDS, Ask, Request, Town, seed_s
@@ -71,7 +75,7 @@ SAME_AS_DESK = an_operator("DESK")
 LIFE = (
     *("go on",) * 30,
     *("apply", "work", "decide", "bulk", "open batch", "bank", "sweep", "repeat", "repeat with another body") * 2,
-    *("cancel", "cancel batch", "file", "bank again", "claw back", "revoke", "admission", "wait", "release"),
+    *("cancel", "cancel batch", "file", "bank again", "claw back", "revoke", "admission", "wait", "release", "cap"),
     *("restart", "claw back", "wait"),
 )
 SUMS = (None, None, FACE_VALUE, FACE_VALUE // 2, FACE_VALUE + 1)
@@ -83,6 +87,7 @@ STEPS_OF_INSTITUTION = (
     AdmissionStep.ADMIT,
 )
 WORK = "money job"
+COURSE_ID, NO_CAP = "E" * 16, 9
 
 
 @contextmanager
@@ -164,7 +169,11 @@ class Purse(Town):
         self.met = False
         self.trouble: list[BaseException] = []
         self.sound = False
-        self.withdrawn = False
+        self.withdrawn = self.stands_still = False
+        self.limit = NO_CAP
+        self.wanted: dict[str, Any] = {}
+        self.decisions: dict[str, tuple[str, Decision, list[str]]] = {}
+        self.known: dict[str, Sequence[Any]] = defaultdict(list)
 
     def rate(self, seed: int) -> float:
         """Half of the steps meet no fault, some few: an end has many steps before it, and a job many calls."""
@@ -214,19 +223,22 @@ class Purse(Town):
         world.platform = replace(world.platform, money_errands=self.errands)
         self._admit(world)
         p = world.platform
+        world.course = replace(world.course, course_id=COURSE_ID, occupation="6-31-01-03", level=5)
+        if p.catalogue.courses.read(COURSE_ID) is None:
+            p.catalogue.courses.add(world.course, None)
         if p.catalogue.operators.read("OPFINANCE") is None and FINANCE.operator is not None:
             p.catalogue.operators.add(FINANCE.operator, None)
         if p.catalogue.bank_accounts.read(INSTITUTION_ID) is None:
             confirm(world, propose(world).answer.proposals)
-        world.rules(
-            caps=(Cap("cap", Window.YEAR, CapBy.ALL, 9),),
-            attendance_percent=percent,
-            second_review=second,
-            separate_duties=separate,
-            filing_deadline=filing,
-            completion_days=completion,
-            overlaps=Overlaps.ALLOWED,
-        )
+        self.wanted = {
+            "attendance_percent": percent,
+            "second_review": second,
+            "separate_duties": separate,
+            "filing_deadline": filing,
+            "completion_days": completion,
+            "overlaps": Overlaps.ALLOWED,
+        }
+        self._decide_rules((Cap("cap", Window.YEAR, CapBy.ALL, 9),))
         self.decided = cataloguing.rules_in_force(p.catalogue, CITY, world.now)
         for payee in payees:
             pays_to(world, payee)
@@ -284,7 +296,7 @@ class Purse(Town):
     def live(self, act: str, which: int, whom: int, how: int, call: int, beside: int, seed: int) -> None:
         """One act. All are in one rule: of several, Hypothesis leaves half out of a history. ``call`` > 0: before this
         call of its somebody else acts: ``beside`` tells who."""
-        self.met = False
+        self.met, withdrawn = False, self.withdrawn
         self.other, self.other_at = (lambda: self.act_beside(beside, which, whom)) if call else None, call
         try:
             self.act(act, which, whom, how, seed)
@@ -292,6 +304,7 @@ class Purse(Town):
             self.other = None
         if self.trouble:
             raise self.trouble[0]
+        self.stands_still = withdrawn and self.withdrawn
 
     def act(self, act: str, which: int, whom: int, how: int, seed: int) -> None:
         match act:
@@ -323,6 +336,8 @@ class Purse(Town):
                 self.revoke(which, seed)
             case "admission":
                 self.change_admission(how, seed)
+            case "cap":
+                self.change_cap((1, 2, NO_CAP, 2)[how % 4])
             case "wait":
                 self.wait((1, 23, 49, 24 * 6)[how % 4])
             case "sweep":
@@ -483,11 +498,13 @@ class Purse(Town):
         among = likely or lines
         chosen = [line.voucher_id for i, line in enumerate(among) if whom >> (i % 6) & 1] or ["nothing"]
         decision = self._said(how)
-        return self._request(
+        asked = self._request(
             f"decide: {decision.verdict}",
             actor,
             lambda w, by: reviewing.decide_lines(w.platform, one.application_id, chosen, decision, **by),
         )
+        self.decisions[asked.key] = (one.application_id, decision, chosen)
+        return asked
 
     def _said(self, how: int) -> Decision:
         match how % 12:
@@ -581,7 +598,19 @@ class Purse(Town):
         )
         there = self.world.platform.catalogue.institutions.read(INSTITUTION_ID)
         assert there is not None
-        self.withdrawn = there.admission in (Admission.WITHDRAWN, Admission.CANDIDATE)
+        forget(self.world)  # no container remembers for long what it was
+        self.withdrawn = there.admission is Admission.WITHDRAWN
+
+    def change_cap(self, limit: int) -> None:
+        """How many vouchers of one occupation and level the region pays for from now on."""
+        caps = (Cap("cap", Window.YEAR, CapBy.ALL, 9), Cap("level", Window.YEAR, CapBy.OCCUPATION_LEVEL, limit))
+        self._decide_rules(caps)
+        self.limit = limit
+        forget(self.world)
+        self.tally.steps["cap"] += 1
+
+    def _decide_rules(self, caps: tuple[Cap, ...]) -> None:
+        self.world.rules(caps=caps, **self.wanted)
 
     def wait(self, hours: int) -> None:
         later = self.world.now + hours * HOUR
@@ -724,6 +753,18 @@ class Purse(Town):
         for request in self.requests:
             if request.answer is not None:
                 self._check_answer(request, now)
+        for voucher_id, voucher in vouchers.items():
+            known = len(self.known[voucher_id])
+            self.known[voucher_id] = voucher.history
+            if any(entry.said["step"] == "apply" for entry in voucher.history[known:]):
+                mine = [one for one in vouchers.values() if one.person_id == voucher.person_id]
+                money_laws.check_caps(voucher, mine, self.limit)
+        if self.stands_still:
+            money_laws.check_stands_still(before, now)
+        self.stands_still = False
+        for batch_id, batch in now.batches.items():
+            if batch.file_sha256:
+                self._check_file(batch, now.payees_of(batch_id))
         if self.refused:
             assert now == before, f"{self.refused}, and something was changed"
         self.sound = True
@@ -735,12 +776,23 @@ class Purse(Town):
                 one = now.applications[told.application_id]
                 assert one.version >= told.version, (told, one)
                 assert one.state in money_laws.AFTER[told.state], (told, one)
+                if request.key in self.decisions:
+                    of, decision, chosen = self.decisions[request.key]
+                    lines = now.lines_of(of)
+                    money_laws.check_decided(lines, decision.verdict, decision.fen, request.actor.operator_id, chosen)
             case PaymentBatch() as told:
                 batch = now.batches[told.batch_id]
                 assert batch.version >= told.version, (told, batch)
                 assert batch.state in money_laws.BATCH_AFTER[told.state], (told, batch)
                 if told.file_sha256:
                     assert batch.file_sha256 == told.file_sha256
+
+    def _check_file(self, batch: PaymentBatch, payees: Sequence[BatchPayee]) -> None:
+        data = self.world.platform.files.read(batch.file_key or "", None, 10_000_000)
+        assert data is not None
+        assert hashlib.sha256(data).hexdigest() == batch.file_sha256
+        rows = list(csv.reader(StringIO(data.decode("gb18030"), newline="")))
+        money_laws.check_file(batch, payees, rows)
 
     def teardown(self) -> None:
         """At last the network is sound, and every job comes to its end: nothing is stuck."""
