@@ -29,7 +29,7 @@ from chalicelib.domain.application import (
     MoneyErrand,
 )
 from chalicelib.domain.calendar import local_date
-from chalicelib.domain.errors import DomainError
+from chalicelib.domain.errors import Contended, DomainError
 from chalicelib.domain.institution import Admission, AdmissionStep
 from chalicelib.domain.outcomes import Done, Page
 from chalicelib.domain.payment import BankAnswer, BatchPayee, BatchState, PaymentBatch
@@ -47,6 +47,7 @@ from chalicelib.services import (
     releasing,
     reviewing,
     settling_payments,
+    sweeping,
     working_off_money,
 )
 from chalicelib.services.identifying import Presented
@@ -87,7 +88,7 @@ STEPS_OF_INSTITUTION = (
     AdmissionStep.ADMIT,
 )
 WORK = "money job"
-COURSE_ID, NO_CAP = "E" * 16, 9
+COURSE_ID, NO_CAP, TWIN = "E" * 16, 9, 13
 
 
 @contextmanager
@@ -162,15 +163,16 @@ class Purse(Town):
         self.nights = Nights()
         self.bank: dict[tuple[str, int], list[BankAnswer]] = {}
         self.lists: list[tuple[Roster, list[Entry]]] = []
-        self.recorded: dict[tuple[str, int], Verdict] = {}
+        self.recorded: dict[tuple[str, int], Entry] = {}
         self.errands = Errands()
         self.other: Callable[[], None] | None = None
         self.other_at = 1
-        self.met = False
+        self.met = self.twin = False
         self.trouble: list[BaseException] = []
         self.sound = False
         self.withdrawn = self.stands_still = False
         self.limit = NO_CAP
+        self.asked = Counter[tuple[str, str]]()
         self.wanted: dict[str, Any] = {}
         self.decisions: dict[str, tuple[str, Decision, list[str]]] = {}
         self.known: dict[str, Sequence[Any]] = defaultdict(list)
@@ -184,6 +186,8 @@ class Purse(Town):
 
     def take(self, request: Request, seed: int, body: bytes = b"{}") -> Done[Any] | str:
         self.sound = False
+        if self.twin:
+            self.other = lambda: self._act_as_well(request, body)
         outcome = super().take(request, seed, body)
         if self.met:  # what somebody else did meanwhile is no change by a refusal
             self.refused = None
@@ -290,18 +294,19 @@ class Purse(Town):
         whom=st.integers(1, 63),
         how=st.integers(0, 11),
         call=st.sampled_from((0, 0, 0, 1, 2, 3, 4, 5, 6, 8, 11)),
-        beside=st.integers(0, 11),
+        beside=st.integers(0, TWIN + 1),
         seed=seed_s,
     )
     def live(self, act: str, which: int, whom: int, how: int, call: int, beside: int, seed: int) -> None:
         """One act. All are in one rule: of several, Hypothesis leaves half out of a history. ``call`` > 0: before this
         call of its somebody else acts: ``beside`` tells who."""
         self.met, withdrawn = False, self.withdrawn
-        self.other, self.other_at = (lambda: self.act_beside(beside, which, whom)) if call else None, call
+        self.other, self.other_at = (lambda: self.act_beside(beside, which, whom, seed)) if call else None, call
+        self.twin = call > 0 and beside >= TWIN
         try:
             self.act(act, which, whom, how, seed)
         finally:
-            self.other = None
+            self.other, self.twin = None, False
         if self.trouble:
             raise self.trouble[0]
         self.stands_still = withdrawn and self.withdrawn
@@ -394,13 +399,17 @@ class Purse(Town):
             who = SECOND if REVIEWER.operator_id in seen else REVIEWER
             self.ask_for(self._decision(number, 63 if whom % 3 else whom, 0 if how < 9 else how, who), seed)
         elif payable and len(batches) < MOST_BATCHES:
-            self.open_batch(0, 63, 0, seed)
+            self.open_batch(0, 63, how if how in (8, 9) else 0, seed)
         elif free and len(applications) < MOST_APPLICATIONS:
             self.apply(self.classes.index(self._class_of(free[which % len(free)])), 63, 0, 0, seed)
         elif any(one.paid_fen and one.state is State.APPLIED for one in five) and how % 2:
             self.sweep(self.nights, seed, self.rate(seed))
-        else:
+        elif any(one.paid_fen > one.recovered_fen for one in five) and how % 3:
             self.claw_back(which, how, seed)
+        elif how % 2:
+            self.apply(which, whom, how, 1, seed)
+        else:
+            self.wait((23, 49)[which % 2])
 
     def _in_time(self, one: Voucher) -> bool:
         return one.filing_until is not None and local_date(self.world.now) <= one.filing_until
@@ -408,48 +417,66 @@ class Purse(Town):
     def _class_of(self, one: Voucher) -> TrainingClass:
         return self.classes[self.world.templates.index(one.template_id)]
 
-    def act_beside(self, beside: int, which: int, whom: int) -> None:
+    def act_beside(self, beside: int, which: int, whom: int, seed: int) -> None:
         """Somebody else acts in between, over the same network: nobody hears what becomes of it, but the tables."""
-        self.met, w = True, self.world
-        requests = len(self.requests)
         errands, applications, batches = self._errands(), self._applications(), self._batches()
         working = [one for one in errands if self._has_work(one)] or errands
+        match beside:
+            case 0 | 1 | 2 if working:
+                self._in_between(lambda: self._carry_out(working[which % len(working)], (99, 1, 2)[beside]))
+            case 3 | 4 if applications:
+                self._quietly(self._decision(which, whom, which if beside == 3 else 0, SECOND))
+            case 5 if applications:
+                self._quietly(self._cancellation(which))
+            case 6 if applications and len(batches) < MOST_BATCHES:
+                self._quietly(self._opening(which, whom, PAYER))
+            case 7 if batches:
+                self._quietly(self._batch_cancellation(which))
+            case 8 if batches:
+                self._quietly(self._file(which))
+            case 9:
+                self._quietly(self._claw_back(which, 1, SECOND))
+            case 10 if len(applications) < MOST_APPLICATIONS:
+                self._quietly(self._application(which, whom, 0, 0, self.world.desk))
+            case 11 if batches:
+                roster, rows = self._list(self._batch(which), whom, which)
+                self._in_between(self._judging(roster, rows))
+            case 12:
+                self._in_between(lambda: self._sweep_in_between())
+
+    def _in_between(self, act: Callable[[], object]) -> None:
+        """Over the same network: nobody hears what becomes of it, but the tables. What is none of what may happen is
+        kept, since whoever acts around it might take it for trouble of its own."""
+        self.met = True
         try:
-            match beside:
-                case 0 | 1 | 2 | 3 if working:
-                    self._carry_out(working[which % len(working)], 99 if beside < 2 else 1)
-                case 4 | 5 if applications:
-                    self._quietly(self._decision(which, whom, which if beside == 5 else 0, SECOND))
-                case 6 if applications:
-                    self._quietly(self._cancellation(which))
-                case 7 if applications and len(batches) < MOST_BATCHES:
-                    self._quietly(self._opening(which, whom, PAYER))
-                case 8 if batches:
-                    self._quietly(self._batch_cancellation(which))
-                case 9 if batches:
-                    self._quietly(self._file(which))
-                case 10:
-                    self._quietly(self._claw_back(which, 1, SECOND))
-                case 11:
-                    self._quietly(self._application(which, whom, 0, 0, w.desk))
+            act()
         except DomainError:
             pass
         except PowerCut:
             pass  # the other machine stopped
         except BaseException as trouble:
             self.trouble.append(trouble)
-        assert len(self.requests) - requests <= 1
+
+    def _act_as_well(self, request: Request, body: bytes) -> None:
+        """The very same request, by another container at the same time."""
+        self.tally.steps["the same beside"] += 1
+        self._in_between(lambda: self._carry_in_between(request, body))
+
+    def _carry_in_between(self, request: Request, body: bytes) -> None:
+        attempt = self.world.attempt(request.key, body, request.actor)
+        done = request.ask(self.world, {"actor": request.actor, "attempt": attempt, "now": self.world.now})
+        assert request.answer in (None, done.answer), (request, done)
+        request.answer = done.answer
+
+    def _sweep_in_between(self) -> None:
+        some = replace(self.world.platform, people=self.some_lanes(), checkpoints=self.nights)
+        sweeping.sweep_due(some, now=self.world.now, may_go_on=lambda: True)
 
     def _quietly(self, asked: Request) -> None:
-        """Carried out in between."""
+        """A request of somebody else."""
         self.requests.append(asked)
         self.tally.steps[f"{asked.kind} beside"] += 1
-        by = {
-            "actor": asked.actor,
-            "attempt": self.world.attempt(asked.key, b"{}", asked.actor),
-            "now": self.world.now,
-        }
-        asked.answer = asked.ask(self.world, by).answer
+        self._in_between(lambda: self._carry_in_between(asked, b"{}"))
 
     def ask_for(self, asked: Request, seed: int) -> None:
         self.begin(asked.kind, asked.actor, asked.ask, seed)
@@ -648,13 +675,7 @@ class Purse(Town):
         )
 
     def _has_work(self, errand: MoneyErrand) -> bool:
-        there = self._there()
-        if errand.noun == "batch":
-            batch = there.batches[errand.id]
-            return batch.state is BatchState.BUILDING or settling_payments.has_to_settle(batch)
-        one = there.applications[errand.id]
-        unfinished = one.bulk is not None and one.bulk.finished_at is None
-        return unfinished or one.state in (ApplicationState.COLLECTING, ApplicationState.CANCELLING)
+        return _has_work(self._there(), errand)
 
     # --- the bank ----------------------------------------------------------------------------------------------------
 
@@ -662,7 +683,9 @@ class Purse(Town):
         """A list of what became of some payees: paid, not paid, or another sum; of one that there is not, too."""
         if not self._batches():
             return
-        batch = self._batch(which)
+        self._judge(*self._list(self._batch(which), whom, how), seed)
+
+    def _list(self, batch: PaymentBatch, whom: int, how: int) -> tuple[Roster, list[Entry]]:
         payees = self._payees_of(batch)
         told = [one for one in payees if whom >> (one.sequence - 1) % 6 & 1] or payees
         number, rows = len(self.lists), list[Entry]()
@@ -680,7 +703,7 @@ class Purse(Town):
             RosterState.ACCEPTED, self.world.now, PAYER.app_key, PAYER.operator_id,
         )  # fmt: skip
         self.lists.append((roster, rows))
-        self._judge(roster, rows, seed)
+        return roster, rows
 
     def bank_says_it_again(self, which: int, seed: int) -> None:
         if self.lists:
@@ -699,19 +722,21 @@ class Purse(Town):
         return Entry(number, {name: value for name, value in values.items() if value is not None})
 
     def _judge(self, roster: Roster, rows: list[Entry], seed: int) -> None:
+        self.in_the_background("bank", "answered", self._judging(roster, rows), seed, self.rate(seed))
+
+    def _judging(self, roster: Roster, rows: list[Entry]) -> Callable[[], None]:
         """As the import does, row by row; what was recorded once is recorded, however often it comes."""
 
         def job() -> None:
             judged = RecordedRows(self.world.platform, roster, PAYER).judge(rows, self.world.now)
-            for one in judged.rows:
-                before = self.recorded.get((roster.roster_id, one.number))
-                if before is Verdict.ISSUED:
-                    assert one.verdict in (Verdict.ISSUED, Verdict.REFUSED), (before, one)
-                if one.verdict is Verdict.ISSUED or before is None:
-                    self.recorded[roster.roster_id, one.number] = one.verdict
+            for one, entry in zip(judged.rows, rows, strict=True):
+                key = (roster.roster_id, one.number)
+                assert key not in self.recorded or one.verdict is Verdict.ISSUED or one.code == Contended.code, one
+                if one.verdict is Verdict.ISSUED:
+                    self.recorded[key] = entry
                 self.tally.answers[f"bank: {one.code or one.verdict}"] += 1
 
-        self.in_the_background("bank", "answered", job, seed, self.rate(seed))
+        return job
 
     # --- what must hold ----------------------------------------------------------------------------------------------
 
@@ -753,6 +778,11 @@ class Purse(Town):
         for request in self.requests:
             if request.answer is not None:
                 self._check_answer(request, now)
+        for entry in self.recorded.values():
+            payee = now.payees[entry.values["batch"], entry.values["sequence"]]
+            assert payee.state == entry.values["result"], (entry, payee)
+            assert payee.reference == entry.values.get("reference"), (entry, payee)
+        self._check_asked(before, now)
         for voucher_id, voucher in vouchers.items():
             known = len(self.known[voucher_id])
             self.known[voucher_id] = voucher.history
@@ -768,6 +798,15 @@ class Purse(Town):
         if self.refused:
             assert now == before, f"{self.refused}, and something was changed"
         self.sound = True
+
+    def _check_asked(self, before: Purses, now: Purses) -> None:
+        """Whatever there is to go on with, somebody was asked to since it began."""
+        asked = Counter((one.noun, one.id) for one, _ in self.errands.asked)
+        for errand in self._errands():
+            if _has_work(now, errand) and not _has_work(before, errand):
+                key = (errand.noun, errand.id)
+                assert asked[key] > self.asked[key], f"nobody was asked to go on with {errand}"
+        self.asked = asked
 
     def _check_answer(self, request: Request, now: Purses) -> None:
         """What was answered is so."""
@@ -881,3 +920,17 @@ class Purse(Town):
     def _five(self) -> list[Voucher]:
         assert self.standing is not None
         return [self.standing.vouchers[self.ids[person], self.world.templates[which]] for person, which in WHOSE]
+
+
+def _has_work(there: Purses, errand: MoneyErrand) -> bool:
+    """Whether the money job has anything to do for it, as its head tells."""
+    if errand.noun == "batch":
+        batch = there.batches.get(errand.id)
+        if batch is None or batch.state in (BatchState.READY, BatchState.CLOSED, BatchState.CANCELLED):
+            return False
+        return batch.state is not BatchState.SENT or batch.settling > 0
+    one = there.applications.get(errand.id)
+    if one is None:
+        return False
+    unfinished = one.bulk is not None and one.bulk.finished_at is None
+    return unfinished or one.state in (ApplicationState.COLLECTING, ApplicationState.CANCELLING)
