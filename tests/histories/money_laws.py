@@ -216,6 +216,7 @@ def check_line(line: Line, second: bool, separate: bool) -> None:
     state: str | None = None
     granted: int | None = None
     reviewer: str | None = None
+    granters = set[str | None]()
     sent = failed = paid = 0
     for act in line.acts:
         before, after = ACTS[act.step]
@@ -236,8 +237,12 @@ def check_line(line: Line, second: bool, separate: bool) -> None:
         sent += act.step == "send"
         failed += act.step == "fail"
         paid += act.step == "pay"
+        if after is None:
+            granters.add(act.operator_id)
         if act.step in ("send", "fail", "take_out", "pay"):
             assert act.fen == granted, act
+            if separate:
+                assert act.operator_id not in (None, line.acts[0].operator_id, *granters), line.acts
     assert line.version == len(line.acts), line
     assert (line.state, line.granted_fen, line.failures) == (state, granted, failed), line
     assert line.paid_fen == (granted if paid else 0), line

@@ -399,7 +399,7 @@ class Purse(Town):
             who = SECOND if REVIEWER.operator_id in seen else REVIEWER
             self.ask_for(self._decision(number, 63 if whom % 3 else whom, 0 if how < 9 else how, who), seed)
         elif payable and len(batches) < MOST_BATCHES:
-            self.open_batch(0, 63, how if how in (8, 9) else 0, seed)
+            self.open_batch(0, 63, how, seed)
         elif free and len(applications) < MOST_APPLICATIONS:
             self.apply(self.classes.index(self._class_of(free[which % len(free)])), 63, 0, 0, seed)
         elif any(one.paid_fen and one.state is State.APPLIED for one in five) and how % 2:
@@ -566,7 +566,7 @@ class Purse(Town):
 
     def open_batch(self, which: int, whom: int, how: int, seed: int) -> None:
         if self._applications() and len(self._batches()) < MOST_BATCHES:
-            actor = (PAYER, PAYER, PAYER, REVIEWER, SAME_AS_DESK)[how % 5]
+            actor = (*(PAYER,) * 8, REVIEWER, REVIEWER, SECOND, SAME_AS_DESK)[how % 12]
             self.ask_for(self._opening(which, whom, actor), seed)
 
     def _opening(self, which: int, whom: int, actor: Actor) -> Request:
