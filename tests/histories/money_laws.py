@@ -469,3 +469,10 @@ def check_decided(
         (line,) = [one for one in lines if one.voucher_id == voucher_id]
         acts = [(act.step, act.operator_id) for act in line.acts if fen is None or act.fen == fen]
         assert (verdict, operator_id) in acts, (verdict, line)
+
+
+def check_swept(voucher: Voucher, today: date) -> None:
+    """After a night in which nothing failed: what is paid is written off, what was not applied for in time is gone."""
+    assert voucher.state is not State.APPLIED or not voucher.paid_fen, voucher
+    late = voucher.state is State.REDEEMED and voucher.filing_until is not None and voucher.filing_until < today
+    assert not late, (voucher, today)

@@ -396,7 +396,7 @@ class Purse(Town):
             seen = {
                 line.reviewed_by for line in self._lines_of(applications[number]) if line.state in money_laws.WAITING
             }
-            who = SECOND if REVIEWER.operator_id in seen else REVIEWER
+            who = SECOND if (REVIEWER.operator_id in seen) is not (how in (6, 7)) else REVIEWER
             self.ask_for(self._decision(number, 63 if whom % 3 else whom, 0 if how < 9 else how, who), seed)
         elif payable and len(batches) < MOST_BATCHES:
             self.open_batch(0, 63, how, seed)
@@ -849,6 +849,15 @@ class Purse(Town):
         assert not [one for one in self._errands() if self._has_work(one)]
         for batch in self._batches():
             assert batch.state is not BatchState.SENT or batch.pending, batch
+        self.world.clock.set(self.world.now + timedelta(days=1))
+        self.sweep(self.nights, 0, 0.0)
+        self.release(0)
+        self.holds()
+        for one in self._five():
+            money_laws.check_swept(one, local_date(self.world.now))
+        assert self.standing is not None
+        for shard in (one for some in self.standing.books.shards.values() for one in some):
+            assert not shard.to_release_fen, shard
 
     # --- what there is -----------------------------------------------------------------------------------------------
 
