@@ -77,7 +77,7 @@ LIFE = (
     *("go on",) * 30,
     *("apply", "work", "decide", "bulk", "open batch", "bank", "sweep", "repeat", "repeat with another body") * 2,
     *("cancel", "cancel batch", "file", "bank again", "claw back", "revoke", "admission", "wait", "release", "cap"),
-    *("restart", "claw back", "wait"),
+    *("restart", "claw back", "wait", "wait"),
 )
 SUMS = (None, None, FACE_VALUE, FACE_VALUE // 2, FACE_VALUE + 1)
 STEPS_OF_INSTITUTION = (
@@ -197,7 +197,7 @@ class Purse(Town):
         percent=st.sampled_from((80, 50, 100)),
         second=st.booleans(),
         separate=st.sampled_from((True, True, True, False)),
-        filing=st.sampled_from((90, 10, 3)),
+        filing=st.sampled_from((90, 3, 3)),
         completion=st.sampled_from((30, 2)),
         payees=st.sampled_from(
             (
@@ -344,7 +344,7 @@ class Purse(Town):
             case "cap":
                 self.change_cap((1, 2, NO_CAP, 2)[how % 4])
             case "wait":
-                self.wait((1, 23, 49, 24 * 6)[how % 4])
+                self.wait((1, 49, 24 * 6, 24 * 6)[how % 4])
             case "sweep":
                 self.sweep(self.nights, seed, self.rate(seed))
             case "release":
@@ -381,7 +381,9 @@ class Purse(Town):
         payable = [
             one for one in applications if one.state is ApplicationState.DECIDED and one.counts.get(LineState.APPROVED)
         ]
-        free = [one for one in five if one.state is State.REDEEMED and one.completion and self._in_time(one)]
+        free = [
+            one for one in five if one.state is State.REDEEMED and one.completion and (self._in_time(one) or how == 5)
+        ]
         if self.withdrawn and how % 3 == 0:
             self.change_admission(3, seed)
             self.change_admission(4, seed)
