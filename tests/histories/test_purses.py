@@ -10,7 +10,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from chalicelib.domain.programme import Payee
 from tests.engines import Engine
-from tests.histories.purses import Purse, small_chunks
+from tests.histories.purses import Purse, furnish, small_chunks
 from tests.histories.town import Tally
 from tests.storage.worlds import shared_world
 
@@ -69,7 +69,7 @@ KEPT: dict[tuple[str, str], Steps] = {
 @pytest.fixture(scope="module")
 def purses(engines: dict[str, Engine]) -> Iterator[type[Purse]]:
     with shared_world(engines) as world, small_chunks():
-        Purse.shared, Purse.tally = world, Tally()
+        Purse.shared, Purse.tally = furnish(world), Tally()
         yield Purse
 
 
