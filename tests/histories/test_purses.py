@@ -8,10 +8,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from chalicelib.domain.errors import ApplicationStateRefused, BatchStateRefused, NothingToRecover, Reused
 from chalicelib.domain.programme import Payee
 from tests.engines import Engine
-from tests.histories.purses import Purse, furnish, small_chunks
-from tests.histories.town import Tally
+from tests.histories.purses import WORK, Purse, furnish, small_chunks
+from tests.histories.town import STOPPED, Tally
 from tests.storage.worlds import shared_world
 
 LONG = bool(os.environ.get("LONG"))
@@ -109,3 +110,27 @@ def test_given_any_history_of_money_when_calls_fail_and_jobs_meet_then_every_law
     record_property("told", tally.told())
     assert tally.histories >= HISTORIES
     assert tally.faults.total() > 0.025 * tally.calls
+    kinds = {
+        "apply",
+        WORK,
+        "decide: approve",
+        "decide: approve_less",
+        "open batch",
+        "file",
+        "bank",
+        "claw back",
+        "expire",
+    }
+    beside = {"apply beside", "open batch beside", "decide: approve beside", "claw back beside", "the same beside"}
+    assert (
+        kinds | beside | {"decide in bulk", "decide: return", "cancel", "cancel batch", "release", "revoke"}
+        <= tally.steps.keys()
+    )
+    assert {"institution: withdraw", "cap", "apply with another body"} <= tally.steps.keys()
+    assert {"done", "repeated", "worked", "worked to a failure", "bank: issued", STOPPED} <= tally.answers.keys()
+    assert {
+        ApplicationStateRefused.code,
+        BatchStateRefused.code,
+        NothingToRecover.code,
+        Reused.code,
+    } <= tally.answers.keys()
