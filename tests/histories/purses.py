@@ -410,7 +410,7 @@ class Purse(Town):
             seen = {
                 line.reviewed_by for line in self._lines_of(applications[number]) if line.state in money_laws.WAITING
             }
-            who = SECOND if (REVIEWER.operator_id in seen) is not (seed % 5 == 0 < seed) else REVIEWER
+            who = SECOND if (REVIEWER.operator_id in seen) is not (seed % 3 == 1) else REVIEWER
             self.ask_for(self._decision(number, 63 if whom % 3 else whom, how, who), seed)
         elif payable and len(batches) < MOST_BATCHES:
             self.open_batch(0, 63, how, seed)

@@ -38,7 +38,7 @@ def act(name: str, **changes: Any) -> tuple[str, dict[str, Any]]:
 
 
 KEPT: dict[tuple[str, str], Steps] = {
-    # Cut down by hand; what fails by itself goes here too.
+    # Cut down by hand, or found; what fails by itself goes here too.
     ("all is to be granted in bulk, the institution is withdrawn, and the job comes", "worked"): [
         ("found", ALL_CAME),
         act("bulk", whom=60),
@@ -59,6 +59,10 @@ KEPT: dict[tuple[str, str], Steps] = {
         act("bank"),
         act("bank again"),
         act("bank", how=4),
+    ],
+    ("a second reviewer grants all between the first one's look at the application and at its lines", "done"): [
+        ("found", ALL_CAME | {"second": True}),
+        act("decide", call=3, beside=3),
     ],
     ("two jobs settle what the bank has answered at once", "worked"): [
         ("found", ALL_CAME | {"stage": 7}),
