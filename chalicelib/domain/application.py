@@ -341,12 +341,13 @@ def step_line(line: Line, after: LineState, act: LineAct, **changes: object) -> 
 
 
 def count(application: Application, lines: Iterable[tuple[Line | None, Line]], **changes: object) -> Application:
-    """The head after these lines have changed, one version further."""
+    """The head after these lines have changed, one version further. It is read before its lines: of one that another
+    step has moved since it may know nothing yet. What is made of it is not written then, for its version."""
     counts = dict(application.counts)
     claimed, approved, paid = application.claimed_fen, application.approved_fen, application.paid_fen
     for before, after in lines:
         if before is not None:
-            counts[before.state] -= 1
+            counts[before.state] = counts.get(before.state, 0) - 1
             claimed, approved, paid = (
                 total - was for total, was in zip((claimed, approved, paid), _sums(before), strict=True)
             )

@@ -31,6 +31,7 @@ from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.calendar import local_date
 from chalicelib.domain.errors import (
     AttachmentsMissing,
+    InstitutionNotAdmitted,
     LineNotFound,
     LineStateRefused,
     Refused,
@@ -150,10 +151,11 @@ def _decide_chunk(p: Platform, application: Application, now: datetime) -> Appli
     assert client is not None, "a client is never deleted"
     actor = Actor(client, p.catalogue.operators.get(bulk.operator_id) if bulk.operator_id else None)
     decided = rules_in_force(p.catalogue, application.region, now)
+    stands_still = _grants(bulk.decision) and not _may_be_paid(p, application)  # withdrawn since the job was asked for
     for most in (WIDE, NARROW):
         page = p.applications.lines(application.application_id, most, bulk.cursor)
         meant = [one for one in page.items if rules.matches(one, bulk.filter)]
-        possible = [one for one in meant if _is_possible(one, bulk.decision, decided, actor, now)]
+        possible = [one for one in meant if not stands_still and _is_possible(one, bulk.decision, decided, actor, now)]
         steps, posted = unless_moved(p, application, partial(_decide, p, possible, bulk.decision, decided, actor, now))
         if _actions(steps, posted) <= ROOM:
             break
@@ -203,9 +205,21 @@ def post_all(
 
 
 def _decided(line: Line, decision: Decision, decided: Rules, actor: Actor, now: datetime) -> Line:
-    if decided.separate_duties and decision.verdict in (LineVerdict.APPROVE, LineVerdict.APPROVE_LESS):
+    if decided.separate_duties and _grants(decision):
         must_be_another(actor, line.acts[0].operator_id)
     return rules.decide(line, decision, second=decided.second_review, operator_id=actor.operator_id, now=now)
+
+
+def _grants(decision: Decision) -> bool:
+    return decision.verdict in (LineVerdict.APPROVE, LineVerdict.APPROVE_LESS)
+
+
+def _may_be_paid(p: Platform, application: Application) -> bool:
+    try:
+        must_be_paid(find_institution(p.catalogue, application.institution_id))
+        return True
+    except InstitutionNotAdmitted:
+        return False
 
 
 def _is_possible(line: Line, decision: Decision, decided: Rules, actor: Actor, now: datetime) -> bool:
@@ -253,7 +267,7 @@ def _must_be_reviewable(
     must_be(application, {ApplicationState.SUBMITTED})
     decided = rules_in_force(p.catalogue, application.region, now)
     rules.check_decision(decision, decided.review_reasons)
-    if decision.verdict in (LineVerdict.APPROVE, LineVerdict.APPROVE_LESS):
+    if _grants(decision):
         must_be_paid(find_institution(p.catalogue, application.institution_id))
         there = {one.kind for one in application.attachments if one.stored_version}
         missing = [kind for kind in decided.attachments_needed if kind not in there]

@@ -5,7 +5,6 @@ The town does not know what *should* be answered. It knows what may never be: a 
 that was rewritten, an answer that was given and is not so, a refusal that changed something.
 """
 
-from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -16,7 +15,7 @@ from chalicelib.domain import calendar
 from chalicelib.domain.amendment import Changes, Errand
 from chalicelib.domain.assertion import HolderSession
 from chalicelib.domain.institution import Admission, AdmissionStep
-from chalicelib.domain.outcomes import Done, Page
+from chalicelib.domain.outcomes import Done
 from chalicelib.domain.person import FlagKind
 from chalicelib.domain.proxy import Kin
 from chalicelib.domain.region import Cap, CapBy, Window
@@ -29,9 +28,7 @@ from chalicelib.services import (
     flagging,
     funding,
     publishing,
-    sweeping,
 )
-from chalicelib.storage import keys
 from tests.histories.town import LONGEST, PROOFS, RATE, SHARDS, By, Town, seed_s
 from tests.world import (
     CITY,
@@ -152,7 +149,7 @@ class Histories(Town):
         p = self.world.platform
         template_id, _, _, number = self.promises[which % len(self.promises)]
         errand = Errand(template_id, number, look)
-        people: Any = _SomeLanes(p.people, self._lanes())
+        people = self.some_lanes()
         patience = iter(range(pages))
 
         def job() -> None:
@@ -266,45 +263,14 @@ class Histories(Town):
 
     @rule(seed=seed_s, faults=st.booleans())
     def expire(self, seed: int, faults: bool) -> None:
-        """The sweep, over the lanes of these people only: an empty lane is a call in which nothing can go wrong."""
-        p = self.world.platform
-        people: Any = _SomeLanes(p.people, self._lanes())
-        passed: Any = _Passed(calendar.local_date(self.world.now))
-
-        def sweep() -> None:
-            some = replace(p, people=people, checkpoints=passed)
-            sweeping.sweep_due(some, now=self.world.now, may_go_on=lambda: True)
-
-        self.in_the_background("expire", "swept", sweep, seed, RATE if faults else 0.0)
-
-    def _lanes(self) -> set[int]:
-        return {keys.due_lane(person_id) for person_id in self.ids.values()}
+        """The sweep of last night."""
+        self.sweep(_Passed(calendar.local_date(self.world.now)), seed, RATE if faults else 0.0)
 
 
 def _claim(world: World, template_id: str, jws: str, by: By, proxy: claiming.ProxyRequest | None = None) -> Done[Any]:
     p = world.platform
     asked = claiming.ClaimRequest(template_id, jws, "card", proxy)
     return claiming.claim_voucher(p.catalogue, p.templates, p.people, p.keys, p.chance, asked, **by)
-
-
-class _SomeLanes:
-    """People in whose index only some lanes are looked at."""
-
-    def __init__(self, people: Any, lanes: set[int]) -> None:
-        self._people, self._lanes = people, lanes
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._people, name)
-
-    def due(self, day: date, lane: int, limit: int, cursor: str | None) -> Any:
-        if lane in self._lanes:
-            return self._people.due(day, lane, limit, cursor)
-        return Page((), None)
-
-    def due_of(self, template_id: str, day: date, lane: int, limit: int, cursor: str | None) -> Any:
-        if lane in self._lanes:
-            return self._people.due_of(template_id, day, lane, limit, cursor)
-        return Page((), None)
 
 
 class _Passed:

@@ -19,12 +19,12 @@ from chalicelib.domain.access import Actor
 from chalicelib.domain.attempt import KEPT
 from chalicelib.domain.errors import Contended, DomainError, Reused, Unavailable
 from chalicelib.domain.fund import Account, Posting
-from chalicelib.domain.outcomes import Done
+from chalicelib.domain.outcomes import Done, Page
 from chalicelib.domain.person import Person, Profile
 from chalicelib.domain.region import Rules
 from chalicelib.domain.template import Template
 from chalicelib.domain.voucher import Receipt, State, Voucher, is_held
-from chalicelib.services import changing_vouchers, redeeming
+from chalicelib.services import changing_vouchers, redeeming, sweeping
 from chalicelib.services.identifying import Presented
 from chalicelib.services.making_vouchers import code_context
 from chalicelib.storage import keys
@@ -160,7 +160,7 @@ class Town(RuleBasedStateMachine):
             "attempt": self.world.attempt(request.key, body, request.actor),
             "now": self.world.now,
         }
-        plan = AtRandom(seed, self.rate(seed), KINDS)
+        plan = self.plan(seed, self.rate(seed))
         outcome: Done[Any] | str
         self.refused = None
         try:
@@ -190,6 +190,10 @@ class Town(RuleBasedStateMachine):
     def rate(self, seed: int) -> float:
         """How many of a step's calls fail."""
         return RATE
+
+    def plan(self, seed: int, rate: float) -> AtRandom:
+        """What becomes of a step's calls."""
+        return AtRandom(seed, rate, KINDS)
 
     def begin(self, kind: str, actor: Actor, ask: Ask, seed: int) -> None:
         request = Request(kind, actor, self.key_of(kind), ask)
@@ -277,7 +281,7 @@ class Town(RuleBasedStateMachine):
 
     def in_the_background(self, kind: str, done: str, job: Callable[[], None], seed: int, rate: float) -> None:
         """What no request asks for: it may fail, or be cut off, and whoever comes next goes on."""
-        plan, word = AtRandom(seed, rate, KINDS), done
+        plan, word = self.plan(seed, rate), done
         try:
             with under(plan):
                 job()
@@ -292,6 +296,21 @@ class Town(RuleBasedStateMachine):
         self.tally.faults.update({str(fault): count for fault, count in plan.faults.items()})
         self.refused = None
 
+    def sweep(self, passed: Any, seed: int, rate: float) -> None:
+        """The sweep, over the lanes of these people only: an empty lane is a call in which nothing can go wrong.
+        ``passed``: the days that it has come by."""
+        p = self.world.platform
+        some = replace(p, people=self.some_lanes(), checkpoints=passed)
+
+        def sweep() -> None:
+            sweeping.sweep_due(some, now=self.world.now, may_go_on=lambda: True)
+
+        self.in_the_background("expire", "swept", sweep, seed, rate)
+
+    def some_lanes(self) -> Any:
+        """People in whose index only the lanes of these are looked at."""
+        return _SomeLanes(self.world.platform.people, {keys.due_lane(person_id) for person_id in self.ids.values()})
+
     # --- what must hold ----------------------------------------------------------------------------------------------
 
     @invariant()
@@ -303,7 +322,7 @@ class Town(RuleBasedStateMachine):
         made = list(now.vouchers.values())
         check_books(now.books, made)
         for key, voucher in now.vouchers.items():
-            _check_lawful(voucher)
+            self.check_lawful(voucher)
             _check_promised(voucher, self.promises)
             if key in before.vouchers:
                 earlier = before.vouchers[key].history
@@ -315,6 +334,10 @@ class Town(RuleBasedStateMachine):
         if self.refused:
             assert now.unmoved == before.unmoved, f"{self.refused}, and something was changed"
         self.holds_beside()
+
+    def check_lawful(self, voucher: Voucher) -> None:
+        """Its history is one that a voucher can have here."""
+        _check_lawful(voucher)
 
     def holds_beside(self) -> None:
         """What else must hold of a town that has more than vouchers."""
@@ -471,3 +494,23 @@ def _redeem(world: World, shown: Presented, place: dict[str, str], by: By) -> Do
     p = world.platform
     here: dict[str, Any] = {"institution_id": INSTITUTION_ID, "course_id": world.course.course_id, **place}
     return redeeming.redeem_voucher(p.catalogue, p.templates, p.people, p.keys, shown, **here, **by)
+
+
+class _SomeLanes:
+    """People in whose index only some lanes are looked at."""
+
+    def __init__(self, people: Any, lanes: set[int]) -> None:
+        self._people, self._lanes = people, lanes
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._people, name)
+
+    def due(self, day: date, lane: int, limit: int, cursor: str | None) -> Any:
+        if lane in self._lanes:
+            return self._people.due(day, lane, limit, cursor)
+        return Page((), None)
+
+    def due_of(self, template_id: str, day: date, lane: int, limit: int, cursor: str | None) -> Any:
+        if lane in self._lanes:
+            return self._people.due_of(template_id, day, lane, limit, cursor)
+        return Page((), None)

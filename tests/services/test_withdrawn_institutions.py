@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import pytest
 
 from chalicelib.domain.access import Actor
-from chalicelib.domain.application import ApplicationState, LineVerdict
+from chalicelib.domain.application import ApplicationState, Decision, Filter, LineVerdict
 from chalicelib.domain.errors import InstitutionNotAdmitted, InstitutionNotFound
 from chalicelib.domain.institution import AdmissionStep
-from chalicelib.services import cataloguing, looking_at_affected
+from chalicelib.services import cataloguing, looking_at_affected, reviewing
 from tests.classroom import days, open_class
-from tests.settling import CLERK, a_completed_class, an_operator, collected, decide, read, with_clerks
+from tests.settling import CLERK, REVIEWER, a_completed_class, an_operator, collected, decide, read, with_clerks, work
 from tests.world import INSTITUTION_ID, OTHER_CITY, World
 
 
@@ -61,6 +61,23 @@ class TestWithdrawn:
         step(town, AdmissionStep.REAPPLY)
         step(town, AdmissionStep.ADMIT)
         assert decide(town, there, LineVerdict.APPROVE, ids[0]).answer.state is ApplicationState.DECIDED
+
+    def test_given_a_decision_in_bulk_when_withdrawn_before_its_job_comes_then_nothing_is_granted(
+        self, town: World
+    ) -> None:
+        training, _ = a_completed_class(town, 2)
+        there = collected(town, training)
+        reviewing.review_in_bulk(
+            town.platform, there.application_id, Filter(), Decision(LineVerdict.APPROVE), **town.by(REVIEWER)
+        )
+        step(town, AdmissionStep.WITHDRAW)
+
+        work(town, there)
+
+        after = read(town, there)
+        assert after.bulk is not None
+        assert (after.state, after.approved_fen) == (ApplicationState.SUBMITTED, 0)
+        assert (after.bulk.done, after.bulk.passed_over, after.bulk.finished_at) == (0, 2, town.now)
 
     def test_given_classes_and_applications_when_withdrawn_then_those_that_are_not_at_their_end_are_listed(
         self, town: World
