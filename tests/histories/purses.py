@@ -728,7 +728,7 @@ class Purse(Town):
         values = {
             "batch": batch_id,
             "sequence": sequence,
-            "amount": f"{said.fen / 100:.2f}",
+            "amount": said.fen,
             "result": "paid" if said.paid else "failed",
             "reason": said.reason,
             "reference": said.reference,
