@@ -55,6 +55,7 @@ PHRASES: Mapping[str, str] = {
     "only an authority submits this kind of roster": "此类名单只能由人社部门上传",
     "only a roster of vouchers is issued all or nothing": "“全部或不发”只适用于发券名单",
     "a voucher stands there twice": "同一张券出现两次",
+    "an id holds somebody's number": "券编号中含有证件号码或手机号",
     "an application has too many lines": "一份资金申请的明细过多",
     "an application has too many attachments": "一份资金申请的附件过多",
     "a sum is told where less is granted, and only there": "仅在核减时填写金额",
