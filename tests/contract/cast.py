@@ -534,7 +534,7 @@ def _a_completed_class(cast: Cast, people: int) -> list[tuple[str, str, str]]:
     class_id = str(cast.desk.do("/v1/classes", {**(_class(cast).body or {}), "sessions": [only]})["class_id"])
     cast.desk.do(f"/v1/classes/{class_id}/enrolments", {"voucher_ids": [voucher_id for voucher_id, _ in came]})
     position = {"latitude": 23.1301, "longitude": 113.2601, "datum": "gcj02", "accuracy": 10.0}
-    for _, session in came:
+    for _, held_in in came:
         headers = {"X-Holder-Session": held_in}
         cast.channel.do("/v1/check-ins", {"class_id": class_id, "position": position}, headers=headers)
     time.sleep(max(0.0, (begins - cast.bureau.now()).total_seconds() + 1.1))
