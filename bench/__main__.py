@@ -59,7 +59,7 @@ class Size:
 
 FULL = Size(
     *(40, 20, 15, 2_000, 48, 20_000, 3, ((128, 2_000), (44, 500)), True, 5, 400, 100_000, 500, 50),
-    *(5_000, (10_000, 100_000), 3, 5_000),
+    *(5_000, (10_000, 100_000), 1, 5_000),
 )
 QUICK = Size(1, 4, 1, 140, 2, 100, 0.5, ((16, 100),), False, 1, 40, 500, 20, 4, 40, (80, 160), 1, 40)
 CHECK_INS_A_SECOND = 20
@@ -282,7 +282,7 @@ def _sweeps(endpoint: str, size: Size) -> Iterator[Figure]:
         for _ in range(size.nights):
             for among in size.among:
                 # An engine of its own each time: in memory, it takes the longer the more it has carried out.
-                with dynamodb_local() if size.nights > 1 else nullcontext(endpoint) as engine:
+                with dynamodb_local() if size.rosters > 1 else nullcontext(endpoint) as engine:
                     nights.setdefault(among, []).append(sweeps.measure(engine, kind, size.due, among))
         few, many = (nights[among] for among in size.among)
         share = statistics.median(one.bare / one.ours for one in few)
@@ -298,7 +298,7 @@ def _sweeps(endpoint: str, size: Size) -> Iterator[Figure]:
 def _reviews(endpoint: str, size: Size) -> Iterator[Figure]:
     taken = []
     for _ in range(size.nights):
-        with dynamodb_local() if size.nights > 1 else nullcontext(endpoint) as engine:
+        with dynamodb_local() if size.rosters > 1 else nullcontext(endpoint) as engine:
             taken.append(reviews.measure(engine, size.lines))
     share = statistics.median(one.bare / one.ours for one in taken)
     speed = size.lines / statistics.median(one.ours for one in taken)
