@@ -113,7 +113,7 @@ def _gather(room: Classroom, today: date) -> None:
     }
     room.course_id = str(room.province.do("/v1/courses", course)["course_id"])
     # An account of its own, so that no other act moves its figures.
-    account = {"region": CITY, "year": YEAR + 1, "budget_fen": TRAINEES * FACE_VALUE_FEN}
+    account = {"region": CITY, "year": YEAR + 4, "budget_fen": TRAINEES * FACE_VALUE_FEN}
     room.account_id = str(room.province.do("/v1/accounts", account)["account_id"])
     body = template_request(CITY, "深圳", TRAINEES, room.account_id, programme_id, today)
     template_id = room.template_id = str(room.province.do("/v1/templates", body)["template_id"])

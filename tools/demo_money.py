@@ -203,6 +203,7 @@ def tell_of_money(room: Classroom, stack: LocalStack) -> None:
     there = Counting(room, stack)
     before = room.story.compared
     _pause_schedules(there)
+    there.run("release", {"finished": True, "left": 0})  # what other acts have left to post
     _two_more(there)
     path = _apply(there)
     _review(there, path)
