@@ -37,13 +37,18 @@ def propose(
     )  # fmt: skip
 
 
-def confirm(world: World, number: int, actor: Actor = PAYER, **by: Any) -> Done[InstitutionAccount]:
-    return keeping_bank_accounts.confirm_account(world.platform, INSTITUTION_ID, number, **world.by(actor, **by))
+def confirm(
+    world: World, number: int, actor: Actor = PAYER, account: str = ACCOUNT, **by: Any
+) -> Done[InstitutionAccount]:
+    """``account``: the number that is typed once more."""
+    return keeping_bank_accounts.confirm_account(
+        world.platform, INSTITUTION_ID, number, account, **world.by(actor, **by)
+    )
 
 
 def with_account(world: World, number: str = ACCOUNT) -> World:
     """The institution has an account that two operators stand for."""
-    confirm(world, propose(world, number).answer.proposals)
+    confirm(world, propose(world, number).answer.proposals, account=number)
     return world
 
 

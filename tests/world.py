@@ -301,6 +301,15 @@ class World:
         found: dict[str, Any] = _dynamodb(self.environment["AWS_ENDPOINT_URL"]).get_item(**asked)["Item"]
         return found
 
+    def put_back(self, table: str, before: dict[str, Any] | None, row: dict[str, Any]) -> None:
+        """One raw row as it was; None: it was not there."""
+        client, name = _dynamodb(self.environment["AWS_ENDPOINT_URL"]), self.environment[f"{table.upper()}_TABLE"]
+        if before is not None:
+            client.put_item(TableName=name, Item=before)
+            return
+        hash_key = "person" if "person" in row else "subject"
+        client.delete_item(TableName=name, Key={key: row[key] for key in (hash_key, "item")})
+
     def code(self, person: Profile, voucher_id: str) -> str:
         p = self.platform
         card = showing.show_voucher(

@@ -23,10 +23,10 @@ from typing import Any
 
 import yaml
 
-from chalicelib.api import gateway, openapi, refusals, words
+from chalicelib.api import gateway, openapi, refusals
 from chalicelib.api.answers import OPERATIONS, Operation
 from chalicelib.api.problems import TITLES, status_of
-from chalicelib.domain import access, errors
+from chalicelib.domain import access, errors, words
 from chalicelib.domain.access import Actor, Client, Duty, Operator, Role
 from chalicelib.domain.errors import DomainError, every_error
 
@@ -134,7 +134,7 @@ ADVICE: Mapping[str, tuple[str, str]] = {
         "Compare with the bank file, and ask the bank.",
     ),
     "proposal_changed": (
-        "No bank account of this number waits to be confirmed: it is confirmed already, or another one was proposed.",
+        "No proposal of this number waits to be confirmed, or the account number that is typed again is another.",
         "Look at it: `GET /v1/institutions/{institution_id}/bank-account`; then confirm what is proposed now.",
     ),
     # bases
@@ -361,7 +361,14 @@ ADVICE: Mapping[str, tuple[str, str]] = {
         "The course is of another institution or programme, or not among those that the terms name.",
         "Choose another course.",
     ),
-    "not_redeemed": ("To be reversed, but not in use.", "Read the voucher; it may be done already."),
+    "not_redeemed": (
+        "To be reversed, or applied for, but not in use.",
+        "Read the voucher; it may be done already.",
+    ),
+    "completed_elsewhere": (
+        "By this voucher another class was completed.",
+        "Apply for it with that class.",
+    ),
     "reversal_window_over": (
         "Later than the region lets a redemption be reversed.",
         "Nothing; the authority can revoke.",
@@ -410,7 +417,10 @@ ADVICE: Mapping[str, tuple[str, str]] = {
     "line_state": ("The line is decided already.", "Read its lines; nothing was changed."),
     "attachments_missing": ("The region wants attachments that are not there.", "The institution adds them."),
     "attachment_not_stored": ("The file was not put, or is of another size.", "Put it by the address that was given."),
-    "settled_elsewhere": ("The region reviews and pays in its own system.", "Report its results."),
+    "settled_elsewhere": (
+        "The region reviews and pays in its own system; what it was handed is not taken back here either.",
+        "Report its results: paid, refused, or returned.",
+    ),
     "over_claim": ("More was granted than was claimed.", "Grant at most what was claimed."),
     "over_ceiling": ("The claim is above what the voucher can cost, or nothing.", "Claim at most the ceiling."),
     "already_applied": ("The voucher stands in a live application.", "Wait for that one, or take it back."),

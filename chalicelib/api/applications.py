@@ -35,7 +35,7 @@ from chalicelib.domain.application import (
 )
 from chalicelib.domain.outcomes import Done, Page
 from chalicelib.domain.programme import Payee
-from chalicelib.services import applying, attaching, reviewing
+from chalicelib.services import applying, attaching, reviewing, withdrawing_approvals
 
 routes = Blueprint(__name__)
 
@@ -87,6 +87,14 @@ class LinesDecisionRequest(DecisionRequest):
     voucher_ids: Annotated[tuple[Identifier, ...], Field(min_length=1, max_length=reviewing.MOST_AT_ONCE)]
 
 
+class WithdrawnApprovalsRequest(Asked):
+    """Of granted lines, not paid yet. ``reason``: one of the region's; ``text``: in one's own words."""
+
+    voucher_ids: Annotated[tuple[Identifier, ...], Field(min_length=1, max_length=reviewing.MOST_AT_ONCE)]
+    reason: Reason
+    text: Reason | None = None
+
+
 class BulkDecisionRequest(DecisionRequest):
     """Of all lines that wait and match: per cent of attendance, check-ins by hand, template."""
 
@@ -97,9 +105,11 @@ class BulkDecisionRequest(DecisionRequest):
 
 
 class ApplicationListing(Listing):
-    """Those of a payer region; for an institution, its own. ``overdue``: of a region, not reviewed in time."""
+    """Those of a payer region, or of an institution. ``waiting``: of a region, to be reviewed, the first due first;
+    ``overdue``: of these, not reviewed in time."""
 
     of: Annotated[str, Field(pattern=r"^[A-Z0-9]{6,20}$", description="a region's code or an institution's id")]
+    waiting: Annotated[bool, Field(strict=False)] = False
     overdue: Annotated[bool, Field(strict=False)] = False
 
 
@@ -113,6 +123,8 @@ class AttachmentAnswer(Shown):
     sha256: str
     declared_at: Instant
     stored_version: str | None
+    stored_at: Instant | None
+    stored_by: str | None
 
 
 class DeclaredAttachmentAnswer(Shown):
@@ -208,7 +220,8 @@ class ApplicationAnswer(Shown):
 
 
 class EvidenceAnswer(Shown):
-    """That the class was completed by the rule frozen on it; ``evidence`` is the hash of the enrolment's last entry."""
+    """That the class was completed by the rule frozen on it; ``evidence`` is the hash of the enrolment's last entry.
+    ``cancelled``: sessions that were not held."""
 
     class_id: str
     completed_at: Instant
@@ -217,6 +230,7 @@ class EvidenceAnswer(Shown):
     percent: int
     needed: int
     by_hand: int
+    cancelled: int
     minutes: int
     enrolment_version: int
     evidence: str
@@ -316,14 +330,21 @@ def post_application(call: Call[ApplicationRequest, Nothing]) -> Done[Applicatio
     "/v1/applications",
     act=Act.READ_APPLICATIONS,
     tag="applications",
-    zh="资金申请列表（含超期未审）",
-    en="Applications of a region or of an institution; those not reviewed in time",
-    errors=(errors.ApplicationNotFound,),
+    zh="资金申请列表（含待审、超期未审）",
+    en="Applications of a region or of an institution; those to be reviewed, or not reviewed in time",
+    errors=(errors.Invalid, errors.ApplicationNotFound),
 )
 def list_applications(call: Call[Nothing, ApplicationListing]) -> Page[ApplicationAnswer]:
     asked = call.query
     page = applying.list_applications(
-        call.platform, asked.of, asked.limit, asked.cursor, overdue=asked.overdue, actor=call.actor, now=call.now
+        call.platform,
+        asked.of,
+        asked.limit,
+        asked.cursor,
+        waiting=asked.waiting,
+        overdue=asked.overdue,
+        actor=call.actor,
+        now=call.now,
     )
     return ApplicationAnswer.page(page)
 
@@ -367,7 +388,13 @@ def list_lines(call: Call[Nothing, Listing], application_id: str) -> Page[LineAn
     tag="applications",
     zh="撤销资金申请",
     en="Take an application back",
-    errors=(errors.OutOfScope, errors.ApplicationNotFound, errors.ApplicationStateRefused, errors.ApplicationBusy),
+    errors=(
+        errors.OutOfScope,
+        errors.ApplicationNotFound,
+        errors.ApplicationStateRefused,
+        errors.ApplicationBusy,
+        errors.SettledElsewhere,
+    ),
 )
 def cancel_application(call: Call[ApplicationReasonRequest, Nothing], application_id: str) -> Done[ApplicationAnswer]:
     done = applying.cancel_application(call.platform, application_id, call.body.reason, **call.acting)
@@ -409,7 +436,14 @@ def post_attachment(call: Call[AttachmentRequest, Nothing], application_id: str)
     tag="applications",
     zh="确认附件已上传",
     en="Confirm that the file was put",
-    errors=(errors.OutOfScope, errors.ApplicationNotFound, errors.AttachmentNotFound, errors.AttachmentNotStored),
+    errors=(
+        errors.OutOfScope,
+        errors.ApplicationNotFound,
+        errors.AttachmentNotFound,
+        errors.ApplicationStateRefused,
+        errors.ApplicationBusy,
+        errors.AttachmentNotStored,
+    ),
 )
 def confirm_attachment(call: Plain, application_id: str, attachment_id: str) -> Done[ApplicationAnswer]:
     done = attaching.confirm_attachment(call.platform, application_id, attachment_id, **call.acting)
@@ -467,6 +501,36 @@ def post_bulk(call: Call[BulkDecisionRequest, Nothing], application_id: str) -> 
         template_id=asked.template_id,
     )
     done = reviewing.review_in_bulk(call.platform, application_id, wanted, _decision(asked), **call.acting)
+    return ApplicationAnswer.done(done)
+
+
+@answers(
+    routes,
+    "POST",
+    "/v1/applications/{application_id}/withdrawn-approvals",
+    act=Act.REVIEW,
+    tag="applications",
+    zh="撤销审核通过",
+    en="Refuse lines that were granted and are not paid",
+    errors=(
+        errors.Invalid,
+        errors.OutOfScope,
+        errors.ApplicationNotFound,
+        errors.SettledElsewhere,
+        errors.SameOperator,
+        errors.ApplicationStateRefused,
+        errors.ApplicationBusy,
+        errors.LineNotFound,
+        errors.LineStateRefused,
+    ),
+)
+def post_withdrawn_approvals(
+    call: Call[WithdrawnApprovalsRequest, Nothing], application_id: str
+) -> Done[ApplicationAnswer]:
+    asked = call.body
+    done = withdrawing_approvals.withdraw_approvals(
+        call.platform, application_id, asked.voucher_ids, asked.reason, asked.text, **call.acting
+    )
     return ApplicationAnswer.done(done)
 
 

@@ -57,27 +57,33 @@ class BatchCancellationRequest(Asked):
     reason: Reason
 
 
+AccountNumber = Annotated[str, Field(pattern=r"^[0-9][0-9 -]{7,47}$", examples=["6222 0000 1111 2222"])]
+
+
 class BankAccountRequest(Asked):
     """``account_number``: 8 to 32 digits; spaces and hyphens between them are passed over."""
 
     account_name: Line
     bank: Line
-    account_number: Annotated[str, Field(pattern=r"^[0-9][0-9 -]{7,47}$", examples=["6222 0000 1111 2222"])]
+    account_number: AccountNumber
 
 
 class BankAccountConfirmationRequest(Asked):
-    """``number``: of the proposal that was looked at."""
+    """``number``: of the proposal that was looked at. ``account_number``: typed once more, from the institution's own
+    papers: it is shown nowhere."""
 
     number: Annotated[int, Field(ge=1, le=999_999)]
+    account_number: AccountNumber
 
 
 class PassedOverAnswer(Shown):
     """Approved lines that are not in the batch: the payer applied for or reviewed them; their institution has no
-    account that was confirmed, or is withdrawn; their holder has enough lines in it."""
+    account that was confirmed, or is withdrawn; an objection came in; their holder has enough lines in it."""
 
     same_operator: int = 0
     no_account: int = 0
     withdrawn: int = 0
+    objected: int = 0
     later: int = 0
 
 
@@ -311,12 +317,15 @@ def post_bank_account(call: Call[BankAccountRequest, Nothing], institution_id: s
     tag="payments",
     zh="确认机构收款账户",
     en="Confirm an institution's bank account, as another operator",
-    errors=(OutOfScope, SameOperator, InstitutionNotFound, BankAccountNotFound, ProposalChanged),
+    errors=(Invalid, OutOfScope, SameOperator, InstitutionNotFound, BankAccountNotFound, ProposalChanged),
 )
 def confirm_bank_account(
     call: Call[BankAccountConfirmationRequest, Nothing], institution_id: str
 ) -> Done[BankAccountAnswer]:
-    done = keeping_bank_accounts.confirm_account(call.platform, institution_id, call.body.number, **call.acting)
+    asked = call.body
+    done = keeping_bank_accounts.confirm_account(
+        call.platform, institution_id, asked.number, asked.account_number, **call.acting
+    )
     return BankAccountAnswer.done(done)
 
 

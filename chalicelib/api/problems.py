@@ -8,7 +8,6 @@ from typing import Any
 from chalice.app import Response
 
 from chalicelib.api.refusals import STATUS, InvalidFields
-from chalicelib.api.words import say, shown
 from chalicelib.domain.errors import (
     DomainError,
     Forbidden,
@@ -19,6 +18,7 @@ from chalicelib.domain.errors import (
     Unauthenticated,
     Unavailable,
 )
+from chalicelib.domain.words import say, shown
 
 HELP_LINE = "12333"
 """The national line of the labour authorities, where a region has not named its own."""

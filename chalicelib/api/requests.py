@@ -27,7 +27,8 @@ from chalicelib.api.refusals import (
 from chalicelib.api.shapes import Nothing
 from chalicelib.domain.errors import Invalid, NotFound
 
-MOST_BYTES = 256 * 1024
+MOST_BYTES = 640 * 1024
+"""An application of 5,000 lines fits, each with its voucher and its sum."""
 MOST_DEPTH = 20
 
 B = TypeVar("B", bound=BaseModel)

@@ -8,7 +8,6 @@ from pydantic import Field, model_validator
 from chalicelib.api.answers import Call, answers
 from chalicelib.api.shapes import Asked, Day, Identifier, Jws, Nothing, Shown, exactly_one, told_as_one
 from chalicelib.api.vouchers import RedemptionAnswer
-from chalicelib.api.words import say, shown
 from chalicelib.domain.access import Act
 from chalicelib.domain.errors import (
     AssertionNotAccepted,
@@ -27,6 +26,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.template import FunctionMode
 from chalicelib.domain.voucher import State
+from chalicelib.domain.words import say, shown
 from chalicelib.services import verifying
 from chalicelib.services.identifying import Presented
 

@@ -268,8 +268,11 @@ class Actor:
 
     @property
     def institutions(self) -> tuple[str, ...]:
-        """Those that it acts for."""
-        return (self.staff.institution_id,) if self.staff else self.client.institutions
+        """Those that it acts for: of its client's that of the operator, where one signs."""
+        if self.staff:
+            return (self.staff.institution_id,)
+        own = self.operator.institution_id if self.operator else None
+        return (own,) if own in self.client.institutions else self.client.institutions
 
 
 def may(actor: Actor, act: Act) -> None:

@@ -32,7 +32,8 @@ from chalicelib.domain.voucher import Completion
 
 MOST_LINES = 5_000
 MOST_ATTACHMENTS = 50
-MOST_OBJECTIONS = 50
+MOST_OBJECTIONS, MOST_OBJECTIONS_EVER = 50, 150
+"""Open ones, and with those that are resolved: all stand on the application's row."""
 """Of an application: they stand on its head, which is read with every step."""
 
 
@@ -235,7 +236,8 @@ class BulkReview:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that comes with it, by its hash. ``stored``: it is there, with this very content."""
+    """A file that comes with it, by its hash. ``stored_version``: it is there, with this very content, since
+    ``stored_at``; ``stored_by`` confirmed it."""
 
     attachment_id: str
     kind: str
@@ -245,6 +247,8 @@ class Attachment:
     object_key: str
     declared_at: datetime
     stored_version: str | None = None
+    stored_at: datetime | None = None
+    stored_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,6 +390,12 @@ def settle(application: Application, now: datetime) -> Application:
             return application
 
 
+def stops_waiting(before: Application, after: Application) -> bool | None:
+    """False where the change takes it off the list of those that wait for their review; None: no change of that."""
+    was, waits = (one.state is ApplicationState.SUBMITTED for one in (before, after))
+    return False if was and not waits else None
+
+
 def must_be(application: Application, states: Collection[ApplicationState]) -> None:
     """Raises ApplicationStateRefused, ApplicationBusy (a decision in bulk is being carried out)."""
     if application.state not in states:
@@ -398,6 +408,14 @@ def must_be_another(actor: Actor, *others: str | None) -> None:
     """Requester, reviewer and payer are three operators. Raises SameOperator. Source: domain.md §2."""
     if actor.operator_id is None or actor.operator_id in others:
         raise SameOperator()
+
+
+_GRANTING = frozenset({"apply", LineVerdict.APPROVE, LineVerdict.APPROVE_LESS})
+
+
+def answers_for(line: Line) -> frozenset[str | None]:
+    """Who asked for its money, and whoever said that it be granted: none of them pays it. Source: domain.md §3."""
+    return frozenset(act.operator_id for act in line.acts if act.step in _GRANTING)
 
 
 def decide(line: Line, decision: Decision, *, second: bool, operator_id: str | None, now: datetime) -> Line:
@@ -449,8 +467,9 @@ def settle_outside(line: Line, result: OutsideResult, *, operator_id: str | None
     )  # fmt: skip
 
 
-def check_result(result: OutsideResult, today: date) -> None:
-    """Raises Invalid: paid without a sum or a reference, not paid with them or without a reason, a day to come."""
+def check_result(result: OutsideResult, applied_on: date, today: date) -> None:
+    """Raises Invalid: paid without a sum or a reference, not paid with them or without a reason, a day to come, or one
+    on which nobody had applied for it."""
     paid = result.outcome is OutsideOutcome.PAID
     if paid and not (result.fen and result.reference):
         raise Invalid(pointer="/fen", reason="what was paid has a sum and a reference")
@@ -458,6 +477,8 @@ def check_result(result: OutsideResult, today: date) -> None:
         raise Invalid(pointer="/reason", reason="what was not paid has a reason, and neither sum nor reference")
     if result.settled_on > today:
         raise Invalid(pointer="/settled_on", reason="a result is of today or before")
+    if result.settled_on < applied_on:
+        raise Invalid(pointer="/settled_on", reason="a result is of the day of the application or later")
 
 
 def note_on_line(line: Line, act: LineAct) -> Line:
@@ -483,11 +504,13 @@ def object_to(
     application: Application, voucher_id: str, text: str, *, operator_id: str | None, now: datetime
 ) -> Application:
     """Enter what somebody said against a published line. What came in on the last day may be entered later: until it
-    is resolved, nothing of the application is paid. Raises NotPublished, TooManyObjections."""
+    is resolved, nothing more of the application is paid. Raises NotPublished, TooManyObjections."""
     if application.publicity is None:
         raise NotPublished()
-    if len(application.objections) >= MOST_OBJECTIONS:
+    if open_objections(application) >= MOST_OBJECTIONS:
         raise TooManyObjections(limit=MOST_OBJECTIONS)
+    if len(application.objections) >= MOST_OBJECTIONS_EVER:
+        raise TooManyObjections(limit=MOST_OBJECTIONS_EVER)
     one = Objection(len(application.objections) + 1, voucher_id, text, now, operator_id)
     return replace(application, objections=(*application.objections, one), version=application.version + 1)
 
@@ -515,10 +538,16 @@ def resolve(
     )
 
 
-def withdraw_approval(line: Line, reason: str, *, operator_id: str | None, now: datetime) -> Line:
-    """What was granted is refused after all: an objection was upheld."""
-    act = LineAct("withdraw_approval", now, operator_id, line.granted_fen, text=reason)
+def withdraw_approval(
+    line: Line, reason: str | None, text: str | None, *, operator_id: str | None, now: datetime
+) -> Line:
+    """What was granted is refused after all: an objection was upheld, or a reviewer takes it back."""
+    act = LineAct("withdraw_approval", now, operator_id, line.granted_fen, reason, text)
     return step_line(line, LineState.REFUSED, act, granted_fen=None)
+
+
+def open_objections(application: Application) -> int:
+    return sum(one.upheld is None for one in application.objections)
 
 
 def must_be_payable(application: Application, rules: Rules, now: datetime) -> None:
@@ -528,7 +557,7 @@ def must_be_payable(application: Application, rules: Rules, now: datetime) -> No
     PublicityNotOver.
     """
     there = application.publicity
-    waits = sum(one.upheld is None for one in application.objections)
+    waits = open_objections(application)
     if there is None:
         if rules.publicity_days:
             raise PublicityNotOver(until="not published yet", until_zh="未公示", objections=waits)

@@ -3,6 +3,7 @@
 Proposed by one operator of the province, confirmed by another; nothing is kept aside for it in between.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -18,6 +19,14 @@ class BudgetTransferState(StrEnum):
     CONFIRMED = "confirmed"
     REFUSED = "refused"
     CANCELLED = "cancelled"
+
+
+TRANSFER_STATE_ZH: Mapping[BudgetTransferState, str] = {
+    BudgetTransferState.PROPOSED: "待确认",
+    BudgetTransferState.CONFIRMED: "已确认",
+    BudgetTransferState.REFUSED: "已否决",
+    BudgetTransferState.CANCELLED: "已撤回",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +98,7 @@ def postings_of(
 
 def _must_be_proposed(transfer: BudgetTransfer) -> None:
     if transfer.state is not BudgetTransferState.PROPOSED:
-        raise BudgetTransferStateRefused(state=transfer.state)
+        raise BudgetTransferStateRefused(state=transfer.state, state_zh=TRANSFER_STATE_ZH[transfer.state])
 
 
 def _end(

@@ -95,6 +95,8 @@ class Attendance:
     """How much of a class somebody was at. ``percent`` of the sessions that were held so far, cut down.
 
     ``cut_short``: sessions that they did not stay long enough to count; ``minutes``: of those with a check-out.
+    ``beyond``: of those by hand, what is more than the share of the sessions held that the region allows, once some
+    were cancelled: it counts for nobody. ``cancelled``: sessions that were not held.
     """
 
     held: int
@@ -104,10 +106,12 @@ class Attendance:
     by_hand: int
     cut_short: int = 0
     minutes: int = 0
+    beyond: int = 0
+    cancelled: int = 0
 
     @property
     def attended(self) -> int:
-        return self.present + self.late
+        return self.present + self.late - self.beyond
 
     @property
     def percent(self) -> int:
@@ -286,6 +290,7 @@ def complete(enrolment: Enrolment, training: TrainingClass, now: datetime) -> En
         "held": there.held,
         "attended": there.attended,
         "by_hand": there.by_hand,
+        "cancelled": there.cancelled,
         "percent": there.percent,
         "needed": training.rules.attendance_percent,
     }
@@ -306,6 +311,7 @@ def completion_of(enrolment: Enrolment, training: TrainingClass, now: datetime) 
         minutes=there.minutes,
         enrolment_version=enrolment.version,
         evidence=enrolment.history[-1].hash,
+        cancelled=there.cancelled,
     )
 
 
@@ -354,14 +360,17 @@ def attendance(enrolment: Enrolment, training: TrainingClass, until: datetime | 
     made = [(one, enrolment.check_ins[one.session_id]) for one in held if one.session_id in enrolment.check_ins]
     counted = [there for session, there in made if counts(there, session, training)]
     times = [stayed(there, session) for session, there in made]
+    by_hand = sum(_by_hand(there) for there in counted)
     return Attendance(
         held=len(held),
         present=sum(one.result is Result.PRESENT for one in counted),
         late=sum(one.result is Result.LATE for one in counted),
         excused=sum(one.session_id in enrolment.excused and one.session_id not in enrolment.check_ins for one in held),
-        by_hand=sum(_by_hand(there) for there in counted),
+        by_hand=by_hand,
         cut_short=len(made) - len(counted),
         minutes=sum(int(one.total_seconds()) for one in times if one is not None) // 60,
+        beyond=max(0, by_hand - training.rules.by_hand_percent * len(training.held) // 100),
+        cancelled=len(training.sessions) - len(training.held),
     )
 
 
@@ -384,7 +393,7 @@ def counts(there: CheckIn, session: Session, training: TrainingClass) -> bool:
 def may_be_entered_by_hand(enrolment: Enrolment, training: TrainingClass) -> bool:
     """Whether one more session by hand keeps to the share of the sessions that the region allows."""
     by_hand = sum(_by_hand(one) for one in enrolment.check_ins.values()) + 1
-    return by_hand * 100 <= training.rules.by_hand_percent * max(1, len(training.held))
+    return by_hand * 100 <= training.rules.by_hand_percent * len(training.held)
 
 
 def _by_hand(there: CheckIn) -> bool:

@@ -15,6 +15,8 @@ may name in braces. No fact may hold a full ID number, name, mobile, code or tok
 
 from typing import ClassVar
 
+from chalicelib.domain.words import say
+
 
 class DomainError(Exception):
     """Base of all refusals. ``facts`` are shown to the asker and fill the sentence."""
@@ -689,8 +691,8 @@ class WrongCourse(Refused):
 
 class NotRedeemed(Refused):
     code = "not_redeemed"
-    zh = "该券未处于已使用状态，无法撤销使用。"
-    en = "This voucher is not in use; there is nothing to reverse."
+    zh = "该券当前状态为 {state}，不是已使用。"
+    en = "This voucher is {state}, not redeemed."
 
 
 class ReversalWindowOver(Refused):
@@ -748,6 +750,12 @@ class NotRedeemedHere(Refused):
     code = "not_redeemed_here"
     zh = "该券未在本机构的此课程使用，不能入班。"
     en = "This voucher is not in use at this institution for this course."
+
+
+class CompletedElsewhere(Refused):
+    code = "completed_elsewhere"
+    zh = "该券在另一班级结业，须随该班级申请。"
+    en = "By this voucher another class was completed: it is applied for with that one."
 
 
 class ClassesOverlap(Refused):
@@ -884,8 +892,8 @@ class AttachmentNotStored(Refused):
 
 class SettledElsewhere(Refused):
     code = "settled_elsewhere"
-    zh = "该地区在自有系统审核、拨付，请报送结算结果。"
-    en = "This region reviews and pays in its own system: report its results instead."
+    zh = "该地区在自有系统审核、拨付：由地区报送结算结果（拨付、不予通过或退回）。"
+    en = "This region reviews and pays in its own system: it reports what became of it (paid, refused or returned)."
 
 
 class SettledHere(Refused):
@@ -950,8 +958,8 @@ class AmountDiffers(Refused):
 
 class ProposalChanged(Refused):
     code = "proposal_changed"
-    zh = "没有待确认的收款账户，或已另有申请，请重新核对。"
-    en = "No bank account of this number waits to be confirmed; look again."
+    zh = "没有待确认的收款账户、已另有申请，或所填账号与申请不一致，请重新核对。"
+    en = "No bank account of this number waits to be confirmed, or the account number is another one; look again."
 
 
 class ApplicationBusy(Refused):
@@ -1036,10 +1044,8 @@ class EligibilityServiceUnavailable(Unavailable):
 
 
 def sentences(refused: DomainError) -> tuple[str, str]:
-    """What a refusal says, in Chinese and in English, its facts as they are."""
-    facts = {name: "" if value is None else value for name, value in refused.facts.items()}
-    chinese = facts | {name.removesuffix("_zh"): value for name, value in facts.items() if name.endswith("_zh")}
-    return refused.zh.format(**(facts | chinese)), refused.en.format(**facts)
+    """What a refusal says, in Chinese and in English."""
+    return say(refused.zh, refused.facts, chinese=True), say(refused.en, refused.facts, chinese=False)
 
 
 def every_error() -> list[type[DomainError]]:

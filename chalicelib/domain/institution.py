@@ -118,9 +118,15 @@ def must_redeem(institution: Institution) -> None:
         raise InstitutionNotAdmitted(state=institution.admission)
 
 
+def is_paid(institution: Institution) -> bool:
+    """A withdrawn institution's applications stand still, until it is admitted anew: who applies for that is a
+    candidate, and has nothing to be paid unless it was withdrawn before. Source: domain.md §1."""
+    return institution.admission in (Admission.ADMITTED, Admission.SUSPENDED)
+
+
 def must_be_paid(institution: Institution) -> None:
-    """A withdrawn institution's applications stand still. Raises InstitutionNotAdmitted. Source: domain.md §1."""
-    if institution.admission is Admission.WITHDRAWN:
+    """Raises InstitutionNotAdmitted."""
+    if not is_paid(institution):
         raise InstitutionNotAdmitted(state=institution.admission)
 
 

@@ -51,6 +51,7 @@ class PassedOver(StrEnum):
     SAME_OPERATOR = "same_operator"  # the payer applied for it, or reviewed it
     NO_ACCOUNT = "no_account"  # its institution has no account that was confirmed
     WITHDRAWN = "withdrawn"  # its institution is
+    OBJECTED = "objected"  # its publicity is not over, or somebody's objection is open
     LATER = "later"  # its holder has enough lines in this batch
 
 

@@ -48,6 +48,19 @@ class RosterState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+ROSTER_STATE_ZH: Mapping[RosterState, str] = {
+    RosterState.DECLARED: "待上传",
+    RosterState.SUBMITTED: "待受理",
+    RosterState.ACCEPTED: "已受理",
+    RosterState.RUNNING: "处理中",
+    RosterState.PAUSED: "已暂停",
+    RosterState.FINISHED: "已完成",
+    RosterState.UNREADABLE: "文件无法读取",
+    RosterState.RETURNED: "已退回",
+    RosterState.CANCELLED: "已取消",
+    RosterState.WITHDRAWING: "撤回中",
+    RosterState.WITHDRAWN: "已整批撤回",
+}
 OVER = frozenset({RosterState.FINISHED, RosterState.CANCELLED, RosterState.WITHDRAWN})
 """These have a result to be fetched."""
 AT_WORK = frozenset({RosterState.ACCEPTED, RosterState.RUNNING, RosterState.PAUSED})
@@ -235,7 +248,7 @@ class Roster:
 def go(roster: Roster, state: RosterState, **changes: object) -> Roster:
     """The roster in its next state, by the table of steps. Raises RosterStateRefused."""
     if state not in FOLLOWS[roster.state]:
-        raise RosterStateRefused(state=roster.state)
+        raise RosterStateRefused(state=roster.state, state_zh=ROSTER_STATE_ZH[roster.state])
     return replace(roster, state=state, version=roster.version + 1, **changes)  # type: ignore[arg-type]
 
 

@@ -6,12 +6,15 @@ It is added up from what the account keeps of each month, which the postings put
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chalicelib.domain import calendar
 from chalicelib.domain.errors import StatementNotFound
 from chalicelib.domain.fund import Account, Balance, PostingKind
+
+# What begins before midnight is posted with the moment at which it began, and by then written or given up.
+SETTLING = timedelta(minutes=10)
 
 
 class StatementFormat(StrEnum):
@@ -23,7 +26,8 @@ class StatementFormat(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Statement:
     """Fen. ``movements``: of the kinds that there were in the month, in the order of ``PostingKind``; every row sums to
-    zero over the balances. ``complete``: the month is over in China, so that nothing changes any more."""
+    zero over the balances. ``complete``: the month is over in China, and so is what began in it, so that nothing
+    changes any more."""
 
     account_id: str
     region: str
@@ -57,7 +61,7 @@ def statement_of(account: Account, month: str, now: datetime) -> Statement:
         region=account.region,
         year=account.year,
         month=month,
-        complete=month < running,
+        complete=month < f"{calendar.local_date(now - SETTLING):%Y-%m}",
         opening=opening,
         movements=movements,
         closing=closing,

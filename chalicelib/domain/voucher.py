@@ -118,7 +118,8 @@ class Redemption:
 @dataclass(frozen=True, slots=True)
 class Completion:
     """That the holder completed a class, by the rule that was frozen on it. ``evidence``: the hash of the enrolment's
-    last entry, which all its check-ins lead up to; ``enrolment_version``: how many entries that were."""
+    last entry, which all its check-ins lead up to; ``enrolment_version``: how many entries that were. ``cancelled``:
+    sessions of the class that were not held, which lowers what is needed."""
 
     class_id: str
     completed_at: datetime
@@ -130,6 +131,7 @@ class Completion:
     minutes: int
     enrolment_version: int
     evidence: str
+    cancelled: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +352,7 @@ def complete(voucher: Voucher, completion: Completion, *, filing_until: date, no
         "percent": completion.percent,
         "needed": completion.needed,
         "by_hand": completion.by_hand,
+        "cancelled": completion.cancelled,
         "enrolment_version": completion.enrolment_version,
         "evidence": completion.evidence,
         "filing_until": filing_until.isoformat(),

@@ -1,9 +1,10 @@
 """Bring held vouchers to their template's newest terms: by message, and again until a look finds none left."""
 
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any
 
 from chalicelib.domain.amendment import Errand
+from chalicelib.jobs.lambda_runs import Context, has_time
 from chalicelib.observability import count_outcome, log_outcome
 from chalicelib.services import amending
 from chalicelib.services.amending import Run
@@ -15,12 +16,6 @@ RESERVE_MILLISECONDS = 30_000
 
 class VouchersLeft(Exception):
     """All others were amended; for these the function fails, so that the alarm rings until somebody mended them."""
-
-
-class Context(Protocol):
-    """Lambda's context, as far as a job looks at it."""
-
-    def get_remaining_time_in_millis(self) -> int: ...
 
 
 def run(event: dict[str, Any], context: Context) -> dict[str, Any]:
@@ -38,7 +33,7 @@ def _run(errand: Errand, context: Context) -> None:
         parts.people,
         errand,
         now=parts.clock.now(),
-        may_go_on=lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS,
+        may_go_on=has_time(context, RESERVE_MILLISECONDS),
     )
     if done.next_errand is not None:
         parts.errands.ask(done.next_errand, done.delay)

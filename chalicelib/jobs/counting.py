@@ -1,8 +1,9 @@
 """Count what is left of all that is offered: by the schedule, each minute."""
 
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any
 
+from chalicelib.jobs.lambda_runs import Context, has_time
 from chalicelib.observability import count_outcome, log_outcome
 from chalicelib.services import counting
 from chalicelib.wiring import platform
@@ -15,12 +16,6 @@ class OffersLeft(Exception):
     """Some could not be counted: the function fails, so that the alarm rings."""
 
 
-class Context(Protocol):
-    """Lambda's context, as far as a job looks at it."""
-
-    def get_remaining_time_in_millis(self) -> int: ...
-
-
 def run(context: Context) -> dict[str, Any]:
     """Count. Harmless twice, late, or cut off anywhere: the next minute begins elsewhere and counts again."""
     parts = platform()
@@ -28,7 +23,7 @@ def run(context: Context) -> dict[str, Any]:
         parts.listings,
         parts.templates,
         now=parts.clock.now(),
-        may_go_on=lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS,
+        may_go_on=has_time(context, RESERVE_MILLISECONDS),
     )
     for failure in count.failures:
         log_outcome("count_offers", failed=True, outcome="failed", **asdict(failure))

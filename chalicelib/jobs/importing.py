@@ -3,12 +3,12 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import unquote_plus
 
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.roster import MOST_TRIES, RosterErrand
+from chalicelib.jobs.lambda_runs import SHORT_REST, Context, GivenUp, has_time
 from chalicelib.observability import count_outcome, log_outcome
 from chalicelib.services import importing_rosters, receiving_rosters
 from chalicelib.services.importing_rosters import Run
@@ -17,18 +17,6 @@ from chalicelib.wiring import platform
 
 # What the function keeps for itself: a chunk in flight, the message that hands the rest on, the log line.
 RESERVE_MILLISECONDS = 30_000
-# Sooner than the queue would bring a message of a failed run again.
-SHORT_REST = timedelta(seconds=30)
-
-
-class Context(Protocol):
-    """Lambda's context, as far as a job looks at it."""
-
-    def get_remaining_time_in_millis(self) -> int: ...
-
-
-class GivenUp(Exception):
-    """So many runs in a row came to nothing: the message goes to the dead letters, and an alarm rings."""
 
 
 def run(event: dict[str, Any], context: Context) -> dict[str, Any]:
@@ -68,7 +56,7 @@ def _go_on(errand: RosterErrand, context: Context) -> None:
             parts,
             errand,
             moment=parts.clock.now,
-            may_go_on=lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS,
+            may_go_on=has_time(context, RESERVE_MILLISECONDS),
         )
     except Unavailable as unavailable:  # the marks tell how far it came; it goes on from there in a moment
         done = Run(unavailable.code, next_errand=replace(errand, tried=errand.tried + 1), delay=SHORT_REST)

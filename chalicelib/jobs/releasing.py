@@ -1,8 +1,9 @@
 """Post what is free again to the accounts: by the schedule, every ten minutes."""
 
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any
 
+from chalicelib.jobs.lambda_runs import Context, has_time
 from chalicelib.observability import count_outcome, log_outcome
 from chalicelib.services import releasing
 from chalicelib.wiring import platform
@@ -15,12 +16,6 @@ class ReleasesLeft(Exception):
     """All others were posted; for these the function fails, so that the alarm rings until somebody mended them."""
 
 
-class Context(Protocol):
-    """Lambda's context, as far as a job looks at it."""
-
-    def get_remaining_time_in_millis(self) -> int: ...
-
-
 def run(context: Context) -> dict[str, Any]:
     """Post what is due. Harmless twice, late, or cut off anywhere: the next run, in ten minutes, goes on with the rest,
     which is why nothing is handed on by message."""
@@ -29,7 +24,7 @@ def run(context: Context) -> dict[str, Any]:
         parts.templates,
         parts.accounts,
         now=parts.clock.now(),
-        may_go_on=lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS,
+        may_go_on=has_time(context, RESERVE_MILLISECONDS),
     )
     for failure in done.failures:
         log_outcome("release", failed=True, outcome="failed", **asdict(failure))

@@ -1,8 +1,9 @@
 """Remind of applications whose review is overdue: by the schedule, after 00:05 China."""
 
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any
 
+from chalicelib.jobs.lambda_runs import Context, has_time
 from chalicelib.observability import count_outcome, log_outcome
 from chalicelib.services import reminding
 from chalicelib.wiring import platform
@@ -15,19 +16,13 @@ class RemindersLeft(Exception):
     """Some could not be reminded of, or the time was over: Lambda calls again, and the alarm rings."""
 
 
-class Context(Protocol):
-    """Lambda's context, as far as a job looks at it."""
-
-    def get_remaining_time_in_millis(self) -> int: ...
-
-
 def run(context: Context) -> dict[str, Any]:
     """One line and one count for each application, with ids only. Harmless twice, late, or cut off anywhere."""
     parts = platform()
     done = reminding.remind_overdue(
         parts,
         now=parts.clock.now(),
-        may_go_on=lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS,
+        may_go_on=has_time(context, RESERVE_MILLISECONDS),
     )
     for one in done.reminded:
         log_outcome(

@@ -2,12 +2,12 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from chalicelib.domain.application import MoneyErrand
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.roster import MOST_TRIES
+from chalicelib.jobs.lambda_runs import SHORT_REST, Context, GivenUp, has_time
 from chalicelib.observability import count_outcome, log_outcome
 from chalicelib.services import working_off_money
 from chalicelib.services.working_off_money import Run
@@ -15,18 +15,6 @@ from chalicelib.wiring import platform
 
 # What the function keeps for itself: a chunk in flight, the message that hands the rest on, the log line.
 RESERVE_MILLISECONDS = 30_000
-# Sooner than the queue would bring a message of a failed run again.
-SHORT_REST = timedelta(seconds=30)
-
-
-class Context(Protocol):
-    """Lambda's context, as far as a job looks at it."""
-
-    def get_remaining_time_in_millis(self) -> int: ...
-
-
-class GivenUp(Exception):
-    """So many runs in a row came to nothing: the message goes to the dead letters, and an alarm rings."""
 
 
 def run(event: dict[str, Any], context: Context) -> dict[str, Any]:
@@ -43,7 +31,7 @@ def _go_on(errand: MoneyErrand, context: Context) -> None:
             parts,
             errand,
             moment=parts.clock.now,
-            may_go_on=lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS,
+            may_go_on=has_time(context, RESERVE_MILLISECONDS),
         )
     except Unavailable as unavailable:  # the head tells how far it came; it goes on from there in a moment
         done = Run(unavailable.code, next_errand=replace(errand, tried=errand.tried + 1), delay=SHORT_REST)

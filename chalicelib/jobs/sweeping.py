@@ -1,8 +1,9 @@
 """Run the sweep of what is due: by the schedule at 00:05 China, and by message when a run before it ran out of time."""
 
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any
 
+from chalicelib.jobs.lambda_runs import Context, has_time
 from chalicelib.observability import count_outcome, log_outcome
 from chalicelib.services import sweeping
 from chalicelib.wiring import platform
@@ -15,19 +16,13 @@ class VouchersLeft(Exception):
     """All others were swept; for these the function fails, so that the alarm rings until somebody mended them."""
 
 
-class Context(Protocol):
-    """Lambda's context, as far as a job looks at it."""
-
-    def get_remaining_time_in_millis(self) -> int: ...
-
-
 def run(context: Context) -> dict[str, Any]:
     """Sweep what is due; hand on what the time did not suffice for. Harmless twice, late, or cut off anywhere."""
     parts = platform()
     sweep = sweeping.sweep_due(
         parts,
         now=parts.clock.now(),
-        may_go_on=lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS,
+        may_go_on=has_time(context, RESERVE_MILLISECONDS),
     )
     if not sweep.finished:
         parts.continuations.ask(sweeping.SWEEP)

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TypeVar
 
 from chalicelib.domain import person, voucher
 from chalicelib.domain.access import Actor, must_act_for, reaches
@@ -32,10 +31,11 @@ from chalicelib.domain.errors import (
     ApplicationStateRefused,
     ClassNotFound,
     ClassStateRefused,
+    CompletedElsewhere,
     Invalid,
     NotFound,
-    NotRedeemedHere,
     Refused,
+    SettledElsewhere,
     VoucherNotFound,
     sentences,
 )
@@ -51,7 +51,6 @@ from chalicelib.services.linking import linked_with
 from chalicelib.services.once import once
 from chalicelib.services.ports import Platform
 
-T = TypeVar("T")
 CHUNK = 22
 """Each takes a line, its voucher, its holder, and perhaps a shard of its own: 22 × 4 + 4 ≤ 100 actions."""
 ASKED_AT_ONCE = 250
@@ -90,9 +89,7 @@ def open_application(
         if len(draft.lines) > MOST_LINES:
             raise Invalid(pointer="/lines", reason="an application has too many lines")
         if any(names_somebody(p, one) for one, _ in draft.lines):
-            raise Invalid(
-                pointer="/lines", reason="an id holds somebody's number", reason_zh="券编号中含有证件号码或手机号"
-            )
+            raise Invalid(pointer="/lines", reason="an id holds somebody's number")
         application = Application(
             application_id=p.chance.short_id(),
             institution_id=training.institution_id,
@@ -122,12 +119,15 @@ def cancel_application(
 ) -> Done[Application]:
     """Take it back while nothing of it is decided: each voucher is as it was before. A job does it.
 
-    Raises ApplicationNotFound, OutOfScope, ApplicationStateRefused, ApplicationBusy.
+    Raises ApplicationNotFound, OutOfScope, ApplicationStateRefused, ApplicationBusy, SettledElsewhere.
     """
 
     def act() -> Application:
         before = own_application(p, application_id, actor)
         must_be(before, {ApplicationState.COLLECTING, ApplicationState.SUBMITTED})
+        if before.external and before.state is ApplicationState.SUBMITTED:
+            # The region's own system may have paid it by now: only its result ``returned`` leads back.
+            raise SettledElsewhere()
         decided = set(before.counts) - {LineState.APPLIED, LineState.REVIEWED, LineState.NOT_ACCEPTED}
         if any(before.counts[state] for state in decided):
             raise ApplicationStateRefused(state=before.state, state_zh=APPLICATION_STATE_ZH[before.state])
@@ -161,14 +161,33 @@ def own_application(p: Platform, application_id: str, actor: Actor) -> Applicati
 
 
 def list_applications(
-    p: Platform, of: str, limit: int, cursor: str | None, *, overdue: bool, actor: Actor, now: datetime
+    p: Platform,
+    of: str,
+    limit: int,
+    cursor: str | None,
+    *,
+    waiting: bool = False,
+    overdue: bool = False,
+    actor: Actor,
+    now: datetime,
 ) -> Page[Application]:
-    """Those of a payer region, or of an institution. ``overdue``: of the region, those not reviewed in time, the
-    longest overdue first. Raises ApplicationNotFound (not the asker's)."""
-    if of not in actor.institutions and (actor.institutions or not reaches(actor, of)):
-        raise ApplicationNotFound()
-    if overdue:
-        return p.applications.overdue(of, local_date(now), limit, cursor)
+    """Those of a payer region, or of an institution: its own for itself, for an authority those to its regions, so that
+    a page may be short, or empty, and go on. ``waiting``: of the region, those to be reviewed, the first due first;
+    ``overdue``: of these, those not reviewed in time.
+
+    Raises ApplicationNotFound (not the asker's), Invalid (what waits, of an institution).
+    """
+    of_region = not actor.institutions and reaches(actor, of)
+    if not of_region:
+        known = of in actor.institutions if actor.institutions else p.catalogue.institutions.get(of) is not None
+        if not known:
+            raise ApplicationNotFound()
+        if waiting or overdue:
+            raise Invalid(pointer="of", reason="only a region has lists of what waits")
+        page = p.applications.page(of, limit, cursor)
+        return replace(page, items=tuple(one for one in page.items if _may_look(one, actor)))
+    if waiting or overdue:
+        return p.applications.waiting(of, local_date(now) if overdue else None, limit, cursor)
     return p.applications.page(of, limit, cursor)
 
 
@@ -212,17 +231,6 @@ def reread(p: Platform, application: Application) -> Application:
     fresh = p.applications.read(application.application_id)
     assert fresh is not None, "an application is never deleted"
     return fresh
-
-
-def unless_moved(p: Platform, application: Application, act: Callable[[], T]) -> T:
-    """Lines, vouchers and accounts are read one after the other: where another run wrote in between, what does not fit
-    together is no fault. The head tells, since each change brings it forward. Raises StaleRow."""
-    try:
-        return act()
-    except AssertionError:
-        if reread(p, application).version != application.version:
-            raise StaleRow from None
-        raise
 
 
 def names_somebody(p: Platform, voucher_id: str) -> bool:
@@ -282,6 +290,8 @@ def _judge_all(
     for voucher_id, fen in candidates:
         key = keys[voucher_id]
         there = vouchers.get(key) if key else None
+        if there is not None and there.redemption and there.redemption.institution_id != application.institution_id:
+            there = None  # of another institution's vouchers it is told nothing
         if there is not None and there.region != application.region and not application.asked:
             continue  # another region pays for it: another application
         try:
@@ -302,10 +312,10 @@ def _judge(
     fen: int,
     now: datetime,
 ) -> LineStep:
-    """Raises NotRedeemedHere, AlreadyApplied, NotRedeemed, NotCompleted, FilingOver, UsedTooOften, OverCeiling,
+    """Raises CompletedElsewhere, AlreadyApplied, NotRedeemed, NotCompleted, FilingOver, UsedTooOften, OverCeiling,
     CapReached."""
     if before.completion is not None and before.completion.class_id != training.class_id:
-        raise NotRedeemedHere()
+        raise CompletedElsewhere()
     terms = p.templates.terms(before.template_id, before.terms_version)
     # No ceiling is above the programme's standard: publishing sees to that.
     claimed = fen or application.claimed_each_fen or before.ceiling_fen

@@ -59,16 +59,21 @@ def confirm_attachment(
 ) -> Done[Application]:
     """The file has been put: from now on it belongs to the application, as it is.
 
-    Raises ApplicationNotFound, OutOfScope, AttachmentNotFound, AttachmentNotStored.
+    Raises ApplicationNotFound, OutOfScope, AttachmentNotFound, ApplicationStateRefused, ApplicationBusy,
+    AttachmentNotStored.
     """
 
     def act() -> Application:
         before = own_application(p, application_id, actor)
         one = _find(before, attachment_id)
+        must_be(before, OPEN)
         stored = p.files.look(one.object_key, None)
         if stored is None or stored.size != one.size:
             raise AttachmentNotStored()
-        there = replace(one, stored_version=one.stored_version or stored.version or "1")
+        there = one
+        if one.stored_version is None:
+            version = stored.version or "1"
+            there = replace(one, stored_version=version, stored_at=now, stored_by=actor.operator_id)
         attachments = tuple(there if one.attachment_id == attachment_id else one for one in before.attachments)
         after = replace(before, attachments=attachments, version=before.version + 1)
         p.applications.change(after, Mark(attempt, after, now))

@@ -1,15 +1,17 @@
 """Claim back what was paid for a voucher (追回), or a part of it; its posting goes with it. domain.md §3."""
 
 from datetime import datetime
+from functools import partial
 
 from chalicelib.domain import fund, voucher
 from chalicelib.domain.access import Actor, covers, must_cover
 from chalicelib.domain.application import LineAct, must_be_another, note_on_line
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.errors import Contended, NothingToRecover, VoucherNotFound
-from chalicelib.domain.fund import PostingKind
+from chalicelib.domain.fund import Account, PostingKind
 from chalicelib.domain.outcomes import Done, LineStep, StaleRow, WriteConflict
 from chalicelib.domain.voucher import Receipt, receipt
+from chalicelib.services.in_chunks import unless_moved
 from chalicelib.services.once import TRIES
 from chalicelib.services.ports import Platform
 from chalicelib.services.posting import post_on, read_accounts
@@ -29,7 +31,7 @@ def claw_back(
     if template is None:
         raise VoucherNotFound()
     for _ in range(TRIES):
-        accounts = read_accounts(p, [template.account_id])
+        account = _account(p, template.account_id)
         before = p.people.voucher(*key)
         if before is None or not covers(actor, before.region):
             raise VoucherNotFound()
@@ -44,11 +46,19 @@ def claw_back(
         line = p.applications.line(before.application_id, before.voucher_id)
         assert line is not None, "what was paid stands in an application"
         noted = note_on_line(line, LineAct("claw_back", now, actor.operator_id, fen, text=reason))
-        back, of = {template.account_id: fen}, before.application_id
-        posted = post_on(accounts, back, PostingKind.RECOVER, fund.recover_legs, of, actor, now)
+        accounts, back = {account.account_id: account}, {account.account_id: fen}
+        posting = partial(
+            post_on, accounts, back, PostingKind.RECOVER, fund.recover_legs, before.application_id, actor, now
+        )
         try:
+            # Paid a moment ago, it is on the voucher that we saw, and perhaps not on the account of before.
+            posted = unless_moved(account, lambda one: _account(p, one.account_id), posting)
             p.applications.note([LineStep(noted, (before, after))], posted)
             return Done(receipt(after))
         except (StaleRow, WriteConflict):
             continue
     raise Contended()
+
+
+def _account(p: Platform, account_id: str) -> Account:
+    return read_accounts(p, [account_id])[account_id]

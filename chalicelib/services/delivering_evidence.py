@@ -37,11 +37,11 @@ def deliver_lines(p: Platform, application_id: str, *, actor: Actor, now: dateti
 
 
 def _all_lines(p: Platform, application_id: str) -> list[Line]:
-    """All that were accepted."""
+    """All that were accepted, and not taken back."""
     found, cursor = list[Line](), None
     while True:
         page = p.applications.lines(application_id, PAGE, cursor)
-        found += [line for line in page.items if line.state is not LineState.NOT_ACCEPTED]
+        found += [line for line in page.items if line.state not in (LineState.NOT_ACCEPTED, LineState.CANCELLED)]
         cursor = page.cursor
         if cursor is None:
             return found

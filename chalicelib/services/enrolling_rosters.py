@@ -8,7 +8,7 @@ from chalicelib.domain.access import Actor
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.errors import Contended, Invalid, NotRedeemedHere, RosterStateRefused, sentences
 from chalicelib.domain.outcomes import Done, Mark, StaleRow
-from chalicelib.domain.roster import OVER, Roster, RosterKind, RosterState, RowVerdict
+from chalicelib.domain.roster import OVER, ROSTER_STATE_ZH, Roster, RosterKind, RosterState, RowVerdict
 from chalicelib.domain.training_class import TrainingClass, must_be_open, take_seats
 from chalicelib.services.enrolling import Enrolled, is_redeemed_for, judge_all
 from chalicelib.services.holding_classes import own_class
@@ -93,7 +93,7 @@ def _must_have_issued(roster: Roster) -> None:
     if roster.kind is not RosterKind.VOUCHERS or roster.dry_run:
         raise Invalid(pointer="/roster_id", reason="only a roster that issues vouchers puts people on a class")
     if roster.state not in _WORKED_OFF:
-        raise RosterStateRefused(state=roster.state)
+        raise RosterStateRefused(state=roster.state, state_zh=ROSTER_STATE_ZH[roster.state])
 
 
 def _rows_after(p: Platform, roster: Roster, after: int) -> tuple[list[RowVerdict], int | None]:

@@ -2,13 +2,21 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TypeVar
+from functools import partial
+from typing import Protocol, TypeVar
 
 from chalicelib.domain.errors import Contended
 from chalicelib.domain.outcomes import StaleRow, WriteConflict
 from chalicelib.services.once import TRIES
 
-Head = TypeVar("Head")
+
+class _Versioned(Protocol):
+    @property
+    def version(self) -> int: ...
+
+
+T = TypeVar("T")
+Head = TypeVar("Head", bound=_Versioned)
 
 
 def in_chunks(
@@ -26,7 +34,7 @@ def in_chunks(
     stuck = 0
     while has_more(head) and may_go_on():
         try:
-            head = do_chunk(head, moment())
+            head = unless_moved(head, reread, partial(do_chunk, head, moment()))
             stuck = 0
         except (StaleRow, WriteConflict):
             stuck += 1
@@ -34,3 +42,14 @@ def in_chunks(
                 raise Contended() from None
             head = reread(head)
     return head
+
+
+def unless_moved(head: Head, reread: Callable[[Head], Head], act: Callable[[], T]) -> T:
+    """Lines, vouchers and accounts are read one after the other: where another run wrote in between, what does not fit
+    together is no fault. The head tells, since each change brings it forward. Raises StaleRow."""
+    try:
+        return act()
+    except AssertionError:
+        if reread(head).version != head.version:
+            raise StaleRow from None
+        raise

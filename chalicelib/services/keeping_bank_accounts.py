@@ -6,7 +6,13 @@ from chalicelib.domain import bank_account
 from chalicelib.domain.access import AUTHORITIES, Actor, must_act_for, must_cover, reaches
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.bank_account import AccountDetails, InstitutionAccount
-from chalicelib.domain.errors import AlreadyExists, BankAccountNotFound, ConcurrentChange, InstitutionNotFound
+from chalicelib.domain.errors import (
+    AlreadyExists,
+    BankAccountNotFound,
+    ConcurrentChange,
+    InstitutionNotFound,
+    ProposalChanged,
+)
 from chalicelib.domain.institution import Institution
 from chalicelib.domain.outcomes import Done, Mark, StaleRow
 from chalicelib.services.cataloguing import find_institution
@@ -63,12 +69,20 @@ def propose_account(
 
 
 def confirm_account(
-    p: Platform, institution_id: str, number: int, *, actor: Actor, attempt: Attempt, now: datetime
+    p: Platform,
+    institution_id: str,
+    number: int,
+    account_number: str,
+    *,
+    actor: Actor,
+    attempt: Attempt,
+    now: datetime,
 ) -> Done[InstitutionAccount]:
-    """By another operator, of the authority: from now on the institution is paid there. ``number``: of the proposal
-    that was looked at.
+    """By another operator, of the authority, who types the account number once more: from now on the institution is
+    paid there. ``number``: of the proposal that was looked at.
 
-    Raises InstitutionNotFound, OutOfScope, BankAccountNotFound, ProposalChanged, SameOperator.
+    Raises InstitutionNotFound, OutOfScope, BankAccountNotFound, Invalid (no account number), ProposalChanged (also:
+    another account number), SameOperator.
     """
 
     def act() -> InstitutionAccount:
@@ -76,7 +90,11 @@ def confirm_account(
         before = p.catalogue.bank_accounts.read(institution_id)
         if before is None:
             raise BankAccountNotFound()
+        plain = bank_account.plain_number(account_number)
         after = bank_account.confirm(before, number, operator_id=actor.operator_id, now=now)
+        assert after.current is not None
+        if p.keys.sealer.unseal(after.current.sealed, bank_account.context(institution_id, number)) != plain:
+            raise ProposalChanged()
         try:
             p.catalogue.bank_accounts.change(after, Mark(attempt, after, now))
         except ConcurrentChange:

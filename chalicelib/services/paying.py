@@ -20,12 +20,11 @@ from chalicelib.domain.bank_account import AccountDetails, context
 from chalicelib.domain.errors import (
     ApplicationNotFound,
     BatchNotFound,
-    InstitutionNotAdmitted,
     Invalid,
     PublicityNotOver,
     SettledElsewhere,
 )
-from chalicelib.domain.institution import must_be_paid
+from chalicelib.domain.institution import Institution, is_paid, must_be_paid
 from chalicelib.domain.outcomes import Done, LineStep, Mark, Page
 from chalicelib.domain.payment import (
     MOST_APPLICATIONS,
@@ -150,7 +149,7 @@ def make_bank_file(p: Platform, batch_id: str, *, actor: Actor, attempt: Attempt
         if before.state is not BatchState.READY:
             p.marks.keep(Mark(attempt, before, now))
             return before
-        rows = _rows_of(p, before)
+        rows, institutions = _rows_of(p, before)
         assert (len(rows), sum(row.fen for row in rows)) == (before.payees, before.fen), "the totals are the payees'"
         file = p.workbooks.bank_file(before, rows)
         digest = hashlib.sha256(file.read()).hexdigest()
@@ -167,7 +166,7 @@ def make_bank_file(p: Platform, batch_id: str, *, actor: Actor, attempt: Attempt
             sent_by=actor.operator_id,
             version=before.version + 1,
         )
-        p.payments.record(after, mark=Mark(attempt, after, now))
+        p.payments.record(after, mark=Mark(attempt, after, now), institutions=institutions)
         return after
 
     return once(p.marks, attempt, PaymentBatch, now, act)
@@ -249,9 +248,10 @@ class _Taken:
 def _gather_chunk(p: Platform, batch: PaymentBatch, now: datetime) -> PaymentBatch:
     application = p.applications.read(batch.application_ids[batch.at])
     assert application is not None, "an application is never deleted"
-    if not _may_be_paid(p, application, now):
+    why = _stands_still(p, application, now)
+    if why is not None:
         stopped = application.counts.get(LineState.APPROVED, 0) if application.state is ApplicationState.DECIDED else 0
-        after = _further(batch, None, {PassedOver.WITHDRAWN: stopped} if stopped else {}, now)
+        after = _further(batch, None, {why: stopped} if stopped else {}, now)
         p.payments.record(after)
         return after
     for most in (WIDE, NARROW):
@@ -274,15 +274,15 @@ def _gather_chunk(p: Platform, batch: PaymentBatch, now: datetime) -> PaymentBat
     return after
 
 
-def _may_be_paid(p: Platform, application: Application, now: datetime) -> bool:
+def _stands_still(p: Platform, application: Application, now: datetime) -> PassedOver | None:
+    """Why nothing of it is paid now, which was well when the batch was opened."""
     if application.state is not ApplicationState.DECIDED:
-        return False  # settled by another batch meanwhile
+        return PassedOver.LATER  # settled by another batch meanwhile: it has nothing left
     try:
         lines_of.must_be_payable(application, rules_in_force(p.catalogue, application.region, now), now)
-        must_be_paid(find_institution(p.catalogue, application.institution_id))
-        return True
-    except (InstitutionNotAdmitted, PublicityNotOver):
-        return False
+    except PublicityNotOver:
+        return PassedOver.OBJECTED
+    return None if is_paid(find_institution(p.catalogue, application.institution_id)) else PassedOver.WITHDRAWN
 
 
 def _further(batch: PaymentBatch, cursor: str | None, passed: dict[PassedOver, int], now: datetime) -> PaymentBatch:
@@ -309,7 +309,7 @@ def _take(
     taken = _Taken([], {}, {}, before)
     for line in approved:
         holder = holders[line.voucher_id]
-        if separate and batch.paid_by in (line.acts[0].operator_id, line.reviewed_by, line.approved_by):
+        if separate and batch.paid_by in lines_of.answers_for(line):
             _pass_over(taken, PassedOver.SAME_OPERATOR)
             continue
         payee = taken.payees.get(holder)
@@ -394,8 +394,8 @@ def _seal(p: Platform, batch_id: str, sequence: int, name: str, number: str, ban
 # --- the bank file ----------------------------------------------------------------------------------------------------
 
 
-def _rows_of(p: Platform, batch: PaymentBatch) -> list[FileRow]:
-    """All payees, open; no line of them of an institution that was withdrawn."""
+def _rows_of(p: Platform, batch: PaymentBatch) -> tuple[list[FileRow], list[Institution]]:
+    """All payees, open; and the institutions of their lines, none of which is withdrawn."""
     rows, cursor = list[FileRow](), None
     institutions, applications = set[str](), set[str]()
     while True:
@@ -414,11 +414,13 @@ def _rows_of(p: Platform, batch: PaymentBatch) -> list[FileRow]:
         application = p.applications.read(application_id)
         assert application is not None, "an application is never deleted"
         institutions.add(application.institution_id)
+    found = list[Institution]()
     for institution_id in sorted(institutions):
         institution = p.catalogue.institutions.read(institution_id)
         assert institution is not None, "an institution is never deleted"
         must_be_paid(institution)
-    return rows
+        found.append(institution)
+    return rows, found
 
 
 def _own_batch(p: Platform, batch_id: str, actor: Actor) -> PaymentBatch:

@@ -784,8 +784,9 @@ class Applications(Protocol):
         """Those of a payer region, or of an institution; the oldest first."""
         ...
 
-    def overdue(self, region: str, day: date, limit: int, cursor: str | None) -> Page[Application]:
-        """Those of the region whose last day for a review was before this one; the longest overdue first."""
+    def waiting(self, region: str, before: date | None, limit: int, cursor: str | None) -> Page[Application]:
+        """Those of the region that wait for their review; or those of them whose last day for it was before this one.
+        The first due first."""
         ...
 
     def due_on(self, day: date, limit: int, cursor: str | None) -> Page[Application]:
@@ -868,8 +869,10 @@ class Payments(Protocol):
         steps: Sequence[LineStep] = (),
         posted: Sequence[tuple[Account, Posting]] = (),
         mark: Mark | None = None,
+        institutions: Sequence[Institution] = (),
     ) -> None:
-        """One transaction: the head, payees (of version 1: new), applications, their lines with vouchers, postings.
+        """One transaction: the head, payees (of version 1: new), applications, their lines with vouchers, postings;
+        ``institutions`` must be as they were read.
 
         Raises RequestSeen, StaleRow, WriteConflict.
         """

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from chalicelib.domain import application as rules
-from chalicelib.domain import fund, voucher
 from chalicelib.domain.access import Actor, must_cover
 from chalicelib.domain.application import (
     LINE_STATE_ZH,
@@ -14,21 +13,19 @@ from chalicelib.domain.application import (
     LineState,
     count,
     find_objection,
-    must_be_another,
     settle,
 )
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.calendar import local_date
-from chalicelib.domain.errors import Invalid, LineNotFound, LineStateRefused, SettledElsewhere
-from chalicelib.domain.fund import Account, Posting, PostingKind
+from chalicelib.domain.errors import Invalid, LineNotFound, LineStateRefused
+from chalicelib.domain.fund import Account, Posting
 from chalicelib.domain.institution import Institution
-from chalicelib.domain.outcomes import Done, LineStep, Mark, Page, StaleRow
-from chalicelib.domain.region import Rules
+from chalicelib.domain.outcomes import Done, LineStep, Mark, Page
 from chalicelib.services.applying import find_application
-from chalicelib.services.cataloguing import find_course, find_institution, find_region, rules_in_force
+from chalicelib.services.cataloguing import find_course, find_institution, find_region
 from chalicelib.services.once import once
 from chalicelib.services.ports import Platform
-from chalicelib.services.posting import post_on, read_accounts
+from chalicelib.services.withdrawing_approvals import of_region, take_back
 
 BETWEEN = "~"
 """Between what a cursor of the published lines tells: before which application, which one, before which line."""
@@ -58,7 +55,7 @@ def publish_grants(
     """
 
     def act() -> Application:
-        before, decided = _of_region(p, application_id, actor, now)
+        before, decided = of_region(p, application_id, actor, now)
         after = rules.publish(before, decided, operator_id=actor.operator_id, now=now)
         p.applications.publish(after, Mark(attempt, after, now))
         return after
@@ -69,7 +66,7 @@ def publish_grants(
 def enter_objection(
     p: Platform, application_id: str, voucher_id: str, text: str, *, actor: Actor, attempt: Attempt, now: datetime
 ) -> Done[Application]:
-    """Enter what somebody said against a line that is published and not paid.
+    """Enter what somebody said against a published line, also when its money is on the way, or was paid.
 
     Raises ApplicationNotFound, OutOfScope, NotPublished, LineNotFound, LineStateRefused, TooManyObjections.
     """
@@ -79,7 +76,7 @@ def enter_objection(
         must_cover(actor, before.region)
         after = rules.object_to(before, voucher_id, text, operator_id=actor.operator_id, now=now)
         line = _line(p, application_id, voucher_id)
-        if line.state is not LineState.APPROVED:
+        if line.state not in _PUBLIC:
             raise LineStateRefused(state=line.state, state_zh=LINE_STATE_ZH[line.state])
         # The head's version sees to it that no payment takes the line up in between.
         p.applications.change(after, Mark(attempt, after, now))
@@ -100,31 +97,21 @@ def resolve_objection(
     now: datetime,
 ) -> Done[Application]:
     """Uphold an objection: the line is refused, and what was granted is free again in the same transaction; or not.
+    Of a line that was paid by then it is only said: its money is clawed back, by the act for that.
 
     Raises ApplicationNotFound, OutOfScope, SettledElsewhere, ObjectionNotFound, ObjectionResolved, SameOperator,
-    LineStateRefused.
+    LineStateRefused (its money is on the way: what the bank answers, or a cancelled batch, comes first).
     """
 
     def act() -> Application:
-        before, _ = _of_region(p, application_id, actor, now)
+        before, _ = of_region(p, application_id, actor, now)
         one = find_objection(before, number)
         told = rules.resolve(before, number, upheld=upheld, text=text, operator_id=actor.operator_id, now=now)
         line = _line(p, application_id, one.voucher_id)
         changed, steps, posted = list[tuple[Line, Line]](), list[LineStep](), list[tuple[Account, Posting]]()
         # Of two objections to one line the first that is upheld has refused it already.
-        if upheld and line.state is not LineState.REFUSED:
-            if line.state is not LineState.APPROVED:
-                raise LineStateRefused(state=line.state, state_zh=LINE_STATE_ZH[line.state])
-            accounts = read_accounts(p, [line.account_id])
-            (there,) = p.people.vouchers([(line.person_id, line.template_id)])
-            if not voucher.is_granted(there, application_id):  # another was quicker than our look at the line
-                raise StaleRow
-            refused = rules.withdraw_approval(line, text, operator_id=actor.operator_id, now=now)
-            changed = [(line, refused)]
-            steps = [LineStep(refused, (there, voucher.refuse(there, reason=text, actor=actor, now=now)))]
-            free = {line.account_id: line.granted_fen or 0}
-            kind, legs = PostingKind.WITHDRAW_APPROVAL, fund.withdraw_approval_legs
-            posted = post_on(accounts, free, kind, legs, application_id, actor, now)
+        if upheld and line.state not in (LineState.REFUSED, LineState.PAID):
+            changed, steps, posted = take_back(p, before, [line], None, text, actor, now)
         after = settle(count(before, changed, objections=told), now)
         p.applications.record(after, steps, posted, Mark(attempt, after, now))
         return after
@@ -181,18 +168,6 @@ def _open(cursor: str | None) -> tuple[str, str, str]:
         raise Invalid(pointer="cursor", reason="this cursor is not one of ours for this list")
     here, application_id, of_lines = parts
     return here, application_id, of_lines
-
-
-def _of_region(p: Platform, application_id: str, actor: Actor, now: datetime) -> tuple[Application, Rules]:
-    """For a reviewer of the payer region, who did not ask for it."""
-    application = find_application(p, application_id, actor=actor)
-    must_cover(actor, application.region)
-    if application.external:
-        raise SettledElsewhere()
-    decided = rules_in_force(p.catalogue, application.region, now)
-    if decided.separate_duties:
-        must_be_another(actor, application.requested_by)
-    return application, decided
 
 
 def _line(p: Platform, application_id: str, voucher_id: str) -> Line:

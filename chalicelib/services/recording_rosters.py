@@ -21,8 +21,10 @@ from chalicelib.domain.institution import Kind as InstitutionKind
 from chalicelib.domain.payment import (
     Answered,
     BankAnswer,
+    BatchPayee,
     BatchState,
     PayeeState,
+    PaymentBatch,
     must_be,
     must_be_whole,
     says_the_same,
@@ -87,7 +89,7 @@ class RecordedRows:
                 # Short texts are codes, numbers of payments and the like; but a reason is somebody's own words.
                 is_free = isinstance(value, str) and (len(value) > 17 or name == "reason")
                 if is_free and carries_personal_number(value):
-                    raise Invalid(reason="a text holds somebody's number", reason_zh="文本中含有证件号码或手机号")
+                    raise Invalid(reason="a text holds somebody's number")
             return RowVerdict(entry.number, self._record(entry, attempt, now))
         except Unavailable:
             raise
@@ -121,10 +123,7 @@ class RecordedRows:
         number: CitizenId = values["id_number"]
         group, span = str(values["group"]), Span(values.get("since"), values.get("until"))
         if not GROUP.fullmatch(group):
-            raise Invalid(
-                reason="the group is a code of small letters",
-                reason_zh="人群类别应为规则中的代码（小写字母、数字、下划线）",
-            )
+            raise Invalid(reason="the group is a code of small letters")
 
         def look() -> Verdict | None:
             there = p.people.enlisted(identity_keys(p.keys, number), region)
@@ -153,7 +152,7 @@ class RecordedRows:
     def _add_course(self, entry: Entry, attempt: Attempt, now: datetime) -> Verdict:
         p, values = self._p, {**entry.values, "online": entry.values.get("online") == "yes"}
         if not OCCUPATION.fullmatch(str(values.get("occupation", "0"))) or values.get("level", 1) not in range(1, 6):
-            raise Invalid(reason="the occupation or its level has another form", reason_zh="职业编码或等级格式不符")
+            raise Invalid(reason="the occupation or its level has another form")
         draft = CourseDraft(**values)
         # A course has no number of its own on a roster: what it is called at its institution tells which it is.
         said = f"course\0{draft.institution_id}\0{draft.programme_id}\0{draft.name_zh}"
@@ -220,23 +219,24 @@ class RecordedRows:
         said = BankAnswer(
             values["result"] == "paid", int(values["amount"]), values.get("reason"), values.get("reference")
         )
-        batch, payee = settling_payments.find_payee(p, batch_id, sequence, self._roster.region)
-        must_be_whole(payee, said)
+        found: tuple[PaymentBatch, BatchPayee]
 
         def look() -> Verdict | None:
-            there = p.payments.payee(batch_id, sequence)
-            if there is None or there.state is PayeeState.PENDING:
+            nonlocal found
+            batch, payee = found = settling_payments.find_payee(p, batch_id, sequence, self._roster.region)
+            must_be_whole(payee, said)
+            if payee.state is PayeeState.PENDING:
                 must_be(batch, {BatchState.SENT})
                 return None
-            if there.state is PayeeState.CANCELLED:
+            if payee.state is PayeeState.CANCELLED:
                 return Verdict.ENDED
-            return Verdict.SAME if says_the_same(there, said) else Verdict.CONFLICT
+            return Verdict.SAME if says_the_same(payee, said) else Verdict.CONFLICT
 
         def add() -> None:
             # However this run ends, somebody goes on with what is written now.
             if batch_id not in self._batches:
-                p.money_errands.ask(batch.errand(), SURELY_WRITTEN)
-            settling_payments.record_answer(p, batch_id, sequence, said, attempt=attempt, now=now)
+                p.money_errands.ask(found[0].errand(), SURELY_WRITTEN)
+            settling_payments.record_answer(p, *found, said, attempt=attempt, now=now)
             self._batches.add(batch_id)
 
         done = self._once(Answered, attempt, now, look, add)

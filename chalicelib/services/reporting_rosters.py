@@ -3,7 +3,7 @@
 It is made of the file and of the marks alone, so it can be made again at any time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from hashlib import sha256
 
@@ -12,6 +12,7 @@ from chalicelib.domain.errors import Contended, ResultNotReady
 from chalicelib.domain.outcomes import StaleRow, WriteConflict
 from chalicelib.domain.roster import (
     OVER,
+    ROSTER_STATE_ZH,
     TEMPLATES,
     VERDICT_ZH,
     Outcome,
@@ -33,14 +34,15 @@ from chalicelib.services.reading_marks import marks, withdrawn
 from chalicelib.services.reading_rosters import Reading
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-_STATE_ZH = {
-    RosterState.FINISHED: "已完成",
-    RosterState.CANCELLED: "已取消（以下为取消前的处理结果）",
-    RosterState.WITHDRAWN: "已整批撤回",
-}
-_WHY_ZH = {
-    Verdict.CONFLICT: "该人员已有此券，但本次填写的内容与当时不同；如需更正请走信息更正流程。",
-    Verdict.ENDED: "该人员的此种券已作废、退回、过期或核销，同一种券每人只有一次。",
+_CANCELLED_ZH = "已取消（以下为取消前的处理结果）"
+_OTHERWISE_ZH = "此前已登记，内容与本行不同；已有的不变，本行未登记。"
+_WHY_ZH: Mapping[tuple[RosterKind, Verdict], str] = {
+    (RosterKind.VOUCHERS, Verdict.CONFLICT): "该人员已有此券，但本次填写的内容与当时不同；如需更正请走信息更正流程。",
+    (RosterKind.VOUCHERS, Verdict.ENDED): "该人员的此种券已作废、退回、过期或核销，同一种券每人只有一次。",
+    (RosterKind.STAFF, Verdict.ENDED): "该工作人员已停用，未重新登记。",
+    (RosterKind.SETTLEMENTS, Verdict.CONFLICT): "该券此前已有不同的结算结果，本行未生效；请与结算系统核对。",
+    (RosterKind.PAYMENT_RESULTS, Verdict.CONFLICT): "该笔此前已有不同的银行答复，本行未生效；请与银行核对后再处理。",
+    (RosterKind.PAYMENT_RESULTS, Verdict.ENDED): "该拨付批次已取消，本行未生效；如款项已付出，请与银行核对。",
 }
 _RECORDED_ZH = "已登记"
 
@@ -67,7 +69,7 @@ def write_result(p: Platform, roster: Roster, now: datetime) -> Roster:
 def result_of(p: Platform, roster: Roster, now: datetime) -> Download:
     """Where the result may be fetched for some minutes. Raises ResultNotReady."""
     if roster.state not in OVER or roster.result_at is None:
-        raise ResultNotReady(state=roster.state)
+        raise ResultNotReady(state=roster.state, state_zh=ROSTER_STATE_ZH[roster.state])
     stem = roster.file_name.rsplit(".", 1)[0]
     return p.files.download_url(result_key(roster.roster_id), f"{stem}-结果.xlsx", now)
 
@@ -98,16 +100,24 @@ def _outcomes(p: Platform, roster: Roster) -> Iterator[Outcome]:
                 yield Outcome(row.number, "已撤回" if revoked else "未撤回", reason, refused=not revoked)
             else:
                 refused = row.verdict is not Verdict.ISSUED and row.verdict is not Verdict.SAME
-                yield Outcome(row.number, _result(roster, row), row.zh or _WHY_ZH.get(row.verdict, ""), refused)
+                yield Outcome(row.number, _result(roster, row), row.zh or _why(roster, row), refused)
 
 
 def _result(roster: Roster, row: RowVerdict) -> str:
-    if row.verdict is Verdict.ISSUED:
-        if roster.dry_run:
-            return "可发放（试运行）"
-        if roster.kind is not RosterKind.VOUCHERS:
-            return _RECORDED_ZH
-    return VERDICT_ZH[row.verdict]
+    return _called(roster, row.verdict)
+
+
+def _called(roster: Roster, verdict: Verdict) -> str:
+    if verdict is not Verdict.ISSUED:
+        return VERDICT_ZH[verdict]
+    if roster.kind is RosterKind.VOUCHERS:
+        return "可发放（试运行）" if roster.dry_run else VERDICT_ZH[verdict]
+    return "可登记（试运行）" if roster.dry_run else _RECORDED_ZH
+
+
+def _why(roster: Roster, row: RowVerdict) -> str:
+    otherwise = _OTHERWISE_ZH if row.verdict is Verdict.CONFLICT else ""
+    return _WHY_ZH.get((roster.kind, row.verdict), otherwise)
 
 
 def _summary(roster: Roster) -> list[tuple[str, str]]:
@@ -115,10 +125,10 @@ def _summary(roster: Roster) -> list[tuple[str, str]]:
     said = [
         ("名单编号", roster.roster_id),
         ("文件", roster.file_name),
-        ("状态", _STATE_ZH.get(roster.state, roster.state)),
+        ("状态", _CANCELLED_ZH if roster.state is RosterState.CANCELLED else ROSTER_STATE_ZH[roster.state]),
         ("人员行数", str(roster.rows if roster.rows is not None else counts.read)),
         ("其中隐藏行", str(roster.hidden_rows)),
-        *((VERDICT_ZH[verdict], str(getattr(counts, verdict))) for verdict in Verdict),
+        *((_called(roster, verdict), str(getattr(counts, verdict))) for verdict in Verdict),
     ]
     if roster.withdrawal:
         said += [("已撤回", str(roster.withdrawal.revoked)), ("未撤回", str(roster.withdrawal.kept))]

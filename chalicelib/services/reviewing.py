@@ -26,12 +26,12 @@ from chalicelib.domain.application import (
     must_be,
     must_be_another,
     settle,
+    stops_waiting,
 )
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.calendar import local_date
 from chalicelib.domain.errors import (
     AttachmentsMissing,
-    InstitutionNotAdmitted,
     LineNotFound,
     LineStateRefused,
     Refused,
@@ -39,13 +39,13 @@ from chalicelib.domain.errors import (
     SettledElsewhere,
 )
 from chalicelib.domain.fund import Account, Posting, PostingKind
-from chalicelib.domain.institution import must_be_paid
+from chalicelib.domain.institution import is_paid, must_be_paid
 from chalicelib.domain.outcomes import Done, LineStep, Mark, StaleRow
 from chalicelib.domain.region import Rules
 from chalicelib.domain.voucher import Voucher
-from chalicelib.services.applying import SURELY_WRITTEN, find_application, reread, unless_moved
+from chalicelib.services.applying import SURELY_WRITTEN, find_application, reread
 from chalicelib.services.cataloguing import find_institution, rules_in_force
-from chalicelib.services.in_chunks import in_chunks
+from chalicelib.services.in_chunks import in_chunks, unless_moved
 from chalicelib.services.once import once
 from chalicelib.services.ports import Platform
 from chalicelib.services.posting import post_on, read_accounts
@@ -87,10 +87,11 @@ def decide_lines(
                 raise LineNotFound()
             if lines[one].state not in UNDECIDED:
                 raise LineStateRefused(state=lines[one].state, state_zh=rules.LINE_STATE_ZH[lines[one].state])
-        steps, posted = unless_moved(p, before, lambda: _decide(p, list(lines.values()), decision, decided, actor, now))
+        deciding = partial(_decide, p, list(lines.values()), decision, decided, actor, now)
+        steps, posted = unless_moved(before, partial(reread, p), deciding)
         after = count(before, [(lines[step.line.voucher_id], step.line) for step in steps])
         after = settle(after, now)
-        p.applications.record(after, steps, posted, Mark(attempt, after, now), waits=_stops_waiting(before, after))
+        p.applications.record(after, steps, posted, Mark(attempt, after, now), waits=stops_waiting(before, after))
         return after
 
     return once(p.marks, attempt, Application, now, act)
@@ -151,12 +152,13 @@ def _decide_chunk(p: Platform, application: Application, now: datetime) -> Appli
     assert client is not None, "a client is never deleted"
     actor = Actor(client, p.catalogue.operators.get(bulk.operator_id) if bulk.operator_id else None)
     decided = rules_in_force(p.catalogue, application.region, now)
-    stands_still = _grants(bulk.decision) and not _may_be_paid(p, application)  # withdrawn since the job was asked for
+    institution = find_institution(p.catalogue, application.institution_id)
+    stands_still = _grants(bulk.decision) and not is_paid(institution)  # withdrawn since the job was asked for
     for most in (WIDE, NARROW):
         page = p.applications.lines(application.application_id, most, bulk.cursor)
         meant = [one for one in page.items if rules.matches(one, bulk.filter)]
         possible = [one for one in meant if not stands_still and _is_possible(one, bulk.decision, decided, actor, now)]
-        steps, posted = unless_moved(p, application, partial(_decide, p, possible, bulk.decision, decided, actor, now))
+        steps, posted = _decide(p, possible, bulk.decision, decided, actor, now)
         if _actions(steps, posted) <= ROOM:
             break
     after_bulk = replace(
@@ -168,7 +170,7 @@ def _decide_chunk(p: Platform, application: Application, now: datetime) -> Appli
     )
     after = count(application, list(zip(possible, (step.line for step in steps), strict=True)), bulk=after_bulk)
     after = settle(after, now)
-    p.applications.record(after, steps, posted, waits=_stops_waiting(application, after))
+    p.applications.record(after, steps, posted, waits=stops_waiting(application, after))
     return after
 
 
@@ -212,14 +214,6 @@ def _decided(line: Line, decision: Decision, decided: Rules, actor: Actor, now: 
 
 def _grants(decision: Decision) -> bool:
     return decision.verdict in (LineVerdict.APPROVE, LineVerdict.APPROVE_LESS)
-
-
-def _may_be_paid(p: Platform, application: Application) -> bool:
-    try:
-        must_be_paid(find_institution(p.catalogue, application.institution_id))
-        return True
-    except InstitutionNotAdmitted:
-        return False
 
 
 def _is_possible(line: Line, decision: Decision, decided: Rules, actor: Actor, now: datetime) -> bool:
@@ -276,11 +270,6 @@ def _must_be_reviewable(
     if decided.separate_duties:
         must_be_another(actor, application.requested_by)
     return decided
-
-
-def _stops_waiting(before: Application, after: Application) -> bool | None:
-    was, waits = (one.state is ApplicationState.SUBMITTED for one in (before, after))
-    return False if was and not waits else None
 
 
 def _reference(lines: Iterable[Line]) -> str:

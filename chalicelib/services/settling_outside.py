@@ -27,6 +27,7 @@ from chalicelib.domain.application import (
     must_be,
     must_be_another,
     settle,
+    stops_waiting,
 )
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.calendar import local_date
@@ -98,9 +99,7 @@ def settle_outside(
     if len({voucher_id for voucher_id, _ in results}) < len(results):
         raise Invalid(pointer="/results", reason="a voucher stands there twice")
     if any(names_somebody(p, voucher_id) for voucher_id, _ in results):
-        raise Invalid(
-            pointer="/results", reason="an id holds somebody's number", reason_zh="券编号中含有证件号码或手机号"
-        )
+        raise Invalid(pointer="/results", reason="an id holds somebody's number")
 
     def act() -> SettledOutside:
         before = _settled_elsewhere(p, application_id, actor, now)
@@ -109,7 +108,7 @@ def settle_outside(
             after, done, more = _settle_some(p, before, left, attempt, actor, now)
             told, left = told + done, left[len(done) :]
             answer = SettledOutside(application_id, after.state, after.approved_fen, after.paid_fen, tuple(told))
-            waits = _stops_waiting(before, after)
+            waits = stops_waiting(before, after)
             p.applications.record(after, *more, None if left else Mark(attempt, answer, now), waits)
             if not left:
                 return answer
@@ -133,7 +132,7 @@ def settle_one(
         after, moved = _carry_out(p, before, steps, actor, now)
         told = (ToldResult(voucher_id, judged.state),)
         answer = SettledOutside(application_id, after.state, after.approved_fen, after.paid_fen, told)
-        waits = _stops_waiting(before, after)
+        waits = stops_waiting(before, after)
         p.applications.record(after, *moved, Mark(attempt, answer, now), waits)
         return answer
 
@@ -220,7 +219,7 @@ def _judge(line: Line, result: OutsideResult, actor: Actor, now: datetime) -> Li
 
     Raises Invalid, SettledOtherwise, LineStateRefused, OverClaim.
     """
-    check_result(result, local_date(now))
+    check_result(result, local_date(line.acts[0].at), local_date(now))
     if line.outside is not None:
         if not line.outside.says_what(result):
             there = line.outside
@@ -266,8 +265,3 @@ def _voucher_step(before: Voucher, line: Line, actor: Actor, now: datetime) -> t
     until = max(before.filing_until or local_date(now), local_date(now + REFILING))
     free = voucher.give_back_line(before, step="return", reason=reason, filing_until=until, actor=actor, now=now)
     return before, free
-
-
-def _stops_waiting(before: Application, after: Application) -> bool | None:
-    was, waits = (one.state is ApplicationState.SUBMITTED for one in (before, after))
-    return False if was and not waits else None

@@ -46,26 +46,23 @@ def find_payee(p: Platform, batch_id: str, sequence: int, region: str) -> tuple[
 
 
 def record_answer(
-    p: Platform, batch_id: str, sequence: int, said: BankAnswer, *, attempt: Attempt, now: datetime
+    p: Platform, batch: PaymentBatch, payee: BatchPayee, said: BankAnswer, *, attempt: Attempt, now: datetime
 ) -> None:
-    """The payee is paid, or not; the job does the rest.
+    """The payee is paid, or not; the job does the rest. Batch and payee are as they were just read.
 
     Raises BatchStateRefused, AmountDiffers, AlreadyExists (there is an answer by now), Contended.
     """
     for _ in range(2 * TRIES):
-        batch, payee = p.payments.read(batch_id), p.payments.payee(batch_id, sequence)
-        assert batch is not None
-        assert payee is not None, "whoever records an answer has found the payee"
         if payee.state is not PayeeState.PENDING:
-            raise AlreadyExists(what=f"{batch_id}-{sequence}")
+            raise AlreadyExists(what=f"{batch.batch_id}-{payee.sequence}")
         head, answered = payment.answer(batch, payee, said, now)
         try:
-            p.payments.record(head, [answered], mark=Mark(attempt, Answered(batch_id, sequence), now))
+            p.payments.record(head, [answered], mark=Mark(attempt, Answered(batch.batch_id, payee.sequence), now))
             return
         except RequestSeen:  # this very row, by another run
             return
         except (StaleRow, WriteConflict):
-            continue
+            batch, payee = find_payee(p, batch.batch_id, payee.sequence, batch.region)
     raise Contended()
 
 
@@ -92,16 +89,9 @@ def _settle_chunk(p: Platform, batch: PaymentBatch, now: datetime) -> PaymentBat
     waiting = _waiting(p, batch)
     if not waiting:
         raise StaleRow  # another run has just settled them
-    try:
-        if waiting[0].kind is Payee.INSTITUTION:
-            return _settle_institution(p, batch, waiting[0], now)
-        return _settle_people(p, batch, waiting, now)
-    except AssertionError:
-        # Payees, lines, vouchers and accounts are read one after the other: where another run wrote in between, what
-        # does not fit together is no fault. The head tells, since each chunk brings it forward.
-        if reread(p, batch).version != batch.version:
-            raise StaleRow from None
-        raise
+    if waiting[0].kind is Payee.INSTITUTION:
+        return _settle_institution(p, batch, waiting[0], now)
+    return _settle_people(p, batch, waiting, now)
 
 
 def _waiting(p: Platform, batch: PaymentBatch) -> list[BatchPayee]:

@@ -138,7 +138,7 @@ def _visible(
     if session is not None:
         seen = found.person_id == holder.person_id and is_one(holder, session.person_id)
     elif actor.client.role is Role.INSTITUTION:
-        seen = found.redemption is not None and found.redemption.institution_id in actor.client.institutions
+        seen = found.redemption is not None and found.redemption.institution_id in actor.institutions
     else:
         seen = actor.client.role is not Role.CHANNEL and covers(actor, found.region)
     if not seen:

@@ -20,6 +20,7 @@ from chalicelib.domain.access import (
     must_act_for,
     must_cover,
     must_have_duty,
+    reaches,
 )
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.errors import (
@@ -32,6 +33,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.outcomes import Done, Mark, Page
 from chalicelib.domain.roster import (
+    ROSTER_STATE_ZH,
     Roster,
     RosterErrand,
     RosterKind,
@@ -174,7 +176,7 @@ def may_see(actor: Actor, roster: Roster) -> bool:
     """The authorities of its region, and the institution that submitted it."""
     if actor.client.role is Role.INSTITUTION:
         return roster.institution_id is not None and roster.institution_id in actor.institutions
-    return covers(actor, roster.region)
+    return reaches(actor, roster.region)
 
 
 def _region_of(p: Platform, declaration: Declaration, actor: Actor) -> str:
@@ -202,8 +204,10 @@ def _region_of(p: Platform, declaration: Declaration, actor: Actor) -> str:
 
 
 def _must_handle(actor: Actor, kind: RosterKind) -> None:
-    """What a bank answered is a payer's, all else a clerk's. Raises DutyRequired."""
-    must_have_duty(actor, *DUTIES[Act.PAY] if kind is RosterKind.PAYMENT_RESULTS else (Duty.CLERK,))
+    """What a bank answered is a payer's; of results from elsewhere whoever may report them one by one; all else is a
+    clerk's. Raises DutyRequired."""
+    acts = {RosterKind.PAYMENT_RESULTS: Act.PAY, RosterKind.SETTLEMENTS: Act.SETTLE_OUTSIDE}
+    must_have_duty(actor, *DUTIES[acts[kind]] if kind in acts else (Duty.CLERK,))
 
 
 def _submitter(actor: Actor) -> str | None:
@@ -240,7 +244,8 @@ def act_on_roster(
                 raise RosterNotFound()
             must_act_for(actor, before.institution_id or "")
             if before.state not in (RosterState.DECLARED, RosterState.SUBMITTED):
-                raise RosterStateRefused(state=before.state)  # what the bureau has accepted is the bureau's
+                # What the bureau has accepted is the bureau's.
+                raise RosterStateRefused(state=before.state, state_zh=ROSTER_STATE_ZH[before.state])
         else:
             must_cover(actor, before.region)
         after = change(before)

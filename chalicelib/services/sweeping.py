@@ -31,8 +31,9 @@ SETTLING = timedelta(minutes=4)
 LOOK_BACK = timedelta(days=31)
 # A row that its index shows this late is still found.
 LATE = timedelta(days=2)
-# So long after its last session a class may take to be finished before the vouchers of its people are looked at again.
-FINISHING = timedelta(days=30)
+# So long after its last session a class may take to be finished before the vouchers of its people are looked at again,
+# and so long until nobody waits for it any more: its institution has given it up.
+FINISHING, GIVEN_UP = timedelta(days=30), timedelta(days=180)
 
 Step = tuple[Voucher, Voucher]
 
@@ -91,7 +92,8 @@ def sweep_due(p: Platform, *, now: datetime, may_go_on: Callable[[], bool]) -> S
     """Sweep all vouchers that are due up to today (China, from 00:04 on). ``may_go_on`` is asked before each chunk.
 
     Issued or claimed and past its day: expired. Used, and its class not completed or its money not applied for in time:
-    forfeited, but never while its holder is on a class by it that goes on; then it is deferred. Paid, or completed with
+    forfeited, but never while its holder is on a class by it that goes on; then it is deferred, for as long as a class
+    may take to be finished. Paid, or completed with
     nothing to pay: written off, and its code is dead.
 
     A day's rows never increase once it has come (see ``calendar.due_day``), and what was swept leaves the index. So
@@ -200,7 +202,7 @@ def _used_steps(p: Platform, used: Sequence[Voucher], now: datetime) -> tuple[li
         if forfeited is None:
             continue
         goes_on = _classes_that_go_on(p, before, remembered) if before.completion is None else []
-        steps.append((before, _deferred(before, goes_on, now) if goes_on else forfeited))
+        steps.append((before, _deferred(before, goes_on, now) or forfeited))
     return steps, holders
 
 
@@ -219,12 +221,16 @@ def _classes_that_go_on(p: Platform, used: Voucher, remembered: dict[str, Traini
     return found
 
 
-def _deferred(used: Voucher, goes_on: Iterable[TrainingClass], now: datetime) -> Voucher:
+def _deferred(used: Voucher, goes_on: Iterable[TrainingClass], now: datetime) -> Voucher | None:
+    """None: there is no class, or none that is waited for."""
+    last, class_id = max(((_last_day(one), one.class_id) for one in goes_on), default=(date.min, ""))
     today = calendar.local_date(now)
-    last, class_id = max((_last_day(one, today), one.class_id) for one in goes_on)
-    return voucher.defer(used, until=last + FINISHING, class_id=class_id, now=now)
+    if not class_id or last + GIVEN_UP < today:
+        return None
+    until = min(max(last, today) + FINISHING, last + GIVEN_UP)
+    return voucher.defer(used, until=until, class_id=class_id, now=now)
 
 
-def _last_day(training: TrainingClass, today: date) -> date:
-    """Of its last session, or today if that is later: nobody has finished it yet."""
-    return max([today, *(calendar.local_date(one.ends_at) for one in training.held)])
+def _last_day(training: TrainingClass) -> date:
+    """Of its last session; of a class that has none the day on which it was opened."""
+    return max([calendar.local_date(training.made_at), *(calendar.local_date(one.ends_at) for one in training.held)])

@@ -13,6 +13,7 @@ from chalicelib.domain.attempt import Attempt, attempt_of
 from chalicelib.domain.errors import Contended, RosterStateRefused
 from chalicelib.domain.outcomes import Done, StaleRow, WriteConflict
 from chalicelib.domain.roster import (
+    ROSTER_STATE_ZH,
     Chunk,
     Roster,
     RosterErrand,
@@ -42,7 +43,7 @@ def withdraw_roster(
 
     def change(before: Roster) -> Roster:
         if before.kind is not RosterKind.VOUCHERS or before.dry_run:
-            raise RosterStateRefused(state=before.state)
+            raise RosterStateRefused(state=before.state, state_zh=ROSTER_STATE_ZH[before.state])
         withdrawal = Withdrawal(reason, actor.operator_id, actor.app_key, now)
         return go(before, RosterState.WITHDRAWING, withdrawal=withdrawal, result_at=None)
 

@@ -36,8 +36,8 @@ class ApplicationStore:
         found = self._tables.listed(CaseworkRow, keys.application(of), limit, cursor, item=keys.HEAD)
         return Page(tuple(from_body(Application, text(item, "body")) for item in found.items), found.cursor)
 
-    def overdue(self, region: str, day: date, limit: int, cursor: str | None) -> Page[Application]:
-        condition = CaseworkRow.list_order < day.isoformat()
+    def waiting(self, region: str, before: date | None, limit: int, cursor: str | None) -> Page[Application]:
+        condition = CaseworkRow.list_order < before.isoformat() if before else None
         found = self._tables.listed(CaseworkRow, keys.waiting(region), limit, cursor, condition, item=keys.HEAD)
         return Page(tuple(from_body(Application, text(item, "body")) for item in found.items), found.cursor)
 

@@ -149,6 +149,10 @@ def application(of: str) -> str:
     return f"APPLICATION#{of}"
 
 
+def institution(institution_id: str) -> str:
+    return f"INSTITUTION#{institution_id}"
+
+
 def waiting(of: str) -> str:
     """The listing of applications that wait for a review: of a region, or of those whose last day it is."""
     return f"WAITING#{of}"

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from chalicelib.domain.application import Application
 from chalicelib.domain.calendar import to_text
 from chalicelib.domain.fund import Account, Posting
+from chalicelib.domain.institution import Institution
 from chalicelib.domain.outcomes import LineStep, Mark, Page, StaleRow
 from chalicelib.domain.payment import BatchPayee, PaymentBatch
 from chalicelib.storage import keys
 from chalicelib.storage.accounts import post_to_account
 from chalicelib.storage.applications import put_application, put_line_steps
 from chalicelib.storage.marks import put_mark
-from chalicelib.storage.rows import CaseworkRow, from_body, text, to_body
+from chalicelib.storage.rows import CaseworkRow, ListedRow, from_body, text, to_body
 from chalicelib.storage.tables import Tables
 from chalicelib.storage.transaction import Transaction, always
 
@@ -60,6 +61,7 @@ class PaymentStore:
         steps: Sequence[LineStep] = (),
         posted: Sequence[tuple[Account, Posting]] = (),
         mark: Mark | None = None,
+        institutions: Sequence[Institution] = (),
     ) -> None:
         tx = Transaction(self._tables)
         # First of all: where another run was quicker, nothing else that is wrong matters.
@@ -73,6 +75,9 @@ class PaymentStore:
         put_line_steps(tx, steps)
         for account, posting in posted:
             post_to_account(tx, account, posting)
+        for one in institutions:
+            row = ListedRow(keys.institution(one.institution_id), keys.HEAD)
+            tx.check(row, ListedRow.version == one.version, always(StaleRow()))
         tx.commit()
 
 

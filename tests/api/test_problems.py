@@ -13,10 +13,10 @@ from chalice.app import Response
 
 from app import app
 from chalicelib import observability
-from chalicelib.api import gateway, refusals, words
+from chalicelib.api import gateway, refusals
 from chalicelib.api.answers import OPERATIONS
 from chalicelib.api.problems import STATUS_BY_BASE, TITLES, problem, status_of, wants_chinese
-from chalicelib.domain import errors
+from chalicelib.domain import errors, words
 from chalicelib.domain.access import Role
 from chalicelib.domain.errors import DomainError, every_error
 from tests.api.conftest import Desk

@@ -27,7 +27,7 @@ from chalicelib.api import openapi, signing
 from chalicelib.api.answers import OPERATIONS
 from chalicelib.domain.access import Actor, Client, Duty, Operator, Role, Secret
 from chalicelib.domain.application import MoneyErrand
-from chalicelib.domain.calendar import to_text
+from chalicelib.domain.calendar import local_date, to_text
 from chalicelib.domain.identifiers import mask_mobile, mask_name
 from chalicelib.domain.person import Profile
 from chalicelib.domain.region import RuleSet
@@ -204,7 +204,7 @@ def _paid(world: RecordedWorld, desk: Caller, bureau: Caller, channel: Caller) -
     account = f"/v1/institutions/{INSTITUTION_ID}/bank-account"
     asked = {"account_name": "深圳测试培训学校", "bank": "测试银行深圳分行", "account_number": "6222000011112222"}
     assert desk.post(account, asked, status=201)["proposed"]["masked"].endswith("2222")
-    payer.post(f"{account}/confirmation", {"number": 1})
+    payer.post(f"{account}/confirmation", {"number": 1, "account_number": "6222 0000 1111 2222"})
     assert desk.get(account)["current"]["number"] == 1
 
     def batch(*, file: bool) -> dict[str, Any]:
@@ -231,11 +231,22 @@ def _paid(world: RecordedWorld, desk: Caller, bureau: Caller, channel: Caller) -
     assert reviewer.get(path)["state"] == "settled"
     back = {"fen": 10, "reason": "虚假培训"}
     assert reviewer.post(f"/v1/vouchers/{one}/claw-back", back)["facts"]["recovered_fen"] == 10
+    training, (four,) = a_completed_class(world, 1, who=[a_person(8_104)])
+    mistaken = f"/v1/applications/{collected(world, training).application_id}"
+    reviewer.post(f"{mistaken}/decisions", {"verdict": "approve", "voucher_ids": [four]})
+    back = {"voucher_ids": [four], "reason": "材料不全", "text": "签到表系伪造"}
+    assert reviewer.post(f"{mistaken}/withdrawn-approvals", back)["approved_fen"] == 0
     world.platform.catalogue.rule_sets.add(RuleSet(CITY, 4, date(2021, 1, 1), external_settlement=True), None)
     forget_rules(world)
     training, (three,) = a_completed_class(world, 1, who=[a_person(8_103)])
     elsewhere = collected(world, training)
-    result = {"voucher_id": three, "outcome": "paid", "settled_on": "2021-05-05", "fen": 100, "reference": "PZ-1"}
+    result = {
+        "voucher_id": three,
+        "outcome": "paid",
+        "settled_on": f"{local_date(world.now)}",
+        "fen": 100,
+        "reference": "PZ-1",
+    }
     settled = bureau.post(f"/v1/applications/{elsewhere.application_id}/settlements", {"results": [result]})
     assert [one["state"] for one in settled["results"]] == ["paid"]
     assert bureau.get(f"/v1/institutions/{INSTITUTION_ID}/affected?kind=classes")["classes"]

@@ -612,25 +612,32 @@ def _of_batch(by: str, **body: Any) -> Callable[[Cast], Good]:
     return make
 
 
-BANK_ACCOUNT = {"account_name": "培训学校", "bank": "测试银行", "account_number": "6222000011112222"}
+TYPED_AGAIN = {"account_number": "6222000011112222"}
+BANK_ACCOUNT = {"account_name": "培训学校", "bank": "测试银行", **TYPED_AGAIN}
 
 
 def _with_account(cast: Cast) -> str:
     """The institution's bank account, confirmed."""
     path = f"/v1/institutions/{cast.institution_id}/bank-account"
     made = cast.desk.do(path, BANK_ACCOUNT)
-    cast.payer.do(f"{path}/confirmation", {"number": made["proposed"]["number"]})
+    cast.payer.do(f"{path}/confirmation", {"number": made["proposed"]["number"], **TYPED_AGAIN})
     return cast.institution_id
 
 
 def _account_confirmation(cast: Cast) -> Good:
     made = cast.desk.do(f"/v1/institutions/{cast.institution_id}/bank-account", BANK_ACCOUNT)
-    body = {"number": made["proposed"]["number"]}
+    body = {"number": made["proposed"]["number"], **TYPED_AGAIN}
     return Good(cast.payer, {"institution_id": cast.institution_id}, body=body)
 
 
 def _rules_from_today(cast: Cast, **rules: Any) -> None:
     cast.bureau.do(f"/v1/regions/{CITY}/rules", {**cast.days(effective_from=0), **rules})
+
+
+def _withdrawn_approval(cast: Cast) -> Good:
+    application_id, voucher_id = _approved(cast)
+    body = {"voucher_ids": [voucher_id], "reason": "材料不全"}
+    return Good(cast.checker, {"application_id": application_id}, body=body)
 
 
 def _to_publish(cast: Cast) -> Good:
@@ -948,6 +955,7 @@ GOOD: Mapping[str, Callable[[Cast], Good]] = {
     "POST /v1/applications/{application_id}/decisions/bulk": _of_application(
         "checker", verdict="approve", least_percent=80
     ),
+    "POST /v1/applications/{application_id}/withdrawn-approvals": _withdrawn_approval,
     "POST /v1/applications/{application_id}/publicity": _to_publish,
     "GET /v1/publicity": _list(region=CITY),
     "POST /v1/applications/{application_id}/objections": _objection,

@@ -129,6 +129,7 @@ def test_given_key_functions_when_called_with_the_document_s_examples_then_they_
         keys.positions("7ITM6KWI4HPZCJJ4"),
         keys.words_item("W6WAAEM3NRIA2C6V"),
         keys.staff_item("91350100M000100Y43"),
+        keys.institution("91350100M000100Y43"),
         keys.disclosure("QX4ZCTVXUNQNKZUA"),
         keys.roster("6VQ3IKRLBTD2UW7C"),
         keys.names("AG6DHHRT2V7SOOPTBZUPT2CF2O"),

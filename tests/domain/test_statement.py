@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from chalicelib.domain import calendar, fund
 from chalicelib.domain.errors import BudgetExceeded, StatementNotFound
 from chalicelib.domain.fund import Account, Balance, Posting, PostingKind
-from chalicelib.domain.statement import statement_of
+from chalicelib.domain.statement import SETTLING, statement_of
 
 OPENED = datetime(2021, 3, 31, 15, 59, tzinfo=UTC)  # 23:59 of the day in China
 LEGS = {
@@ -68,7 +68,7 @@ def test_given_random_postings_over_months_when_told_then_each_statement_is_the_
             if any(one.kind is kind for one in mine)
         }
         assert there.closing == sums_of([one for one in postings if month_of(one.posted_at) <= name])
-        assert there.complete == (name < month_of(now))
+        assert there.complete == (name < month_of(now - SETTLING))
         for sums in (there.opening, *there.movements.values(), there.closing):
             assert sum(sums.values()) == 0
         closing = dict(there.closing)

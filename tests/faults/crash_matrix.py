@@ -23,6 +23,7 @@ OF_ONE_KIND = 8
 ALL_OF_ONE_KIND = 1_000 if LONG else OF_ONE_KIND
 READS = ("GetItem", "BatchGetItem", "Query", "GetSecretValue")
 
+Rows = dict[str, dict[str, Any]]
 Name = tuple[str, str]
 """An operation or event, and what makes a variant of it."""
 
@@ -66,7 +67,7 @@ FAILED = Heard("failed")
 class Trial:
     """An act upon a target of its own, which can be carried out again as it is; ``restart`` begins a new container.
 
-    ``spent``: once carried out it is not what it was, although no row was changed.
+    ``spent``: once carried out it is not what it was, whatever the rows say.
     """
 
     act: Callable[[], Heard]
@@ -96,25 +97,28 @@ class Report:
 
 def try_all(world: World, prepare: Callable[[], Trial], *, all_rows_of_it: bool = True) -> Report:
     """Run every cell of an act. Fails where a refusal left something behind, where a repetition does not come to what
-    it would have come to, or where the step was done twice or by half. An act that does something gets a target of its
-    own for each cell; the others share one. ``all_rows_of_it``: also the calls that tell who asks."""
+    it would have come to, or where the step was done twice or by half. All cells share one target, whose rows are put
+    back after each; an act that is spent gets one of its own for each. ``all_rows_of_it``: also the calls that tell who
+    asks."""
     control = prepare()
     control.restart()
     before = all_rows(world)
     recorded = Recorded()
     with under(recorded):
         wanted = control.act()
-    done = effect(before, all_rows(world))
+    after = all_rows(world)
+    done = effect(before, after)
     assert wanted.done or (wanted.refused and not done), f"{wanted}: {done}"
     calls = tuple(str(call) for call in recorded.calls)
     rows = tuple(row for row in _rows_of(calls) if all_rows_of_it or not tells_who_asks(row[0]))
-    each_anew = bool(done) or control.spent
-    cells = tuple(
-        _try(world, prepare() if each_anew else control, row, way, wanted, done)
-        for row in rows
-        for way in ways_of(row[0])
-    )
-    return Report(wanted.word, calls, rows, cells)
+    _put_back(world, before, after)
+    cells = list[Cell]()
+    for row in rows:
+        for way in ways_of(row[0]):
+            trial = prepare() if control.spent else control
+            cells.append(_try(world, trial, all_rows(world) if control.spent else before, row, way, wanted, done))
+    assert control.spent or all_rows(world) == before
+    return Report(wanted.word, calls, rows, tuple(cells))
 
 
 def tells_who_asks(call: str) -> bool:
@@ -131,9 +135,10 @@ def ways_of(call: str) -> tuple[Way, ...]:
     return (Way.BEFORE,) if call.split()[0] in READS else tuple(way for way in Way if way is not Way.BEFORE_ONCE)
 
 
-def _try(world: World, trial: Trial, row: tuple[str, int], way: Way, wanted: Heard, done: Counter[Any]) -> Cell:
+def _try(
+    world: World, trial: Trial, before: Rows, row: tuple[str, int], way: Way, wanted: Heard, done: Counter[Any]
+) -> Cell:
     trial.restart()
-    before = all_rows(world)
     plan = _Once(*row, way)
 
     heard = suffer(trial.act, plan)
@@ -148,8 +153,17 @@ def _try(world: World, trial: Trial, row: tuple[str, int], way: Way, wanted: Hea
         trial.restart()
     again = trial.act()
     assert again == wanted, f"{where}: heard {heard}, then {again}"
-    assert effect(before, all_rows(world)) == done, f"{where}: heard {heard}"
+    after = all_rows(world)
+    assert effect(before, after) == done, f"{where}: heard {heard}"
+    _put_back(world, before, after)
     return Cell(*row, way, heard.word)
+
+
+def _put_back(world: World, before: Rows, after: Rows) -> None:
+    """The tables as they were before."""
+    for key, row in after.items():
+        if before.get(key) != row:
+            world.put_back(key.split(" ")[0], before.get(key), row)
 
 
 def suffer(act: Callable[[], Heard], plan: Plan) -> Heard:
@@ -185,7 +199,7 @@ class _Once:
         return self._fault
 
 
-def effect(before: dict[str, Any], after: dict[str, Any]) -> Counter[Any]:
+def effect(before: Rows, after: Rows) -> Counter[Any]:
     """What a step did to the tables, whatever names it gave: rows added, and what was added to which numbers.
 
     Budgets of requests are no ledger and may count a request twice.

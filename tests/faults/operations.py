@@ -26,7 +26,7 @@ from chalicelib.services.identifying import Presented
 from chalicelib.storage.fresh import Fresh
 from tests import eligibility
 from tests.api.test_road_over_http import Caller, RecordedWorld, a_caller
-from tests.paying import approved, open_batch, propose, with_account, work_on
+from tests.paying import ACCOUNT, approved, open_batch, propose, with_account, work_on
 from tests.rostering import carry_on, import_roster, put_roster, receive, row_of
 from tests.settling import a_completed_class, collected, decide, read, with_clerks
 from tests.world import CITY, INSTITUTION_ID, World, a_person, a_uscc, an_institution
@@ -704,7 +704,11 @@ def propose_account(s: Scene) -> Request:
 def confirm_account(s: Scene) -> Request:
     institution_id = newcomer(s)
     propose(s.world, actor=s.world.bureau, institution_id=institution_id)
-    return post(s.payer, f"/v1/institutions/{institution_id}/bank-account/confirmation", {"number": 1})
+    return post(
+        s.payer,
+        f"/v1/institutions/{institution_id}/bank-account/confirmation",
+        {"number": 1, "account_number": ACCOUNT},
+    )
 
 
 @scene("GET /v1/institutions/{institution_id}/bank-account")
@@ -1411,6 +1415,14 @@ def an_objection(s: Scene) -> tuple[Request, Application]:
 _simple("POST /v1/applications/{application_id}/settlements", lambda s: a_settlement(s)[0])
 _simple("POST /v1/applications/{application_id}/publicity", lambda s: a_publicity(s)[0])
 _simple("POST /v1/applications/{application_id}/objections", lambda s: an_objection(s)[0])
+
+
+@scene("POST /v1/applications/{application_id}/withdrawn-approvals")
+def withdraw_approval(s: Scene) -> Request:
+    there, voucher_id = filed(s)
+    decide(s.world, there, LineVerdict.APPROVE, voucher_id)
+    asked = {"voucher_ids": [voucher_id], "reason": "材料不全"}
+    return post(s.checker, f"/v1/applications/{there.application_id}/withdrawn-approvals", asked)
 
 
 @scene("POST /v1/vouchers/{voucher_id}/claw-back")

@@ -15,6 +15,7 @@ from chalicelib.domain.roster import DIRECT, MOST_TRIES, Counts, RosterErrand, R
 from chalicelib.domain.template import DistributionMode, Template
 from chalicelib.integrations.essc_platform import OperatorKey
 from chalicelib.jobs import importing
+from chalicelib.jobs.lambda_runs import SHORT_REST, GivenUp
 from chalicelib.services.receiving_rosters import Arrived
 from tests.bucket import Errands
 from tests.engines import Engine
@@ -202,8 +203,8 @@ class TestTime:
 
         importing.run(message({"roster_id": "R", "tried": 3}), Clockwork())
 
-        assert asked(world) == [(RosterErrand("R", 4), importing.SHORT_REST)]
-        with pytest.raises(importing.GivenUp):
+        assert asked(world) == [(RosterErrand("R", 4), SHORT_REST)]
+        with pytest.raises(GivenUp):
             importing.run(message({"roster_id": "R", "tried": MOST_TRIES}), Clockwork())
 
 

@@ -11,6 +11,7 @@ from chalicelib.domain.application import Application, ApplicationState, LineSta
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.roster import MOST_TRIES
 from chalicelib.jobs import settling as job
+from chalicelib.jobs.lambda_runs import SHORT_REST, GivenUp
 from chalicelib.services import applying, working_off_money
 from tests.bucket import Errands
 from tests.jobs.conftest import Reports
@@ -112,14 +113,14 @@ def test_given_a_table_that_does_not_answer_when_worked_off_then_tried_again_soo
 
     job.run(message(MoneyErrand("application", "A", 3)), Time(PLENTY))
 
-    assert asked(town) == [(MoneyErrand("application", "A", 4), job.SHORT_REST)]
+    assert asked(town) == [(MoneyErrand("application", "A", 4), SHORT_REST)]
     assert reports.lines == [
         {
             "message": "settle_money", "failed": False, "outcome": "unavailable",
             "noun": "application", "id": "A", "tried": 3,
         }
     ]  # fmt: skip
-    with pytest.raises(job.GivenUp):
+    with pytest.raises(GivenUp):
         job.run(message(MoneyErrand("application", "A", MOST_TRIES)), Time(PLENTY))
 
 

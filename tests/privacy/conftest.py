@@ -35,7 +35,7 @@ OTHER = replace(a_person(6), name="Maria Testfall")
 PEOPLE = (
     CANARY,
     OTHER,
-    *(a_person(number) for number in (1, 2, 15, 16, 6_001, 6_002, 8_001, 8_002, 8_003, 8_101, 8_102, 8_103)),
+    *(a_person(number) for number in (1, 2, 15, 16, 6_001, 6_002, 8_001, 8_002, 8_003, 8_101, 8_102, 8_103, 8_104)),
 )  # all but two go the road
 SEEN = a_person(3)
 """Whose full data the road asks for, as the examples of the document show."""

@@ -36,7 +36,7 @@ class RefusalsOfMoney:
         self._published(path, mine, theirs)
         self._paid(path, mine)
         self.world.clock.set(first)
-        self._elsewhere()
+        self._elsewhere(before=mine)
         self.world.clock.set(first)
         self._rules()
 
@@ -50,7 +50,9 @@ class RefusalsOfMoney:
             self.reviewer.get(f"/v1/{path}/X", 404)
         account = f"/v1/institutions/{OTHER_INSTITUTION_ID}/bank-account"
         self.payer.get(account, 404)  # bank_account_not_found
-        told = self.payer.post(f"{account}/confirmation", {"number": 9}, status=404)
+        told = self.payer.post(
+            f"{account}/confirmation", {"number": 9, "account_number": "6222000011113333"}, status=404
+        )
         assert told["code"] == "bank_account_not_found"
 
     def _finished_class(self) -> tuple[str, list[str]]:
@@ -140,9 +142,10 @@ class RefusalsOfMoney:
         account = f"/v1/institutions/{INSTITUTION_ID}/bank-account"
         asked = {"account_name": "深圳测试培训学校", "bank": "测试银行深圳分行", "account_number": "6222000011113333"}
         proposed = desk.post(account, asked, status=201)["proposed"]["number"]
-        told = payer.post(f"{account}/confirmation", {"number": proposed + 1}, status=409)
+        again = {"number": proposed, "account_number": asked["account_number"]}
+        told = payer.post(f"{account}/confirmation", again | {"number": proposed + 1}, status=409)
         assert told["code"] == "proposal_changed"
-        payer.post(f"{account}/confirmation", {"number": proposed})
+        payer.post(f"{account}/confirmation", again)
         application_id = path.rpartition("/")[2]
         payment = {"region": CITY, "application_ids": [application_id]}
         batch_id = payer.post("/v1/payment-batches", payment, status=201)["batch_id"]
@@ -153,11 +156,13 @@ class RefusalsOfMoney:
         told = self.reviewer.post(f"/v1/vouchers/{mine}/claw-back", back, status=409)
         assert told["code"] == "nothing_to_recover"
 
-    def _elsewhere(self) -> None:
-        """Reviewed and paid in the region's own system."""
+    def _elsewhere(self, before: str) -> None:
+        """Reviewed and paid in the region's own system. ``before``: a voucher by which another class was completed."""
         desk, bureau = self.day.desk, self.day.bureau
         self._rules(external_settlement=True, overlaps="allowed")
         class_id, (mine, theirs) = self._finished_class()
+        others = {"class_id": class_id, "region": CITY, "lines": [{"voucher_id": before}]}
+        assert self._codes(self._opened(desk, others)) == ["completed_elsewhere"]
         path = self._opened(desk, {"class_id": class_id, "region": CITY})
         approve = {"verdict": "approve", "voucher_ids": [mine]}
         assert self.reviewer.post(f"{path}/decisions", approve, status=409)["code"] == "settled_elsewhere"

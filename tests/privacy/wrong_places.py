@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from chalicelib.api.answers import Operation
+from chalicelib.api.requests import MOST_BYTES
 from chalicelib.domain.person import Profile
 
 PROOFS = ("X-App-Key", "X-Timestamp", "X-Signature", "X-Operator", "X-Holder-Session", "Content-Type")
@@ -100,4 +101,4 @@ def _bodies(example: Mapping[str, Any], canary: Profile, typed: str) -> Iterator
     yield f'{{"a": {re.sub("[^0-9]", "", number)}e999999}}'.encode()
     yield f'{{"{name}": "{number}"}}'.encode("gb18030")
     yield b"[" * 30 + f'"{number}"'.encode() + b"]" * 30
-    yield f'"{number}{name}"'.encode() + b" " * 256 * 1024
+    yield f'"{number}{name}"'.encode() + b" " * MOST_BYTES

@@ -1,6 +1,7 @@
 """Applications: opened, built by the job, taken back; reviewed line by line and in bulk.."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from io import BytesIO
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain import calendar
+from chalicelib.domain.access import Actor
 from chalicelib.domain.application import ApplicationState, Decision, Filter, LineState, LineVerdict
 from chalicelib.domain.errors import (
     ApplicationNotFound,
@@ -18,6 +20,7 @@ from chalicelib.domain.errors import (
     AttachmentsMissing,
     CheckedInBefore,
     ClassStateRefused,
+    CompletedElsewhere,
     FilingOver,
     Invalid,
     LineNotFound,
@@ -29,6 +32,7 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.fund import Balance
 from chalicelib.domain.voucher import State
 from chalicelib.services import applying, attaching, reviewing
+from chalicelib.services.identifying import Presented
 from tests.classroom import at, days, open_class
 from tests.races.crowd import at_once
 from tests.settling import (
@@ -45,7 +49,7 @@ from tests.settling import (
     with_clerks,
     work,
 )
-from tests.world import CITY, FACE_VALUE, World
+from tests.world import CITY, FACE_VALUE, INSTITUTION_ID, OTHER_CITY, OTHER_INSTITUTION_ID, World, a_person
 
 
 @pytest.fixture
@@ -98,6 +102,60 @@ class TestCollected:
 
         found = lines(town, there)
         assert (found[ids[0]].code, found[ids[1]].claimed_fen) == ("over_ceiling", FACE_VALUE - 1)
+
+    def test_given_vouchers_of_others_when_applied_for_then_nothing_of_them_is_told(self, town: World) -> None:
+        training, ids = a_completed_class(town, 1)
+        person = a_person()
+        elsewhere = town.claim(person, town.publish(1)).answer.voucher_id
+        town.redeem(Presented(code=town.code(person, elsewhere)), actor=town.other_desk,
+            institution_id=OTHER_INSTITUTION_ID, course_id="D" * 16,
+        )  # fmt: skip
+        there = collected(town, training, lines=((ids[0], None), (elsewhere, None)))
+
+        line = lines(town, there)[elsewhere]
+        assert (line.code, line.masked_name, line.template_id, line.ceiling_fen) == ("voucher_not_found", "", "", 0)
+
+    def test_given_a_voucher_by_which_another_class_was_completed_when_applied_for_then_told_which(
+        self, town: World
+    ) -> None:
+        (training, _), (_, others) = a_completed_class(town, 1), a_completed_class(town, 1)
+        there = collected(town, training, lines=((others[0], None),))
+        line = lines(town, there)[others[0]]
+        assert (line.code, line.zh) == (CompletedElsewhere.code, CompletedElsewhere.zh)
+
+    def test_given_an_operator_of_one_of_the_clients_institutions_when_looking_at_anothers_then_not_found(
+        self, town: World
+    ) -> None:
+        training, _ = a_completed_class(town, 1)
+        there = collected(town, training)
+        shared = replace(town.other_desk.client, institutions=(OTHER_INSTITUTION_ID, INSTITUTION_ID))
+        other = replace(town.other_desk, client=shared)
+        with pytest.raises(ApplicationNotFound):
+            applying.find_application(town.platform, there.application_id, actor=other)
+        with pytest.raises(ApplicationNotFound):
+            applying.list_applications(town.platform, INSTITUTION_ID, 10, None, actor=other, now=town.now)
+
+    def test_given_applications_when_looked_for_then_what_waits_what_is_overdue_and_an_institutions(
+        self, town: World
+    ) -> None:
+        def listed(of: str, actor: Actor = REVIEWER, **which: bool) -> list[str]:
+            page = applying.list_applications(town.platform, of, 10, None, actor=actor, now=town.now, **which)
+            return [one.application_id for one in page.items]
+
+        (training, ids), (later, _) = a_completed_class(town, 1), a_completed_class(town, 1)
+        first, second = collected(town, training), collected(town, later)
+        assert sorted(listed(CITY)) == sorted([first.application_id, second.application_id])
+        assert sorted(listed(CITY, waiting=True)) == sorted(listed(CITY))
+        assert (listed(CITY, overdue=True), listed(INSTITUTION_ID)) == ([], listed(CITY))
+        decide(town, first, LineVerdict.APPROVE, *ids)
+        assert listed(CITY, waiting=True) == [second.application_id]
+        assert listed(INSTITUTION_ID, town.desk) == listed(CITY)
+        assert listed(INSTITUTION_ID, an_operator("FAR", region=OTHER_CITY)) == []
+        for asked in (partial(listed, INSTITUTION_ID, waiting=True), partial(listed, INSTITUTION_ID, overdue=True)):
+            with pytest.raises(Invalid):
+                asked()
+        with pytest.raises(ApplicationNotFound):
+            listed("91440300NOSUCHONE0")
 
     def test_given_somebodys_number_in_the_place_of_a_voucher_when_applied_for_then_refused_and_kept_nowhere(
         self, town: World
@@ -239,7 +297,15 @@ class TestReviewed:
         town.platform.files.write(sheet.object_key, BytesIO(b"sheet"), "application/pdf")
         attaching.confirm_attachment(town.platform, there.application_id, sheet.attachment_id, **town.by(town.desk))
 
+        late = attaching.declare_attachment(
+            town.platform, there.application_id, "发票", "b.pdf", 5, "1" * 64, **town.by(town.desk)
+        ).answer
+        town.platform.files.write(late.object_key, BytesIO(b"bills"), "application/pdf")
+        kept = read(town, there).attachments[0]
+        assert (kept.stored_at, kept.stored_by) == (town.now, town.desk.operator_id)
         assert decide(town, there, LineVerdict.APPROVE, ids[0]).answer.approved_fen == FACE_VALUE
+        with pytest.raises(ApplicationStateRefused):  # nothing is added to what was reviewed
+            attaching.confirm_attachment(town.platform, there.application_id, late.attachment_id, **town.by(town.desk))
 
     def test_given_a_region_that_settles_elsewhere_when_reviewed_here_then_refused(self, town: World) -> None:
         town.rules(external_settlement=True)

@@ -1018,7 +1018,7 @@ class TestFinished:
         states = [enrolment_of(world, training, voucher_id).state for _, voucher_id in people]
         assert states == [EnrolmentState.COMPLETED, EnrolmentState.COMPLETED, EnrolmentState.NOT_COMPLETED]
         said = enrolment_of(world, training, people[2][1]).history[-1].said["facts"]
-        assert said == {"held": 5, "attended": 3, "by_hand": 0, "percent": 60, "needed": 80}
+        assert said == {"held": 5, "attended": 3, "by_hand": 0, "cancelled": 0, "percent": 60, "needed": 80}
         assert finish(world, training, "finish") == done
         assert enrolment_of(world, training, people[0][1]).version == 7
         with pytest.raises(ClassStateRefused):
@@ -1043,6 +1043,32 @@ class TestFinished:
         there = enrolment_of(world, training, voucher_id)
         assert (there.state, list(there.check_ins)) == (EnrolmentState.NOT_COMPLETED, ["S001"])
         assert there.history[-1].said["facts"]["held"] == 1
+
+    def test_given_sessions_that_are_cancelled_after_they_were_over_when_finished_then_by_hand_counts_within_its_share(
+        self, world: World
+    ) -> None:
+        world.rules(by_hand_percent=20)
+        training, template = open_class(world, days(world, 10)), world.publish(2)
+        came, never = used(world, template), used(world, template)
+        enrol(world, training, came[1], never[1])
+        for which in range(3, 10):
+            check_in(world, came[0], at_session(world, training, which))
+        at(world, training.sessions[9].ends_at)
+        for who in (came, never):
+            for session_id in ("S001", "S002"):
+                by_hand(world, training, session_id, who[1])
+        for which in range(3, 8):
+            cancel_session(world, training, f"S{which:03}")
+
+        finish(world, training)
+
+        # Of five that are left one may be by hand: a person who was at three of them has four, who was at none has one.
+        said = [enrolment_of(world, training, who[1]).history[-1].said["facts"] for who in (came, never)]
+        assert [(one["held"], one["cancelled"], one["by_hand"], one["attended"]) for one in said] == [
+            (5, 5, 2, 4), (5, 5, 2, 1),
+        ]  # fmt: skip
+        states = [enrolment_of(world, training, who[1]).state for who in (came, never)]
+        assert states == [EnrolmentState.COMPLETED, EnrolmentState.NOT_COMPLETED]
 
     def test_given_a_finish_that_was_cut_off_when_another_request_comes_then_refused_and_everybody_is_told(
         self, world: World, monkeypatch: pytest.MonkeyPatch

@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
 import pytest
 
 from chalicelib.domain.access import Duty
-from chalicelib.domain.application import ApplicationState, LineState
+from chalicelib.domain.application import ApplicationState, LineState, LineVerdict, Objection, Publicity
 from chalicelib.domain.bank_account import MOST_PROPOSALS
 from chalicelib.domain.errors import (
     AlreadyExists,
@@ -58,11 +59,26 @@ from tests.rostering import verdicts
 from tests.services.faults import PowerCut, Watched, cut_at, with_store
 from tests.services.test_merging import confirm as confirm_merge
 from tests.services.test_merging import propose as propose_merge
-from tests.settling import PAYER, a_completed_class, an_operator, collected, lines, read, voucher, with_clerks
+from tests.settling import (
+    CLERK,
+    PAYER,
+    REVIEWER,
+    SECOND,
+    a_completed_class,
+    an_operator,
+    collected,
+    decide,
+    lines,
+    read,
+    voucher,
+    with_clerks,
+)
 from tests.world import CITY, FACE_VALUE, INSTITUTION_ID, OTHER_CITY, World
 
 ORG, PERSON = Payee.INSTITUTION, Payee.PERSON
 OTHER_PAYER = an_operator("OTHERPAYER", Duty.PAYER)
+
+THIRD = an_operator("THIRD", Duty.REVIEWER, Duty.PAYER)
 
 
 @pytest.fixture
@@ -223,6 +239,55 @@ class TestGathered:
         fresh = town.another_container()
         batch = open_batch(fresh, there, actor=both)
         assert work_on(fresh, batch).outcome == "ready"
+
+    def test_given_a_first_reviewer_whose_sum_gave_way_to_anothers_when_paying_then_passed_over_too(
+        self, town: World
+    ) -> None:
+        town.rules(second_review=True)
+        training, ids = a_completed_class(town, 1)
+        there = collected(town, training)
+        decide(town, there, LineVerdict.APPROVE, *ids, actor=THIRD)
+        decide(town, there, LineVerdict.APPROVE_LESS, *ids, actor=REVIEWER, fen=FACE_VALUE - 1)
+        decide(town, there, LineVerdict.APPROVE_LESS, *ids, actor=SECOND, fen=FACE_VALUE - 1)
+
+        batch = open_batch(town, there, actor=THIRD)
+        work_on(town, batch)
+
+        assert batch_of(town, batch).passed_over == {PassedOver.SAME_OPERATOR: 1}
+
+    def test_given_an_objection_that_comes_before_the_job_when_gathered_then_passed_over_for_that(
+        self, town: World
+    ) -> None:
+        there = approved(town, a_completed_class(town, 1)[0])
+        batch = open_batch(town, there)
+        (line,) = lines(town, there).values()
+        objected = Objection(1, line.voucher_id, "本人未参加培训", town.now, CLERK.operator_id)
+        head = read(town, there)
+        published = Publicity(town.now - timedelta(days=9), date(2021, 4, 1), REVIEWER.operator_id)
+        town.platform.applications.change(
+            replace(head, publicity=published, objections=(objected,), version=head.version + 1)
+        )
+
+        work_on(town, batch)
+
+        assert batch_of(town, batch).passed_over == {PassedOver.OBJECTED: 1}
+
+    def test_given_an_institution_that_is_withdrawn_while_the_file_is_written_when_sent_then_refused(
+        self, town: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        there = approved(town, a_completed_class(town, 1)[0])
+        batch = open_batch(town, there)
+        work_on(town, batch)
+        write = town.platform.files.write
+
+        def withdrawn_meanwhile(*asked: Any) -> None:
+            write(*asked)
+            admission(town, Admission.WITHDRAWN)
+
+        monkeypatch.setattr(town.platform.files, "write", withdrawn_meanwhile)
+        with pytest.raises(InstitutionNotAdmitted):
+            make_file(town, batch_of(town, batch))
+        assert batch_of(town, batch).state is BatchState.READY
 
     def test_given_an_institution_without_an_account_when_gathered_then_only_people_are_paid(
         self, world: World
@@ -436,7 +501,7 @@ class TestBankFile:
         sent = make_file(town, batch, key="first")
         cells = file_of(town, batch)
 
-        confirm(town, propose(town, "6222999988887777").answer.proposals)
+        confirm(town, propose(town, "6222999988887777").answer.proposals, account="6222999988887777")
         again = make_file(town, batch, actor=OTHER_PAYER)
         assert (again.sent_by, sent.sent_by) == ("OPPAYER", "OPPAYER")
 
@@ -487,6 +552,8 @@ class TestBankAccount:
             confirm(world, 1, actor=replace(PAYER, operator=None))
         with pytest.raises(ProposalChanged):
             confirm(world, 2, actor=OTHER_PAYER)
+        with pytest.raises(ProposalChanged):  # the same last digits, and another account
+            confirm(world, 1, actor=OTHER_PAYER, account="6222000099992222")
 
         done = confirm(world, 1, actor=OTHER_PAYER, key="yes").answer
 
@@ -503,7 +570,8 @@ class TestBankAccount:
     def test_given_many_changes_when_looked_at_then_every_account_that_was_paid_to_is_told(self, world: World) -> None:
         changes = MOST_PROPOSALS + 3
         for i in range(changes):
-            done = confirm(world, propose(world, f"62220000{i:04d}").answer.proposals).answer
+            number = f"62220000{i:04d}"
+            done = confirm(world, propose(world, number).answer.proposals, account=number).answer
         assert done.current is not None
         assert (done.current.number, [one.number for one in done.acts]) == (changes, list(range(1, changes)))
         for i in range(changes):
@@ -617,7 +685,7 @@ class TestAtOnce:
         def bring(i: int) -> Any:
             said = BankAnswer(i % 2 == 0, payee.fen, None, f"BANK{i}")
             return settling_payments.record_answer(
-                strict_town.platform, batch.batch_id, 1, said, attempt=strict_town.attempt(f"row-{i}"),
+                strict_town.platform, batch, payee, said, attempt=strict_town.attempt(f"row-{i}"),
                 now=strict_town.now,
             )  # fmt: skip
 

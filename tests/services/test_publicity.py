@@ -11,6 +11,7 @@ import pytest
 from chalicelib.domain.access import Actor
 from chalicelib.domain.application import (
     MOST_OBJECTIONS,
+    MOST_OBJECTIONS_EVER,
     Application,
     ApplicationState,
     LineState,
@@ -42,6 +43,8 @@ from chalicelib.domain.voucher import State
 from chalicelib.services import publishing_grants
 from chalicelib.services.cataloguing import rules_in_force
 from chalicelib.services.publishing_grants import PublicLine
+from tests.classroom import at
+from tests.paying import answer, batch_of, make_file, open_batch, payees, row, with_account, work_on
 from tests.races.crowd import at_once
 from tests.settling import (
     CLERK,
@@ -251,9 +254,45 @@ class TestObjections:
         with pytest.raises(ObjectionResolved):
             resolve(town, there, 1, True)
         full = read(town, there)
-        full = replace(full, objections=full.objections * MOST_OBJECTIONS)
+        full = replace(full, objections=full.objections * MOST_OBJECTIONS_EVER)
         with pytest.raises(TooManyObjections):
             object_to(full, ids[0], "又一件", operator_id=None, now=town.now)
+
+    def test_given_money_that_is_on_its_way_or_paid_when_objected_to_then_entered_and_told_what_comes_first(
+        self, town: World
+    ) -> None:
+        with_account(town)
+        there, ids = granted(town, 2)
+        publish(town, there)
+        at(town, town.now + timedelta(days=DAYS + 1))
+        batch = open_batch(town, read(town, there))
+        work_on(town, batch)
+
+        object_(town, there, ids[0])
+        with pytest.raises(LineStateRefused):
+            resolve(town, there, 1, True)
+        make_file(town, batch_of(town, batch))
+        answer(town, [row(one) for one in payees(town, batch)])
+        work_on(town, batch)
+
+        done = resolve(town, there, 1, True).answer
+        assert (done.objections[0].upheld, done.paid_fen) == (True, 2 * FACE_VALUE)
+        assert lines(town, there)[ids[0]].state is LineState.PAID  # its money is clawed back, by the act for that
+
+    def test_given_objections_that_are_resolved_when_more_come_then_only_open_ones_stand_in_the_way(
+        self, town: World
+    ) -> None:
+        there, ids = granted(town, 1)
+        publish(town, there)
+        object_(town, there, ids[0])
+        resolve(town, there, 1, False)
+        resolved = read(town, there)
+        (one,) = resolved.objections
+        many = replace(resolved, objections=resolved.objections * MOST_OBJECTIONS)
+        assert object_to(many, ids[0], "又一件", operator_id=None, now=town.now).objections[-1].upheld is None
+        still_open = replace(resolved, objections=(replace(one, upheld=None),) * MOST_OBJECTIONS)
+        with pytest.raises(TooManyObjections):
+            object_to(still_open, ids[0], "又一件", operator_id=None, now=town.now)
 
     def test_given_16_threads_when_each_upholds_then_the_money_goes_back_once(self, strict_world: World) -> None:
         town = with_clerks(strict_world)

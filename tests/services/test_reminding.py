@@ -56,7 +56,7 @@ def test_given_an_application_when_its_last_day_is_over_then_told_of_once(town: 
     assert (after.reminded_on, after.version) == (due_on + DAY, there.version + 1)
     assert replace(after, reminded_on=None, version=there.version) == there
     assert town.platform.checkpoints.swept_until(REMINDERS) == due_on + DAY
-    overdue = town.platform.applications.overdue(CITY, due_on + DAY, 10, None)
+    overdue = town.platform.applications.waiting(CITY, due_on + DAY, 10, None)
     assert [one.application_id for one in overdue.items] == [there.application_id]
 
 

@@ -24,7 +24,7 @@ from chalicelib.domain.roster import RosterKind
 from chalicelib.domain.schemas import SETTLEMENTS
 from chalicelib.domain.sheets import find_header
 from chalicelib.domain.voucher import State
-from chalicelib.services import cataloguing, delivering_evidence, settling_outside, watching
+from chalicelib.services import applying, cataloguing, delivering_evidence, settling_outside, watching
 from tests.races.crowd import at_once
 from tests.rostering import files_of, import_roster, verdicts, with_bucket, workbook
 from tests.services.faults import Watched, with_store
@@ -127,7 +127,7 @@ class TestResults:
         assert town.balances()[Balance.PAID] == 300
 
     def test_given_a_result_that_cannot_be_when_told_then_it_says_so_and_stops_no_other(self, town: World) -> None:
-        training, ids = a_completed_class(town, 4)
+        training, ids = a_completed_class(town, 5)
         there = collected(town, training)
         tomorrow = paid_outside(100).settled_on + timedelta(days=1)
 
@@ -138,9 +138,13 @@ class TestResults:
             (ids[1], paid_outside(100, settled_on=tomorrow)),
             (ids[2], not_paid_outside(OutsideOutcome.RETURNED, reason="")),
             (ids[3], paid_outside(100)),
+            (ids[4], paid_outside(100, settled_on=paid_outside(100).settled_on - timedelta(days=1))),
         )
 
-        assert [one.code for one in done.answer.results] == ["invalid_request"] * 3 + [None]
+        assert [one.code for one in done.answer.results] == ["invalid_request"] * 3 + [None, "invalid_request"]
+        told = [one.zh or "" for one in done.answer.results]
+        assert ("须填写金额和凭证号" in told[0], "不能早于申请日期" in told[4]) == (True, True)
+        assert not any(re.search("[a-z]{3}", one) for one in told), told
         with pytest.raises(Invalid):
             settle_outside(town, there, (ids[0], paid_outside(100)), (ids[0], paid_outside(100)))
         with pytest.raises(Invalid):
@@ -173,6 +177,17 @@ class TestResults:
         there = collected(town, training)
         with pytest.raises(ApplicationStateRefused):
             settle_outside(town, there, actor=FINANCE)
+
+    def test_given_what_was_handed_to_another_system_when_taken_back_then_refused_since_it_may_be_paid(
+        self, town: World
+    ) -> None:
+        training, ids = a_completed_class(town, 1)
+        there = collected(town, training)
+
+        with pytest.raises(SettledElsewhere):
+            applying.cancel_application(town.platform, there.application_id, "填错了", **town.by(town.desk))
+
+        assert settle_outside(town, there, (ids[0], paid_outside(100))).answer.paid_fen == 100
 
     def test_given_a_withdrawn_institution_when_its_payment_elsewhere_is_told_then_it_counts(self, town: World) -> None:
         training, ids = a_completed_class(town, 1)

@@ -59,6 +59,8 @@ class TestWithdrawn:
         decide(town, there, LineVerdict.REFUSE, ids[1])
 
         step(town, AdmissionStep.REAPPLY)
+        with pytest.raises(InstitutionNotAdmitted):  # a candidate again, and no more
+            decide(town, there, LineVerdict.APPROVE, ids[0])
         step(town, AdmissionStep.ADMIT)
         assert decide(town, there, LineVerdict.APPROVE, ids[0]).answer.state is ApplicationState.DECIDED
 

@@ -63,6 +63,8 @@ PHRASES: Mapping[str, str] = {
     "what was paid has a sum and a reference": "已拨付的须填写金额和凭证号",
     "what was not paid has a reason, and neither sum nor reference": "未拨付的须填写原因，不填金额和凭证号",
     "a result is of today or before": "结算日期不能晚于今天",
+    "a result is of the day of the application or later": "结算日期不能早于申请日期",
+    "only a region has lists of what waits": "只有地区有待审核、超期未审清单",
     "one to twenty applications, each of them once": "资金申请须为 1 至 20 个，且不重复",
     "an account number has 8 to 32 digits": "账号应为 8 至 32 位数字",
     "an amendment changes something": "条款变更须至少改动一项",
