@@ -6,8 +6,11 @@ A test that asks for ``engine`` or ``world`` runs once on each DynamoDB engine t
 
 import os
 from collections.abc import Iterator
+from functools import cache
 
+import botocore.session
 import pytest
+from botocore.loaders import create_loader
 from hypothesis import settings
 
 from chalicelib.services import amending, sweeping
@@ -57,6 +60,8 @@ def pytest_configure() -> None:
     os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "TrainingVoucher")
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
         os.environ.pop(name, None)
+    # A session reads megabytes of JSON about AWS, the same each time; the tests open a thousand sessions.
+    botocore.session.create_loader = cache(create_loader)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def create_tables(endpoint: str, data_stack_template: Path = DATA_TEMPLATE) -> d
 
     Returns the environment for ``chalicelib.config.read_settings``, with region, endpoint and credentials beside it.
     """
-    dynamodb = boto3.client("dynamodb", endpoint_url=endpoint, region_name=REGION, **_credentials())
+    dynamodb = _dynamodb(endpoint)
     mark = uuid.uuid4().hex[:8]
     environment = {
         "STAGE": "test",
@@ -68,12 +69,13 @@ def create_tables(endpoint: str, data_stack_template: Path = DATA_TEMPLATE) -> d
 def delete_tables(environment: Mapping[str, str]) -> None:
     """Delete what ``create_tables`` made."""
     endpoint = environment["AWS_ENDPOINT_URL"]
-    dynamodb = boto3.client("dynamodb", endpoint_url=endpoint, region_name=REGION, **_credentials())
+    dynamodb = _dynamodb(endpoint)
     for variable, name in environment.items():
         if variable.endswith("_TABLE"):
             dynamodb.delete_table(TableName=name)
 
 
+@cache
 def table_definitions(template: Path = DATA_TEMPLATE) -> dict[str, dict[str, Any]]:
     """The properties of the data stack's tables, by logical id (``People``, ``Catalogue``, …)."""
     return {
@@ -117,6 +119,12 @@ def _as_request(properties: Mapping[str, Any]) -> dict[str, Any]:
         request["GlobalSecondaryIndexes"] = properties["GlobalSecondaryIndexes"]
     # Nothing follows the stream here (the deployed stack has it), and it costs each write a third more.
     return request
+
+
+@cache
+def _dynamodb(endpoint: str) -> Any:
+    """Tables are made hundreds of times, and a client takes longer than a table."""
+    return boto3.client("dynamodb", endpoint_url=endpoint, region_name=REGION, **_credentials())
 
 
 def _credentials() -> dict[str, str]:
