@@ -113,6 +113,12 @@ class ApplicationListing(Listing):
     overdue: Annotated[bool, Field(strict=False)] = False
 
 
+class LineListing(Listing):
+    """``state``: only lines in this one; a page may then be short, or empty, and go on."""
+
+    state: LineState | None = Field(default=None, strict=False)
+
+
 class AttachmentAnswer(Shown):
     """``stored_version``: null until the file was put and confirmed."""
 
@@ -133,9 +139,17 @@ class DeclaredAttachmentAnswer(Shown):
 
 
 class BulkAnswer(Shown):
-    """A decision in bulk: ``decided`` lines so far, ``passed_over`` those that cannot be decided so."""
+    """A decision in bulk: ``decided`` lines so far, ``passed_over`` those that cannot be decided so. What was asked for
+    stands beside it: ``least_percent`` to ``template_id`` are the filter."""
 
     verdict: LineVerdict
+    fen: int | None
+    reason: str | None
+    text: str | None
+    least_percent: int | None
+    most_percent: int | None
+    most_by_hand: int | None
+    template_id: str | None
     asked_at: Instant
     operator_id: str | None
     decided: int
@@ -172,7 +186,7 @@ class ObjectionAnswer(Shown):
 
 class ApplicationAnswer(Shown):
     """``counts``: lines by state. Money in fen: claimed of what was accepted, approved of what was granted, paid.
-    ``external``: reviewed and paid in the region's own system."""
+    ``external``: reviewed and paid in the region's own system. ``reminded_on``: when its review was overdue."""
 
     application_id: str
     institution_id: str
@@ -183,6 +197,7 @@ class ApplicationAnswer(Shown):
     made_at: Instant
     submitted_at: Instant | None
     due_on: Day | None
+    reminded_on: Day | None
     decided_at: Instant | None
     settled_at: Instant | None
     counts: tuple[LineCountAnswer, ...]
@@ -209,6 +224,13 @@ class ApplicationAnswer(Shown):
             "bulk": bulk
             and BulkAnswer(
                 verdict=bulk.decision.verdict,
+                fen=bulk.decision.fen,
+                reason=bulk.decision.reason,
+                text=bulk.decision.text,
+                least_percent=bulk.filter.least_percent,
+                most_percent=bulk.filter.most_percent,
+                most_by_hand=bulk.filter.most_by_hand,
+                template_id=bulk.filter.template_id,
                 asked_at=bulk.asked_at,
                 operator_id=bulk.operator_id,
                 decided=bulk.done,
@@ -373,9 +395,11 @@ def get_application(call: Plain, application_id: str) -> ApplicationAnswer:
     en="Its lines, with usage and attendance",
     errors=(errors.ApplicationNotFound,),
 )
-def list_lines(call: Call[Nothing, Listing], application_id: str) -> Page[LineAnswer]:
+def list_lines(call: Call[Nothing, LineListing], application_id: str) -> Page[LineAnswer]:
     asked = call.query
-    _, page = applying.list_lines(call.platform, application_id, asked.limit, asked.cursor, actor=call.actor)
+    page = applying.list_lines(
+        call.platform, application_id, asked.limit, asked.cursor, state=asked.state, actor=call.actor
+    )
     return LineAnswer.page(page)
 
 

@@ -39,7 +39,7 @@ from chalicelib.domain.errors import (
     SettledElsewhere,
 )
 from chalicelib.domain.outcomes import Done, Page
-from chalicelib.domain.payment import MOST_APPLICATIONS, BatchState, PassedOver, PayeeState, PaymentBatch
+from chalicelib.domain.payment import MOST_APPLICATIONS, BatchPayee, BatchState, PassedOver, PayeeState, PaymentBatch
 from chalicelib.domain.programme import Payee
 from chalicelib.services import keeping_bank_accounts, paying
 
@@ -74,6 +74,12 @@ class BankAccountConfirmationRequest(Asked):
 
     number: Annotated[int, Field(ge=1, le=999_999)]
     account_number: AccountNumber
+
+
+class PayeeListing(Listing):
+    """``state``: only payees in this one; a page may then be short, or empty, and go on."""
+
+    state: PayeeState | None = Field(default=None, strict=False)
 
 
 class PassedOverAnswer(Shown):
@@ -123,10 +129,13 @@ class BatchAnswer(Shown):
 
 
 class BatchPayeeAnswer(Shown):
-    """Name and number are masked. ``reason``, ``reference``: of the bank's answer."""
+    """Name and number are masked. ``reason``, ``reference``: of the bank's answer. ``institution_id``: of an
+    institution; ``voucher_ids``: of a person."""
 
     sequence: int
     kind: Payee
+    institution_id: str | None
+    voucher_ids: tuple[str, ...]
     masked_name: str
     masked_number: str
     lines: int
@@ -136,6 +145,13 @@ class BatchPayeeAnswer(Shown):
     reason: str | None
     reference: str | None
     answered_at: Instant | None
+
+    @classmethod
+    def of(cls, noun: BatchPayee) -> "BatchPayeeAnswer":
+        told: dict[str, Any] = {name: getattr(noun, name, None) for name in cls.model_fields}
+        told["institution_id"] = noun.holder if noun.kind is Payee.INSTITUTION else None
+        told["voucher_ids"] = tuple(voucher_id for _, voucher_id in noun.refs)
+        return cls(**told)
 
 
 class BankFileAnswer(Shown):
@@ -251,9 +267,9 @@ def get_batch(call: Plain, batch_id: str) -> BatchAnswer:
     en="The payees of a batch",
     errors=(BatchNotFound,),
 )
-def list_payees(call: Call[Nothing, Listing], batch_id: str) -> Page[BatchPayeeAnswer]:
+def list_payees(call: Call[Nothing, PayeeListing], batch_id: str) -> Page[BatchPayeeAnswer]:
     asked = call.query
-    page = paying.list_payees(call.platform, batch_id, asked.limit, asked.cursor, actor=call.actor)
+    page = paying.list_payees(call.platform, batch_id, asked.limit, asked.cursor, state=asked.state, actor=call.actor)
     return BatchPayeeAnswer.page(page)
 
 

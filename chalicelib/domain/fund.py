@@ -106,6 +106,11 @@ def account_id_of(region: str, year: int) -> str:
     return f"{region}-{year}"
 
 
+def region_of(account_id: str) -> str:
+    """The region whose account has this id."""
+    return account_id.partition("-")[0]
+
+
 def post(
     account: Account,
     kind: PostingKind,

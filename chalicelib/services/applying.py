@@ -192,11 +192,12 @@ def list_applications(
 
 
 def list_lines(
-    p: Platform, application_id: str, limit: int, cursor: str | None, *, actor: Actor
-) -> tuple[Application, Page[Line]]:
-    """Raises ApplicationNotFound."""
-    application = find_application(p, application_id, actor=actor)
-    return application, p.applications.lines(application_id, limit, cursor)
+    p: Platform, application_id: str, limit: int, cursor: str | None, *, state: LineState | None = None, actor: Actor
+) -> Page[Line]:
+    """``state``: only those in it, so that a page may be short, or empty, and go on. Raises ApplicationNotFound."""
+    find_application(p, application_id, actor=actor)
+    page = p.applications.lines(application_id, limit, cursor)
+    return replace(page, items=tuple(one for one in page.items if state in (None, one.state)))
 
 
 def collect(

@@ -33,6 +33,7 @@ from chalicelib.domain.payment import (
     BatchState,
     FileRow,
     PassedOver,
+    PayeeState,
     PaymentBatch,
     holder_of,
     must_be,
@@ -193,9 +194,12 @@ def list_batches(p: Platform, region: str, limit: int, cursor: str | None, *, ac
     return p.payments.page(region, limit, cursor)
 
 
-def list_payees(p: Platform, batch_id: str, limit: int, cursor: str | None, *, actor: Actor) -> Page[BatchPayee]:
-    """Raises BatchNotFound."""
-    return p.payments.payees(find_batch(p, batch_id, actor=actor).batch_id, limit, cursor)
+def list_payees(
+    p: Platform, batch_id: str, limit: int, cursor: str | None, *, state: PayeeState | None = None, actor: Actor
+) -> Page[BatchPayee]:
+    """``state``: only those in it, so that a page may be short, or empty, and go on. Raises BatchNotFound."""
+    page = p.payments.payees(find_batch(p, batch_id, actor=actor).batch_id, limit, cursor)
+    return replace(page, items=tuple(one for one in page.items if state in (None, one.state)))
 
 
 def gather(

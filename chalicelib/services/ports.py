@@ -293,7 +293,7 @@ class Accounts(Protocol):
 class BudgetTransfers(Protocol):
     def read(self, transfer_id: str) -> BudgetTransfer | None: ...
 
-    def page(self, province: str, limit: int, cursor: str | None) -> Page[BudgetTransfer]:
+    def page(self, region: str, limit: int, cursor: str | None) -> Page[BudgetTransfer]:
         """Those within a province, the oldest first."""
         ...
 

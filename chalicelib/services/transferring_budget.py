@@ -3,10 +3,11 @@
 from datetime import datetime
 
 from chalicelib.domain import budget_transfer as rules
-from chalicelib.domain.access import Actor, Operator, covers, must_cover
+from chalicelib.domain.access import Actor, Operator, must_cover, reaches
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.budget_transfer import BudgetTransfer
 from chalicelib.domain.errors import BudgetTransferNotFound, OperatorRequired
+from chalicelib.domain.fund import region_of
 from chalicelib.domain.outcomes import Done, Mark
 from chalicelib.services.funding import find_account
 from chalicelib.services.once import once
@@ -89,7 +90,7 @@ def decline_transfer(
 def find_transfer(p: Platform, transfer_id: str, *, actor: Actor) -> BudgetTransfer:
     """Either region's authority may look at it. Raises BudgetTransferNotFound."""
     transfer = p.budget_transfers.read(transfer_id)
-    if transfer is None or not any(covers(actor, one.partition("-")[0]) for one in (transfer.giver, transfer.receiver)):
+    if transfer is None or not any(reaches(actor, region_of(one)) for one in (transfer.giver, transfer.receiver)):
         raise BudgetTransferNotFound()
     return transfer
 

@@ -45,6 +45,7 @@ ACTS: Mapping[str, tuple[Collection[str | None], str | None]] = {
     "return": (("applied", "reviewed"), "returned"),
     "refuse": (("applied", "reviewed"), "refused"),
     "cancel": (("applied", "reviewed"), "cancelled"),
+    "withdraw_approval": (("approved",), "refused"),
     "send": (("approved",), "paying"),
     "fail": (("paying",), "approved"),
     "take_out": (("paying",), "approved"),
@@ -115,6 +116,7 @@ class Told:
     application: str | None = None
     claimed: int = 0
     approved: int | None = None
+    withdrawn: int = 0
     paid: int = 0
     recovered: int = 0
     batch: str | None = None
@@ -167,6 +169,7 @@ def tell(voucher: Voucher, course: Course, purses: Purses) -> Told:
             case "refuse":
                 assert not told.paid, said
                 assert facts["application"] == told.application, said
+                told.withdrawn = told.approved or 0
                 told.approved = None if told.approved is None else 0
             case "pay":
                 assert told.approved, "paid and not granted"
@@ -232,6 +235,10 @@ def check_line(line: Line, second: bool, separate: bool) -> None:
             state = "approved" if agreed or not second else "reviewed"
             granted, reviewer = act.fen, act.operator_id
         else:
+            if act.step == "withdraw_approval":
+                assert act.fen == granted, act
+                if separate:
+                    assert act.operator_id not in (None, line.acts[0].operator_id), line.acts
             state = after
             granted = None if state in ("returned", "refused") else granted
         sent += act.step == "send"
@@ -426,10 +433,13 @@ def check_account(
         if entry.said["step"] == "approve"
     )
     paid, recovered = sum(one.paid for one in told), sum(one.recovered for one in told)
+    withdrawn = sum(one.withdrawn for one in told)
     assert sums[PostingKind.APPROVE, Balance.PAYABLE] == granted == -sums[PostingKind.APPROVE, Balance.RESERVED]
     assert sums[PostingKind.PAY, Balance.PAID] == paid == -sums[PostingKind.PAY, Balance.PAYABLE]
     assert sums[PostingKind.RECOVER, Balance.RECOVERED] == recovered == -sums[PostingKind.RECOVER, Balance.PAID]
-    assert balances[Balance.PAYABLE] == granted - paid
+    back = PostingKind.WITHDRAW_APPROVAL
+    assert sums[back, Balance.FREE] == withdrawn == -sums[back, Balance.PAYABLE]
+    assert balances[Balance.PAYABLE] == granted - paid - withdrawn
     assert balances[Balance.PAID] == paid - recovered
     assert balances[Balance.RECOVERED] == recovered
 

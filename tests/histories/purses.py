@@ -48,6 +48,7 @@ from chalicelib.services import (
     reviewing,
     settling_payments,
     sweeping,
+    withdrawing_approvals,
     working_off_money,
 )
 from chalicelib.services.identifying import Presented
@@ -77,6 +78,7 @@ LIFE = (
     *("go on",) * 30,
     *("apply", "work", "decide", "bulk", "open batch", "bank", "sweep", "repeat", "repeat with another body") * 2,
     *("cancel", "cancel batch", "file", "bank again", "claw back", "revoke", "admission", "wait", "release", "cap"),
+    "take back",
     *("restart", "claw back", "wait", "wait", "wait"),
 )
 SUMS = (None, None, FACE_VALUE, FACE_VALUE // 2, FACE_VALUE + 1)
@@ -337,6 +339,8 @@ class Purse(Town):
                 self.decide_in_bulk(which, whom, how, seed)
             case "cancel":
                 self.cancel(which, seed)
+            case "take back":
+                self.take_back(which, whom, how, seed)
             case "open batch":
                 self.open_batch(which, whom, how, seed)
             case "cancel batch":
@@ -455,8 +459,10 @@ class Purse(Town):
             case 11 if batches:
                 roster, rows = self._list(self._batch(which), whom, which)
                 self._in_between(self._judging(roster, rows))
-            case 12:
+            case 12 if which % 2 or not applications:
                 self._in_between(lambda: self._sweep_in_between())
+            case 12:
+                self._quietly(self._taking_back(which, whom, SECOND))
 
     def _in_between(self, act: Callable[[], object]) -> None:
         """Over the same network: nobody hears what becomes of it, but the tables. What is none of what may happen is
@@ -559,6 +565,28 @@ class Purse(Town):
                 return Decision(LineVerdict.REFUSE, None, "涉嫌虚假培训", "核实")
             case _:
                 return Decision(LineVerdict.APPROVE)
+
+    def take_back(self, which: int, whom: int, how: int, seed: int) -> None:
+        """What was granted, and now and then what was not."""
+        if self._applications():
+            self.ask_for(self._taking_back(which, whom, (REVIEWER, SECOND, REVIEWER, SAME_AS_DESK)[how % 4]), seed)
+
+    def _taking_back(self, which: int, whom: int, actor: Actor) -> Request:
+        granted = [
+            one for one in self._applications() if any(it.state is LineState.APPROVED for it in self._lines_of(one))
+        ]
+        one = granted[which % len(granted)] if granted else self._application_of(which)
+        lines = self._lines_of(one)
+        likely = [line for line in lines if line.state is LineState.APPROVED] if whom % 8 else []
+        among = likely or lines
+        chosen = [line.voucher_id for i, line in enumerate(among) if whom >> (i % 6) & 1] or ["nothing"]
+        return self._request(
+            "take back",
+            actor,
+            lambda w, by: withdrawing_approvals.withdraw_approvals(
+                w.platform, one.application_id, chosen, "材料不全", None, **by
+            ),
+        )
 
     def decide_in_bulk(self, which: int, whom: int, how: int, seed: int) -> None:
         if not self._applications():

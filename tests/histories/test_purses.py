@@ -60,6 +60,10 @@ KEPT: dict[tuple[str, str], Steps] = {
         act("bank again"),
         act("bank", how=4),
     ],
+    ("all is granted, a batch gathers it, and some is to be taken back", "line_state"): [
+        ("found", ALL_CAME | {"stage": 5}),
+        act("take back"),
+    ],
     ("a second reviewer grants all between the first one's look at the application and at its lines", "done"): [
         ("found", ALL_CAME | {"second": True}),
         act("decide", call=3, beside=3),
@@ -117,7 +121,7 @@ def test_given_any_history_of_money_when_calls_fail_and_jobs_meet_then_every_law
     kinds = {"apply", WORK, "decide: approve", "open batch", "file", "bank", "expire", "the same beside"}
     if tally.histories >= 100:  # a few histories do not meet what is rarer
         kinds |= {"apply beside", "open batch beside", "decide: approve beside", "decide: approve_less"}
-        kinds |= {"claw back", "decide in bulk", "cancel", "cancel batch", "release", "revoke"}
+        kinds |= {"claw back", "decide in bulk", "cancel", "cancel batch", "release", "revoke", "take back"}
     assert kinds <= tally.steps.keys()
     assert {"done", "repeated", "worked", "worked to a failure", "bank: issued", STOPPED} <= tally.answers.keys()
     refused = {ApplicationStateRefused.code, Reused.code}

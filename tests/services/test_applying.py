@@ -72,6 +72,13 @@ class TestCollected:
         assert there.state is ApplicationState.SUBMITTED
         assert (there.counts[LineState.APPLIED], there.claimed_fen) == (2, 2 * FACE_VALUE)
         assert {one: found[one].code for one in ids} == {ids[0]: None, ids[1]: None, ids[2]: "not_completed"}
+
+        def told(state: LineState | None) -> list[str]:
+            page = applying.list_lines(town.platform, there.application_id, 10, None, state=state, actor=REVIEWER)
+            return sorted(one.voucher_id for one in page.items)
+
+        assert (told(None), told(LineState.APPLIED)) == (sorted(ids), sorted(ids[:2]))
+        assert (told(LineState.NOT_ACCEPTED), told(LineState.PAID)) == ([ids[2]], [])
         assert [voucher(town, one).state for one in ids] == [State.APPLIED, State.APPLIED, State.REDEEMED]
         evidence = found[ids[0]].completion
         assert evidence is not None

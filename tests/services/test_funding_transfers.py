@@ -18,7 +18,7 @@ from chalicelib.domain.errors import (
     OutOfScope,
     SameOperator,
 )
-from chalicelib.domain.fund import Account, Balance, PostingKind
+from chalicelib.domain.fund import Account, Balance, PostingKind, region_of
 from chalicelib.domain.outcomes import Done
 from chalicelib.domain.region import Region
 from chalicelib.services import funding
@@ -187,8 +187,9 @@ def test_given_either_region_when_it_looks_then_seen_and_by_strangers_not(town: 
     stranger = a_clerk("FAR", FAR, Role.CITY)
     with pytest.raises(BudgetTransferNotFound):
         find_transfer(town.platform, proposed.transfer_id, actor=stranger)
-    assert town.platform.budget_transfers.page(PROVINCE, 10, None).items == (proposed,)
-    assert town.platform.budget_transfers.page(CITY, 10, None).items == ()
+    for region in (PROVINCE, *{region_of(proposed.giver), region_of(proposed.receiver)}):
+        assert town.platform.budget_transfers.page(region, 10, None).items == (proposed,), region
+    assert town.platform.budget_transfers.page(FAR, 10, None).items == ()
 
 
 def test_given_somebody_posts_in_between_when_confirmed_then_both_stand(town: World) -> None:

@@ -182,6 +182,8 @@ class TestPaid:
         )  # fmt: skip
         assert (found[ids[1]].state, voucher(town, ids[0]).paid_fen) == (LineState.PAID, 0)
         assert (batch_of(town, first).state, batch_of(town, first).failed_fen) == (BatchState.CLOSED, FACE_VALUE)
+        whom = paying.list_payees(town.platform, first.batch_id, 10, None, state=PayeeState.FAILED, actor=PAYER)
+        assert [one.sequence for one in whom.items] == [person.sequence]
         assert read(town, there).state is ApplicationState.DECIDED
         assert town.balances()[Balance.PAYABLE] == FACE_VALUE
 
