@@ -64,6 +64,23 @@ KEPT: dict[tuple[str, str], Steps] = {
         ("found", ALL_CAME | {"stage": 5}),
         act("take back"),
     ],
+    ("whoever is trained is trained twice, the cap becomes one, and both are applied for", "worked"): [
+        ("found", ALL_CAME | {"stage": 0}),
+        act("cap"),
+        act("apply"),
+        act("work"),
+    ],
+    ("one reviewer grants all, and would be the second one too", "same_operator"): [
+        ("found", ALL_CAME | {"second": True}),
+        act("decide"),
+        act("decide"),
+    ],
+    ("the last day to apply is over, and no night has come", "worked"): [
+        ("found", ALL_CAME | {"stage": 0, "filing": 3}),
+        act("wait", how=2),
+        act("apply"),
+        act("work"),
+    ],
     ("a second reviewer grants all between the first one's look at the application and at its lines", "done"): [
         ("found", ALL_CAME | {"second": True}),
         act("decide", call=3, beside=3),
