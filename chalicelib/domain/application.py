@@ -320,7 +320,8 @@ class Application:
 @dataclass(frozen=True, slots=True)
 class MoneyErrand:
     """What the money function is told by a message: to go on with an application or a payment batch, whatever is next
-    for it by its state. ``tried``: how often in a row that came to nothing."""
+    for it by its state; or to tell whoever is left on a finished class. ``tried``: how often in a row that came to
+    nothing."""
 
     noun: str
     id: str

@@ -8,6 +8,7 @@ from chalicelib.domain import enrolment as enrolments
 from chalicelib.domain import person
 from chalicelib.domain import voucher as vouchers
 from chalicelib.domain.access import Actor
+from chalicelib.domain.application import MoneyErrand
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.calendar import local_date
 from chalicelib.domain.enrolment import Enrolment, EnrolmentReceipt, EnrolmentState, earlier_answer, receipt
@@ -38,6 +39,7 @@ from chalicelib.domain.training_class import (
     traced,
 )
 from chalicelib.domain.voucher import State, Voucher
+from chalicelib.services.applying import SURELY_WRITTEN
 from chalicelib.services.cataloguing import rules_in_force
 from chalicelib.services.holding_classes import find_class, own_class
 from chalicelib.services.linking import linked_of
@@ -215,12 +217,13 @@ def step_enrolment(
 def finish_class(p: Platform, class_id: str, *, actor: Actor, attempt: Attempt, now: datetime) -> Done[TrainingClass]:
     """The class is over (结班): each of its people has completed it or has not, for good.
 
-    Whoever is still to be told so when this is cut off is told when it comes again. Raises ClassNotFound, OutOfScope,
-    ClassStateRefused, ConcurrentChange, Contended.
+    Whoever is still to be told so when this is cut off is told when it comes again, or by the job that was asked to
+    look after it. Raises ClassNotFound, OutOfScope, ClassStateRefused, ConcurrentChange, Contended.
     """
 
     def act() -> TrainingClass:
         after = traced(finish(own_class(p, class_id, actor), now), actor.operator_id, now)
+        p.money_errands.ask(MoneyErrand("class", class_id), SURELY_WRITTEN)
         p.catalogue.classes.change(after, Mark(attempt, after, now))
         return after
 
@@ -236,25 +239,39 @@ def finish_class(p: Platform, class_id: str, *, actor: Actor, attempt: Attempt, 
     return done
 
 
-def _tell_all(p: Platform, training: TrainingClass, now: datetime) -> None:
+def tell_the_rest(p: Platform, class_id: str, *, now: datetime, may_go_on: Callable[[], bool]) -> tuple[int, bool]:
+    """The job's part: whoever is on a finished class and was not told so. How many were told now, and whether those
+    are all. Raises Contended."""
+    training = p.catalogue.classes.read(class_id)
+    if training is None or training.state is not ClassState.FINISHED:
+        return 0, True
+    return _tell_all(p, training, now, may_go_on)
+
+
+def _tell_all(
+    p: Platform, training: TrainingClass, now: datetime, may_go_on: Callable[[], bool] = lambda: True
+) -> tuple[int, bool]:
     for _ in range(TRIES):
         try:
-            return _complete_all(p, training, now)
+            return _complete_all(p, training, now, may_go_on)
         except (StaleRow, WriteConflict):
             continue
     raise Contended()
 
 
-def _complete_all(p: Platform, training: TrainingClass, now: datetime) -> None:
-    cursor = None
-    while True:
+def _complete_all(
+    p: Platform, training: TrainingClass, now: datetime, may_go_on: Callable[[], bool]
+) -> tuple[int, bool]:
+    told, cursor = 0, None
+    while may_go_on():
         page = p.enrolments.on_class(training.class_id, PAGE, cursor)
         after = [one for one in (enrolments.complete(there, training, now) for there in page.items) if one is not None]
         if after:
             p.enrolments.record_all(after, _complete_vouchers(p, training, after, now))
-        cursor = page.cursor
+        told, cursor = told + len(after), page.cursor
         if cursor is None:
-            return
+            return told, True
+    return told, False
 
 
 def _complete_vouchers(

@@ -1,4 +1,4 @@
-"""Go on with an application or a payment batch, whatever is next for it by its state: the money function's one act."""
+"""Go on with an application, a payment batch, or the end of a class, whatever is next: the money function's one act."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from chalicelib.domain.application import Application, ApplicationState, MoneyErrand
 from chalicelib.domain.payment import BatchState
-from chalicelib.services import applying, paying, reviewing, settling_payments
+from chalicelib.services import applying, enrolling, paying, reviewing, settling_payments
 from chalicelib.services.ports import Platform
 
 
@@ -25,6 +25,11 @@ def carry_out(
     """``may_go_on`` is asked before each chunk. Raises Contended, Unavailable."""
     if errand.noun == "batch":
         return _carry_out_batch(p, errand, moment, may_go_on)
+    if errand.noun == "class":
+        told, all_of_them = enrolling.tell_the_rest(p, errand.id, now=moment(), may_go_on=may_go_on)
+        if not all_of_them:
+            return Run("handed_on", replace(errand, tried=0 if told else errand.tried + 1))
+        return Run("told" if told else "nothing_to_do")
     application = p.applications.read(errand.id) if errand.noun == "application" else None
     if application is None:
         return Run("unknown")

@@ -3,21 +3,25 @@
 import json
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from chalicelib import wiring
 from chalicelib.domain.application import Application, ApplicationState, LineState, MoneyErrand
+from chalicelib.domain.enrolment import EnrolmentState
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.roster import MOST_TRIES
 from chalicelib.jobs import settling as job
 from chalicelib.jobs.lambda_runs import SHORT_REST, GivenUp
-from chalicelib.services import applying, working_off_money
+from chalicelib.services import applying, enrolling, working_off_money
+from chalicelib.services.applying import SURELY_WRITTEN
 from tests.bucket import Errands
+from tests.classroom import HOUR, at, check_in, enrol, enrolment_of, finish, open_class, plan, used
 from tests.jobs.conftest import Reports
 from tests.jobs.test_deliveries import PLENTY, Time
 from tests.services.faults import PowerCut, Watched, cut_at, with_store
-from tests.settling import apply_for, lines, read, with_clerks
+from tests.settling import apply_for, lines, read, voucher, with_clerks
 from tests.sweeping import completed
 from tests.world import World
 from tools.package import ROOT
@@ -122,6 +126,50 @@ def test_given_a_table_that_does_not_answer_when_worked_off_then_tried_again_soo
     ]  # fmt: skip
     with pytest.raises(GivenUp):
         job.run(message(MoneyErrand("application", "A", MOST_TRIES)), Time(PLENTY))
+
+
+def test_given_the_end_of_a_class_that_was_cut_off_when_its_errand_comes_then_the_job_tells_the_rest_once(
+    town: World, reports: Reports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(enrolling, "PAGE", 2)
+    template = town.publish(3)
+    training = open_class(town, [plan(town.now + HOUR, hours=1)])
+    came = [used(town, template) for _ in range(3)]
+    enrol(town, training, *(voucher_id for _, voucher_id in came))
+    at(town, training.sessions[0].starts_at)
+    for person, _ in came:
+        check_in(town, person, training)
+    at(town, training.sessions[0].ends_at)
+    asked(town).clear()
+    with monkeypatch.context() as broken:
+        broken.setattr(enrolling, "_complete_all", Mock(side_effect=Unavailable()))
+        with pytest.raises(Unavailable):
+            finish(town, training)
+    ((errand, delay),) = asked(town)
+    assert (errand, delay) == (MoneyErrand("class", training.class_id), SURELY_WRITTEN)
+    asked(town).clear()
+
+    job.run(message(errand), TwoLooks(PLENTY))
+    assert asked(town) == [(errand, timedelta())]
+    for _ in range(2):
+        job.run(message(errand), Time(PLENTY))
+
+    assert reports.counts == [("settle_money", one) for one in ("handed_on", "told", "nothing_to_do")]
+    assert all(voucher(town, voucher_id).completion for _, voucher_id in came)
+    assert {enrolment_of(town, training, voucher_id).state for _, voucher_id in came} == {EnrolmentState.COMPLETED}
+
+
+def test_given_a_class_that_goes_on_when_an_errand_for_its_end_comes_then_nobody_is_told(
+    town: World, reports: Reports
+) -> None:
+    training = open_class(town, [plan(town.now + HOUR, hours=1)])
+    _, voucher_id = used(town, town.publish(1))
+    enrol(town, training, voucher_id)
+
+    job.run(message(MoneyErrand("class", training.class_id)), Time(PLENTY))
+
+    assert reports.counts == [("settle_money", "nothing_to_do")]
+    assert enrolment_of(town, training, voucher_id).state is EnrolmentState.ENROLLED
 
 
 def test_given_an_errand_of_nothing_that_there_is_when_delivered_then_left_alone(town: World, reports: Reports) -> None:
