@@ -9,10 +9,24 @@ from chalicelib.domain.access import Actor
 from chalicelib.domain.errors import DomainError, NothingToRecover, Reused, SameOperator, VoucherNotFound
 from chalicelib.domain.fund import Balance, PostingKind
 from chalicelib.domain.outcomes import Done
+from chalicelib.domain.training_class import TrainingClass
 from chalicelib.domain.voucher import Receipt, State
 from chalicelib.services import clawing_back, watching
 from tests.races.crowd import at_once
-from tests.settling import CLERK, FINANCE, REVIEWER, a_paid_class, an_operator, lines, voucher, with_clerks
+from tests.settling import (
+    CLERK,
+    FINANCE,
+    REVIEWER,
+    a_completed_class,
+    a_paid_class,
+    an_operator,
+    collected,
+    lines,
+    paid_outside,
+    settle_outside,
+    voucher,
+    with_clerks,
+)
 from tests.world import FACE_VALUE, OTHER_CITY, World
 
 
@@ -88,6 +102,20 @@ class TestClawedBack:
         with pytest.raises(VoucherNotFound):
             claw_back(town, "A" * 40, 1)
 
+    def test_given_a_payment_between_the_look_at_account_and_voucher_when_clawed_back_then_seen_and_done_once(
+        self, town: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        training, (voucher_id,) = a_completed_class_elsewhere(town)
+        before = clawing_back._account(town.platform, town.account_id)
+        settle_outside(town, collected(town, training), (voucher_id, paid_outside(FACE_VALUE)))
+        looks, look = [before], clawing_back._account
+        monkeypatch.setattr(clawing_back, "_account", lambda p, one: looks.pop() if looks else look(p, one))
+
+        claw_back(town, voucher_id, FACE_VALUE)
+
+        assert not looks
+        assert town.balances()[Balance.RECOVERED] == FACE_VALUE
+
     def test_given_16_threads_when_each_claws_all_back_then_one_does(self, strict_world: World) -> None:
         town = with_clerks(strict_world)
         _, (voucher_id,) = a_paid_class(town)
@@ -104,3 +132,8 @@ class TestClawedBack:
         from tests.world import a_person
 
         return a_person(), town.publish(1)
+
+
+def a_completed_class_elsewhere(world: World) -> tuple[TrainingClass, list[str]]:
+    world.rules(external_settlement=True)
+    return a_completed_class(world, 1)

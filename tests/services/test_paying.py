@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
+from io import BytesIO
 from typing import Any
 
 import pytest
+from python_calamine import CalamineWorkbook
 
 from chalicelib.domain.access import Duty
 from chalicelib.domain.application import ApplicationState, LineState, LineVerdict, Objection, Publicity
@@ -33,6 +35,7 @@ from chalicelib.domain.institution import Admission
 from chalicelib.domain.outcomes import Mark
 from chalicelib.domain.payment import BankAnswer, BatchState, FileRow, PassedOver, PayeeState, PaymentBatch
 from chalicelib.domain.programme import Payee
+from chalicelib.domain.roster import result_key
 from chalicelib.domain.voucher import State
 from chalicelib.services import keeping_bank_accounts, paying, settling_payments, withdrawing_rosters
 from chalicelib.workbooks.bank_file import bank_file
@@ -455,6 +458,24 @@ class TestAnswered:
         roster = answer(town, [row(one) for one in payees(town, batch)], dry_run=True)
         assert roster.counts.issued == 1
         assert batch_of(town, batch) == batch
+
+    def test_given_another_answer_when_its_result_is_read_then_it_tells_of_the_bank_and_of_no_voucher(
+        self, town: World
+    ) -> None:
+        batch = sent_batch(town, approved(town, a_class_of(town, PERSON)[0]))
+        (payee,) = payees(town, batch)
+        answer(town, [row(payee)])
+
+        roster = answer(town, [row(payee, paid=False)])
+
+        data = town.platform.files.read(result_key(roster.roster_id), None, 1 << 20)
+        assert data is not None
+        book = CalamineWorkbook.from_object(BytesIO(data))
+        said = " ".join(str(book.get_sheet_by_index(i).to_python()) for i in range(len(book.sheet_names)))
+        assert "该笔此前已有不同的银行答复" in said
+        assert "已登记" in said
+        assert "该人员" not in said
+        assert "已发放" not in said
 
     def test_given_a_cancelled_batch_when_answered_then_the_payee_is_over(self, town: World) -> None:
         batch = open_batch(town, approved(town, a_completed_class(town, 1)[0]))

@@ -443,6 +443,10 @@ class TestSubmitted:
             submitting_rosters.list_rosters(p, INSTITUTION_ID, 100, None, actor=world.other_desk)
         with pytest.raises(RosterNotFound):
             submitting_rosters.find_roster(p, mine.roster_id, actor=world.other_desk)
+        assert world.bureau.operator is not None
+        far = replace(world.bureau, operator=replace(world.bureau.operator, region=OTHER_CITY))
+        with pytest.raises(RosterNotFound):  # the client reaches it, its operator does not
+            submitting_rosters.find_roster(p, others.roster_id, actor=far)
         with pytest.raises(RosterNotFound):
             submitting_rosters.accept_roster(p, mine.roster_id, **world.by(world.desk))
 
