@@ -103,6 +103,16 @@ def test_given_months_in_which_nothing_was_posted_when_told_then_they_close_as_t
     assert not statement_of(account, "2021-07", now).complete
 
 
+def test_given_a_month_that_has_just_ended_when_told_then_complete_only_when_what_began_in_it_is_written() -> None:
+    account, _ = post(Account("440300-2021", "440300", 2021), PostingKind.BUDGET, 5, OPENED)
+    midnight = datetime(2021, 6, 30, 16, 0, tzinfo=UTC)
+
+    told = [
+        statement_of(account, "2021-06", midnight + after).complete for after in (-SETTLING, SETTLING / 2, SETTLING)
+    ]
+    assert told == [False, False, True]
+
+
 def test_given_free_money_that_does_not_suffice_when_given_then_refused() -> None:
     account, _ = post(Account("440300-2021", "440300", 2021), PostingKind.BUDGET, 5, OPENED)
     with pytest.raises(BudgetExceeded):
